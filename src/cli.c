@@ -1,0 +1,173 @@
+/* cli.c - what the commands share; see cli.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/cli.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/file.h"
+#include "src/num.h"
+
+static int saved_argc;
+static char **saved_argv;
+static struct timespec started;
+static const char *current_command = "";
+
+void cli_start(int argc, char **argv)
+{
+    saved_argc = argc;
+    saved_argv = argv;
+    clock_gettime(CLOCK_MONOTONIC, &started);
+}
+
+void cli_finish(const char *name)
+{
+    if (!isatty(STDERR_FILENO)) return;
+    struct timespec now;
+    struct rusage usage;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    getrusage(RUSAGE_SELF, &usage);
+    double wall = (double)(now.tv_sec - started.tv_sec) + 1e-9 * (double)(now.tv_nsec - started.tv_nsec);
+    double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                 1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    if (wall < 0.5) return; /* a prompt answer needs no accounting */
+    fprintf(stderr, "tripod %s: %.2f s wall, %.2f s CPU, %.0f MB peak\n", name, wall, cpu,
+            (double)usage.ru_maxrss / 1024);
+}
+
+void cli_parse(const struct command *command, int argc, char **argv, void *input)
+{
+    static char name[64];
+    snprintf(name, sizeof name, "tripod %s", command->name);
+    current_command = command->name;
+    argp_err_exit_status = 2;
+    argv[0] = name;
+    program_invocation_name = program_invocation_short_name = name;
+    error_t code = argp_parse(command->argp, argc, argv, 0, NULL, input);
+    if (code) {
+        fprintf(stderr, "%s: %s\n", name, strerror(code));
+        exit(2);
+    }
+}
+
+void cli_misuse(const struct argp_state *state, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    argp_error(state, "%s", text);
+    exit(2);
+}
+
+enum { KEY_THREADS = 0x1001, KEY_JSON };
+
+static const struct argp_option common_options[] = {
+    {"threads", KEY_THREADS, "N", 0, "Threads to compute with (default: every CPU allowed)", 90},
+    {"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL,
+     "Write the result as one JSON object, to FILE or as the only output on stdout", 90},
+    {0},
+};
+
+static error_t parse_common(int key, char *arg, struct argp_state *state)
+{
+    struct cli_common *common = state->input;
+    struct err e;
+    uint64_t n;
+    if (!common) return ARGP_ERR_UNKNOWN;
+    switch (key) {
+    case KEY_THREADS:
+        if (parse_count(arg, "--threads", 1, 4096, &n, &e)) cli_misuse(state, "%s", e.text);
+        common->threads = (int)n;
+        return 0;
+    case KEY_JSON:
+        common->json = true;
+        common->json_file = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp cli_common_argp = {.options = common_options, .parser = parse_common};
+
+int cli_write_json(const struct cli_common *common, json_t *object, struct err *e)
+{
+    if (!object) return err_set(e, "--json: out of memory");
+    if (!common->json) {
+        json_decref(object);
+        return 0;
+    }
+    char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    json_decref(object);
+    if (!text) return err_set(e, "--json: a value cannot be written as JSON");
+    int status = 0;
+    if (common->json_file) {
+        struct out out;
+        status = out_open(&out, common->json_file, e);
+        if (!status) status = out_printf(&out, e, "%s\n", text);
+        if (!status)
+            status = out_commit(&out, e);
+        else
+            out_abort(&out);
+    } else if (printf("%s\n", text) < 0) {
+        status = err_errno(e, "stdout: cannot write");
+    }
+    free(text);
+    return status;
+}
+
+static void cpu_name(char *name, size_t size)
+{
+    snprintf(name, size, "unknown");
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    char row[256];
+    while (f && fgets(row, sizeof row, f)) {
+        char *colon = strchr(row, ':');
+        if (strncmp(row, "model name", 10) || !colon) continue;
+        row[strcspn(row, "\n")] = 0;
+        snprintf(name, size, "%s", colon + 2);
+        break;
+    }
+    if (f) fclose(f);
+}
+
+json_t *cli_provenance(void)
+{
+    char cpu[256], date[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    cpu_name(cpu, sizeof cpu);
+    json_t *command = json_array();
+    json_array_append_new(command, json_string("tripod"));
+    json_array_append_new(command, json_string(current_command));
+    for (int i = 2; i < saved_argc; i++) {
+        /* An argument need not be UTF-8; JSON must be. */
+        json_t *s = json_string(saved_argv[i]);
+        json_array_append_new(command, s ? s : json_string("?"));
+    }
+    return json_pack("{s:s, s:o, s:s, s:s}", "tripod", TRIPOD_VERSION, "command", command, "cpu", cpu,
+                     "date", date);
+}
+
+int cli_use_threads(int threads)
+{
+    if (threads <= 0) {
+        cpu_set_t set;
+        threads = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    }
+    omp_set_dynamic(0);
+    omp_set_num_threads(threads);
+    return threads;
+}

@@ -1,0 +1,56 @@
+/* cli.h - the command table and what every command shares.
+ *
+ * A command is a const struct with its argp; usage, help and dispatch are generated from the table in
+ * main.c. Exit codes: 0 done, 1 failure (one line on stderr), 2 misuse, 128+n a signal.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_CLI_H
+#define TRIPOD_CLI_H
+
+#include <argp.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "src/err.h"
+
+#define TRIPOD_VERSION "0.1.0"
+
+struct command {
+    const char *name;
+    const char *summary; /* one line, lower case, for the list of commands */
+    const struct argp *argp; /* options, args_doc, doc: the source of help and of the man page */
+    /* Parses argv with cli_parse, works, returns 0 or -1 with *e filled. */
+    int (*run)(int argc, char **argv, struct err *e);
+};
+
+/* Options shared by commands that compute: put {&cli_common_argp} into your argp's children and point
+ * the child's input at a struct cli_common in your parser's ARGP_KEY_INIT (state->child_inputs[0]). */
+struct cli_common {
+    int threads;           /* --threads N; 0: all the CPUs we may run on */
+    bool json;             /* --json given: stdout carries one JSON object and nothing else */
+    const char *json_file; /* --json=FILE, or NULL for stdout */
+};
+extern const struct argp cli_common_argp;
+
+/* argp_parse with our conventions: misuse exits 2 with one or two lines on stderr, --help goes to stdout, exit 0. */
+void cli_parse(const struct command *command, int argc, char **argv, void *input);
+
+/* Misuse found by a parser: "tripod scan: MESSAGE" on stderr, exit 2. */
+void cli_misuse(const struct argp_state *state, const char *format, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
+
+/* Writes OBJECT where --json asks (nothing if not given); consumes the reference. Reals with 17 digits. */
+int cli_write_json(const struct cli_common *common, json_t *object, struct err *e);
+
+/* Provenance for every file we write: {"tripod": version, "command": [argv...], "cpu": model name,
+ * "date": UTC}. The caller may add keys (kernels, gemm ...). New reference, NULL when out of memory. */
+json_t *cli_provenance(void);
+
+/* Starts the clock that main's last stderr line (wall, CPU, peak RSS; terminals only) reports. */
+void cli_start(int argc, char **argv);
+void cli_finish(const char *name);
+
+/* Sets OpenMP's thread count from --threads (0: what the affinity mask allows). Returns the count. */
+int cli_use_threads(int threads);
+
+#endif

@@ -1,0 +1,17 @@
+/* commands.h - every command, in the order help lists them.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_COMMANDS_H
+#define TRIPOD_COMMANDS_H
+
+#include "src/cli.h"
+
+/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize scan gather tokens fit
+ * allocate count epoch evals plot bench. */
+#define COMMANDS(X) \
+    /* end */
+
+#define X(name) extern const struct command cmd_##name;
+COMMANDS(X)
+#undef X
+
+#endif

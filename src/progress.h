@@ -1,0 +1,17 @@
+/* progress.h - one progress line on a terminal's stderr: what, done, rate, ETA; silent elsewhere.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_PROGRESS_H
+#define TRIPOD_PROGRESS_H
+
+#include <stdint.h>
+
+/* LABEL is copied (cut to 48 bytes); UNIT is e.g. "tokens". TOTAL 0 when not known. At most 5 lines a second.
+ * progress_add may be called from any thread; begin and end from one. */
+void progress_begin(const char *label, const char *unit, uint64_t total);
+void progress_add(uint64_t amount);
+void progress_end(void); /* wipes the line */
+
+/* A line of talk on stderr (warnings, notes), after wiping the progress line: "tripod: TEXT". */
+void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,45 @@
+# Sourced by the command-line tests. $TRIPOD is the program; $T a scratch directory, removed at the end.
+# SPDX-License-Identifier: GPL-3.0-or-later
+: "${TRIPOD:?the program to test}"
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+SHARED=${TRIPOD_SHARED:-$ROOT/../shared}
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+code=0
+
+# ok NAME CMD...: the command succeeds. Its stdout is left in $T/out, its stderr in $T/err.
+ok() {
+    local name=$1 status
+    shift
+    "$@" >"$T/out" 2>"$T/err"
+    status=$?
+    if [ $status -eq 0 ]; then echo "ok $name"; else echo "FAIL $name: exit $status: $(head -c 300 "$T/err")"; code=1; fi
+}
+
+# fails NAME REGEX CMD...: exit 1, nothing on stdout, exactly one line on stderr, which starts with "tripod: " and matches.
+fails() {
+    local name=$1 regex=$2 status
+    shift 2
+    "$@" >"$T/out" 2>"$T/err"
+    status=$?
+    if [ $status -eq 1 ] && [ ! -s "$T/out" ] && [ "$(wc -l <"$T/err")" -eq 1 ] && grep -Eq "^tripod: .*($regex)" "$T/err"; then
+        echo "ok $name"
+    else
+        echo "FAIL $name: exit $status, stdout $(wc -c <"$T/out") bytes, stderr: $(head -c 300 "$T/err")"
+        code=1
+    fi
+}
+
+# misuse NAME REGEX CMD...: exit 2, the first line on stderr matches, nothing on stdout.
+misuse() {
+    local name=$1 regex=$2 status
+    shift 2
+    "$@" >"$T/out" 2>"$T/err"
+    status=$?
+    if [ $status -eq 2 ] && [ ! -s "$T/out" ] && head -n 1 "$T/err" | grep -Eq "$regex"; then
+        echo "ok $name"
+    else
+        echo "FAIL $name: exit $status: $(head -c 300 "$T/err")"
+        code=1
+    fi
+}

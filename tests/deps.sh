@@ -1,0 +1,16 @@
+#!/bin/sh
+# Installs the Debian packages that are missing: what the program and its tests need, nothing more.
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -eu
+packages="gcc libc6-dev make clang libclang-rt-14-dev clang-format libdnnl-dev libgsl-dev libzstd-dev libjansson-dev libutf8proc-dev libzip-dev
+libxxhash-dev libcsv-dev gnuplot-nox libcmocka-dev python3 python3-numpy zstd"
+missing=
+for p in $packages; do
+    dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+echo "installing:$missing"
+sudo=
+if [ "$(id -u)" != 0 ]; then sudo=sudo; fi
+$sudo apt-get update -qq
+DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing
