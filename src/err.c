@@ -26,15 +26,14 @@ int err_set(struct err *e, const char *format, ...)
 
 int err_prefix(struct err *e, const char *format, ...)
 {
-    struct err old = *e;
+    char prefix[512], old[sizeof e->text];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(e->text, sizeof e->text, format, args);
+    vsnprintf(prefix, sizeof prefix, format, args);
     va_end(args);
-    if (n < 0 || (size_t)n >= sizeof e->text) return -1;
-    snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old.text);
-    one_line(e->text);
-    return -1;
+    memcpy(old, e->text, sizeof old);
+    old[sizeof old - sizeof prefix - 2] = 0; /* a message cut short rather than no prefix */
+    return err_set(e, "%s: %s", prefix, old);
 }
 
 int err_errno(struct err *e, const char *format, ...)
