@@ -1,0 +1,44 @@
+/* words.h - the vector words every kernel is written in: a `vf` is always 16 float lanes, one
+ * 512-bit register, two 256-bit ones or a plain array.
+ *
+ * A word gives the same bits on every instruction set. FMAs are single-rounded and stand where they
+ * are written; minimum and maximum are x86's (the second operand where the two are unordered or
+ * both zero); sums and maxima over lanes are one tree: lanes i and i + 8, then + 4, + 2, + 1.
+ *
+ *   v_load v_load_n v_store v_store_n         16 floats; _n: n in 0..16, touches only n, zeros
+ * above v_load_f16 v_load_bf16 (and _n)           16 halves, widened exactly v_store_f16
+ * v_store_bf16 (and _n)         narrowed to nearest even; NaN stays NaN v_set1 v_zero one value in
+ * all lanes v_add v_sub v_mul v_div v_sqrt v_max v_min v_fma(a, b, c) = a b + c    v_fnma(a, b, c)
+ * = c - a b v_round                                   to the nearest even integer v_abs
+ * v_copysign(magnitude, sign) v_select_lt(a, b, x, y) = a < b ? x : y   false where unordered
+ *   v_keep_n(x, n, fill)                      lanes n and above become fill
+ *   v_scale2(x, n) = x 2^n                    x in [0.5, 2], n integral in [-250, 250]: one
+ * rounding v_split(x, &e) = m, x = m 2^e             x positive and normal, m in [sqrt(1/2),
+ * sqrt(2)) v_sum v_hmax                              a float: the tree over lanes
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_SIMD_ISA_WORDS_H
+#define TRIPOD_SIMD_ISA_WORDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define V_WORD static inline __attribute__((always_inline, unused))
+
+/* K(gemm) is gemm_avx2 in the AVX2 object: kernels_internal.h declares them for every table. */
+#define V_PASTE_(a, b) a##_##b
+#define V_PASTE(a, b)  V_PASTE_(a, b)
+#define K(name)        V_PASTE(name, ISA)
+
+#if defined ISA_avx512
+#include "simd/isa/words_avx512.h"
+#elif defined ISA_avx2
+#include "simd/isa/words_avx2.h"
+#elif defined ISA_scalar
+#include "simd/isa/words_scalar.h"
+#else
+#error "compile with -DISA=NAME -DISA_NAME=1"
+#endif
+
+#endif

@@ -1,0 +1,211 @@
+/* words_avx2.h - the words in two 256-bit registers (AVX2, FMA, F16C); words.h says what each does.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <immintrin.h>
+
+typedef struct {
+    __m256 lo, hi;
+} vf;
+
+V_WORD vf v_make_(__m256 lo, __m256 hi)
+{
+    vf r;
+    r.lo = lo;
+    r.hi = hi;
+    return r;
+}
+/* A mask whose first n of 8 lanes are set; n may be anything. */
+V_WORD __m256i v_mask8_(int n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+V_WORD vf v_load(const float *p)
+{
+    return v_make_(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8));
+}
+V_WORD vf v_load_n(const float *p, size_t n)
+{
+    return v_make_(_mm256_maskload_ps(p, v_mask8_((int)n)),
+                   _mm256_maskload_ps(p + 8, v_mask8_((int)n - 8)));
+}
+V_WORD void v_store(float *p, vf x)
+{
+    _mm256_storeu_ps(p, x.lo);
+    _mm256_storeu_ps(p + 8, x.hi);
+}
+V_WORD void v_store_n(float *p, vf x, size_t n)
+{
+    _mm256_maskstore_ps(p, v_mask8_((int)n), x.lo);
+    _mm256_maskstore_ps(p + 8, v_mask8_((int)n - 8), x.hi);
+}
+V_WORD vf v_set1(float x)
+{
+    __m256 a = _mm256_set1_ps(x);
+    return v_make_(a, a);
+}
+V_WORD vf v_zero(void)
+{
+    return v_make_(_mm256_setzero_ps(), _mm256_setzero_ps());
+}
+V_WORD vf v_add(vf a, vf b)
+{
+    return v_make_(_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi));
+}
+V_WORD vf v_sub(vf a, vf b)
+{
+    return v_make_(_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi));
+}
+V_WORD vf v_mul(vf a, vf b)
+{
+    return v_make_(_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi));
+}
+V_WORD vf v_div(vf a, vf b)
+{
+    return v_make_(_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi));
+}
+V_WORD vf v_sqrt(vf a)
+{
+    return v_make_(_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi));
+}
+V_WORD vf v_max(vf a, vf b)
+{
+    return v_make_(_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi));
+}
+V_WORD vf v_min(vf a, vf b)
+{
+    return v_make_(_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi));
+}
+V_WORD vf v_fma(vf a, vf b, vf c)
+{
+    return v_make_(_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi));
+}
+V_WORD vf v_fnma(vf a, vf b, vf c)
+{
+    return v_make_(_mm256_fnmadd_ps(a.lo, b.lo, c.lo), _mm256_fnmadd_ps(a.hi, b.hi, c.hi));
+}
+V_WORD vf v_round(vf a)
+{
+    return v_make_(_mm256_round_ps(a.lo, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
+                   _mm256_round_ps(a.hi, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+V_WORD vf v_abs(vf a)
+{
+    __m256 s = _mm256_set1_ps(-0.0f);
+    return v_make_(_mm256_andnot_ps(s, a.lo), _mm256_andnot_ps(s, a.hi));
+}
+V_WORD vf v_copysign(vf magnitude, vf sign)
+{
+    __m256 s = _mm256_set1_ps(-0.0f);
+    return v_make_(_mm256_or_ps(_mm256_andnot_ps(s, magnitude.lo), _mm256_and_ps(s, sign.lo)),
+                   _mm256_or_ps(_mm256_andnot_ps(s, magnitude.hi), _mm256_and_ps(s, sign.hi)));
+}
+V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
+{
+    return v_make_(_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
+                   _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ)));
+}
+V_WORD vf v_keep_n(vf x, size_t n, vf fill)
+{
+    __m256 a = _mm256_castsi256_ps(v_mask8_((int)n));
+    __m256 b = _mm256_castsi256_ps(v_mask8_((int)n - 8));
+    return v_make_(_mm256_blendv_ps(fill.lo, x.lo, a), _mm256_blendv_ps(fill.hi, x.hi, b));
+}
+/* In two steps: the first product is exact, so the result is rounded once, denormal or not. */
+V_WORD __m256 v_scale2_(__m256 x, __m256 n)
+{
+    __m256i i = _mm256_cvtps_epi32(n);
+    __m256i a = _mm256_srai_epi32(i, 1), b = _mm256_sub_epi32(i, a), bias = _mm256_set1_epi32(127);
+    __m256i fa = _mm256_slli_epi32(_mm256_add_epi32(a, bias), 23);
+    __m256i fb = _mm256_slli_epi32(_mm256_add_epi32(b, bias), 23);
+    return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(fa)), _mm256_castsi256_ps(fb));
+}
+V_WORD vf v_scale2(vf x, vf n)
+{
+    return v_make_(v_scale2_(x.lo, n.lo), v_scale2_(x.hi, n.hi));
+}
+V_WORD __m256 v_split_(__m256 x, __m256 *e)
+{
+    __m256i root = _mm256_set1_epi32(0x3f3504f3); /* bits of sqrt(1/2) */
+    __m256i i = _mm256_sub_epi32(_mm256_castps_si256(x), root);
+    *e = _mm256_cvtepi32_ps(_mm256_srai_epi32(i, 23));
+    i = _mm256_add_epi32(_mm256_and_si256(i, _mm256_set1_epi32(0x7fffff)), root);
+    return _mm256_castsi256_ps(i);
+}
+V_WORD vf v_split(vf x, vf *e)
+{
+    return v_make_(v_split_(x.lo, &e->lo), v_split_(x.hi, &e->hi));
+}
+V_WORD float v_sum(vf x)
+{
+    __m256 a = _mm256_add_ps(x.lo, x.hi);
+    __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+    return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
+}
+V_WORD float v_hmax(vf x)
+{
+    __m256 a = _mm256_max_ps(x.lo, x.hi);
+    __m128 b = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    b = _mm_max_ps(b, _mm_movehl_ps(b, b));
+    return _mm_cvtss_f32(_mm_max_ss(b, _mm_movehdup_ps(b)));
+}
+
+/* Halves. AVX2 cannot mask 16-bit lanes: a part goes through the stack. */
+V_WORD vf v_load_f16(const uint16_t *p)
+{
+    return v_make_(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)),
+                   _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8))));
+}
+V_WORD vf v_load_f16_n(const uint16_t *p, size_t n)
+{
+    uint16_t t[16] = {0};
+    memcpy(t, p, n * sizeof *p);
+    return v_load_f16(t);
+}
+V_WORD __m256 v_widen_bf16_(__m128i x)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));
+}
+V_WORD vf v_load_bf16(const uint16_t *p)
+{
+    return v_make_(v_widen_bf16_(_mm_loadu_si128((const __m128i *)p)),
+                   v_widen_bf16_(_mm_loadu_si128((const __m128i *)(p + 8))));
+}
+V_WORD vf v_load_bf16_n(const uint16_t *p, size_t n)
+{
+    uint16_t t[16] = {0};
+    memcpy(t, p, n * sizeof *p);
+    return v_load_bf16(t);
+}
+V_WORD void v_store_f16(uint16_t *p, vf x)
+{
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x.lo, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((__m128i *)(p + 8), _mm256_cvtps_ph(x.hi, _MM_FROUND_TO_NEAREST_INT));
+}
+V_WORD void v_store_f16_n(uint16_t *p, vf x, size_t n)
+{
+    uint16_t t[16];
+    v_store_f16(t, x);
+    memcpy(p, t, n * sizeof *p);
+}
+V_WORD __m256i v_narrow_bf16_(__m256 x)
+{
+    __m256i i = _mm256_castps_si256(x);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(i, 16), _mm256_set1_epi32(1));
+    __m256i r = _mm256_add_epi32(_mm256_add_epi32(i, _mm256_set1_epi32(0x7fff)), odd);
+    __m256i nan = _mm256_or_si256(i, _mm256_set1_epi32(0x400000));
+    r = _mm256_blendv_epi8(r, nan, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+    return _mm256_srli_epi32(r, 16);
+}
+V_WORD void v_store_bf16(uint16_t *p, vf x)
+{
+    /* the pack works in 128-bit halves: lo 0-3, hi 0-3, lo 4-7, hi 4-7 */
+    __m256i r = _mm256_packus_epi32(v_narrow_bf16_(x.lo), v_narrow_bf16_(x.hi));
+    _mm256_storeu_si256((__m256i *)p, _mm256_permute4x64_epi64(r, 0xd8));
+}
+V_WORD void v_store_bf16_n(uint16_t *p, vf x, size_t n)
+{
+    uint16_t t[16];
+    v_store_bf16(t, x);
+    memcpy(p, t, n * sizeof *p);
+}
