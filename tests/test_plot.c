@@ -1,0 +1,178 @@
+/* Unit tests of the figures: files written, quoting, empty series, gnuplot missing or failing.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/file.h"
+#include "src/plot.h"
+
+static char folder[] = "/tmp/tripod-plot-XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char *command = format_string("rm -rf %s", folder);
+    int status = system(command);
+    free(command);
+    return status;
+}
+
+static char *slurp(const char *name)
+{
+    struct map m;
+    struct err e;
+    char *path = format_string("%s/%s", folder, name);
+    assert_int_equal(map_open(&m, path, &e), 0);
+    char *text = strndup((const char *)m.data, m.size);
+    map_close(&m);
+    free(path);
+    return text;
+}
+
+static bool exists(const char *name)
+{
+    char *path = format_string("%s/%s", folder, name);
+    bool there = file_exists(path);
+    free(path);
+    return there;
+}
+
+static const double x[] = {1, 10, 100, -1}, y[] = {3, 2, NAN, 1}, lo[] = {2, 1, 1, 1},
+                    hi[] = {4, 3, 3, 3};
+static const struct plot_series series[] = {
+    {"nothing\t'here'", x, y, NULL, NULL, 0, PLOT_LINE, NULL},
+    {"it's `date` \"$(id)\"", x, y, lo, hi, 4, PLOT_POINTS, NULL},
+    {"band", x, NULL, lo, hi, 3, PLOT_BAND, "#aabbcc"},
+    {"a_b^c", x, y, NULL, NULL, 4, PLOT_DASHED, NULL},
+    {NULL, x, y, NULL, NULL, 4, PLOT_CROSSES, NULL},
+    {"s", x, hi, NULL, NULL, 3, PLOT_STEPS, NULL},
+};
+static const struct plot good = {.title = "L'été\nα_N",
+                                 .xlabel = "N",
+                                 .ylabel = "loss, nats",
+                                 .xlog = true,
+                                 .ylog = true,
+                                 .series = series,
+                                 .n = sizeof series / sizeof *series};
+
+static void draws(void **state)
+{
+    (void)state;
+    struct err e;
+    const char *names[] = {"a.png", "a.svg", "a.pdf", "it's.png", "plain"};
+    const char *heads[] = {"\x89PNG", "<?xml", "%PDF", "\x89PNG", "\x89PNG"};
+    bool drawn;
+    for (size_t i = 0; i < 5; i++) {
+        char *path = format_string("%s/%s", folder, names[i]);
+        int status = plot_write(&good, path, &drawn, &e);
+        if (status) fail_msg("%s", e.text);
+        free(path);
+        if (!drawn) continue;
+        char *image = slurp(i == 4 ? "plain.png" : names[i]);
+        assert_memory_equal(image, heads[i], 4);
+        free(image);
+    }
+    if (!drawn) print_message("gnuplot is not installed: images not checked\n");
+    char *data = slurp("a.tsv"), *script = slurp("a.gp");
+    assert_non_null(strstr(data, "series\tx\ty\tlo\thi\nit's `date` \"$(id)\"\t1\t3\t2\t4\n"));
+    assert_null(strstr(data, "nan"));
+    assert_null(strstr(data, "\t-1\t"));
+    assert_null(strstr(data, "nothing"));
+    assert_non_null(strstr(script, "title 'it''s `date` \"$(id)\"' noenhanced"));
+    assert_non_null(strstr(script, "'L''été α_N'"));
+    assert_null(strstr(script, "index 5"));
+    free(data);
+    free(script);
+}
+
+static void without_gnuplot(void **state)
+{
+    (void)state;
+    struct err e;
+    bool drawn = true;
+    char *path = format_string("%s/none.svg", folder), *old = strdup(getenv("PATH"));
+    setenv("PATH", folder, 1);
+    int status = plot_write(&good, path, &drawn, &e);
+    setenv("PATH", old, 1);
+    assert_int_equal(status, 0);
+    assert_false(drawn);
+    assert_true(exists("none.tsv") && exists("none.gp") && !exists("none.svg"));
+    char buffer[512];
+    FILE *f = fmemopen(buffer, sizeof buffer, "w");
+    plot_note(path, drawn, f);
+    fclose(f);
+    assert_non_null(strstr(buffer, "gnuplot is not installed"));
+    free(old);
+    free(path);
+}
+
+static void failures(void **state)
+{
+    (void)state;
+    struct err e;
+    bool drawn;
+    struct plot empty = {.title = "t", .series = series, .n = 1};
+    char *path = format_string("%s/empty.png", folder);
+    assert_int_equal(plot_write(&empty, path, &drawn, &e), -1);
+    assert_non_null(strstr(e.text, "no point can be drawn"));
+    assert_false(exists("empty.png") || exists("empty.tsv") || exists("empty.gp"));
+    free(path);
+    assert_int_equal(plot_write(&good, "", &drawn, &e), -1);
+    path = format_string("%s/", folder);
+    assert_int_equal(plot_write(&good, path, &drawn, &e), -1);
+    assert_non_null(strstr(e.text, "found a folder"));
+    free(path);
+    path = format_string("%s/missing/a.png", folder);
+    assert_int_equal(plot_write(&good, path, &drawn, &e), -1);
+    free(path);
+    /* A gnuplot that fails: its line is quoted and no image is left. */
+    char *tool = format_string("%s/gnuplot", folder), *old = strdup(getenv("PATH"));
+    FILE *f = fopen(tool, "w");
+    fputs("#!/bin/sh\necho 'line 3: undefined variable' >&2\nexit 1\n", f);
+    fclose(f);
+    chmod(tool, 0755);
+    setenv("PATH", folder, 1);
+    path = format_string("%s/broken.png", folder);
+    int status = plot_write(&good, path, &drawn, &e);
+    setenv("PATH", old, 1);
+    assert_int_equal(status, -1);
+    assert_non_null(strstr(e.text, "gnuplot failed: line 3: undefined variable"));
+    assert_false(exists("broken.png"));
+    free(path);
+    free(old);
+    free(tool);
+}
+
+static void colors(void **state)
+{
+    (void)state;
+    char c[8];
+    assert_string_equal(plot_color(-1, c), plot_color(0, (char[8]){0}));
+    assert_string_equal(plot_color(NAN, c), "#450054");
+    assert_string_equal(plot_color(2, c), "#ebdb26");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(draws),
+        cmocka_unit_test(without_gnuplot),
+        cmocka_unit_test(failures),
+        cmocka_unit_test(colors),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
