@@ -1,0 +1,42 @@
+/* elementwise.c - kernels that treat one element at a time: functions, conversions, embedding rows.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/isa/kernels_internal.h"
+#include "simd/isa/math.h"
+
+/* Whole words, then one part: the same arithmetic, so that a result does not depend on where in the
+ * vector it stands. */
+#define EACH(name, in_type, out_type, load, store, f)                                              \
+    void K(name)(out_type * out, const in_type *in, size_t n)                                      \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + 16 <= n; i += 16) store(out + i, f(load(in + i)));                              \
+        if (i < n) store##_n(out + i, f(load##_n(in + i, n - i)), n - i);                          \
+    }
+
+EACH(exp, float, float, v_load, v_store, m_exp)
+EACH(log, float, float, v_load, v_store, m_log)
+EACH(erf, float, float, v_load, v_store, m_erf)
+EACH(tanh, float, float, v_load, v_store, m_tanh)
+EACH(gelu_erf, float, float, v_load, v_store, m_gelu_erf)
+EACH(gelu_tanh, float, float, v_load, v_store, m_gelu_tanh)
+EACH(f16_to_f32, uint16_t, float, v_load_f16, v_store, )
+EACH(bf16_to_f32, uint16_t, float, v_load_bf16, v_store, )
+EACH(f32_to_f16, float, uint16_t, v_load, v_store_f16, )
+EACH(f32_to_bf16, float, uint16_t, v_load, v_store_bf16, )
+
+void K(embed)(struct strips x, size_t row0, const uint32_t *ids, size_t n, const void *table,
+              enum simd_dtype dtype, size_t d)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < d; c += SIMD_STRIP) {
+            size_t at = ids[i] * d + c, width = d - c < SIMD_STRIP ? d - c : SIMD_STRIP;
+            float *out = strip_at(x, row0 + i, c);
+            if (dtype == SIMD_F32)
+                memcpy(out, (const float *)table + at, width * sizeof *out);
+            else if (dtype == SIMD_F16)
+                K(f16_to_f32)(out, (const uint16_t *)table + at, width);
+            else
+                K(bf16_to_f32)(out, (const uint16_t *)table + at, width);
+        }
+}

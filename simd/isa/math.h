@@ -1,0 +1,113 @@
+/* math.h - exp, log, erf, tanh and the two forms of GELU over 16 lanes, for the kernels here.
+ *
+ * Each is an argument reduction and a minimax polynomial whose FMAs are written out, so that every
+ * instruction set gives the same bits; coefficients.py derives the polynomials. Errors (tests/
+ * kernels measures them): exp, log, erf and tanh within 2 units in the last place over the whole
+ * range, denormal results included (exp); the GELUs as said beside them. NaN stays NaN.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_SIMD_ISA_MATH_H
+#define TRIPOD_SIMD_ISA_MATH_H
+
+#include "simd/isa/coefficients.h"
+#include "simd/isa/words.h"
+
+#include <math.h>
+
+#define M_COUNT(a) (sizeof(a) / sizeof(a)[0])
+
+/* c[0] + c[1] x + ... by Horner's rule; n is a constant wherever it is called. */
+V_WORD vf m_polynomial(vf x, const float *c, int n)
+{
+    vf r = v_set1(c[n - 1]);
+#pragma GCC unroll 16
+    for (int i = n - 2; i >= 0; i--) r = v_fma(r, x, v_set1(c[i]));
+    return r;
+}
+
+/* exp for x <= 0 or NaN, as a softmax needs it: exp(0) = 1, below -104 (-inf too) 0. */
+V_WORD vf m_exp_negative(vf x)
+{
+    x = v_max(v_set1(-104.0f), x);
+    vf n = v_round(v_mul(x, v_set1(0x1.715476p+0f))); /* 1 / ln 2 */
+    vf r = v_fnma(n, v_set1(0x1.62e43p-1f), x);       /* ln 2, high part: this FMA is exact */
+    r = v_fnma(n, v_set1(-0x1.05c61p-29f), r);        /* and low part */
+    vf q = m_polynomial(r, EXP_C, M_COUNT(EXP_C));
+    q = v_fma(r, q, v_set1(1.0f)); /* (e^r - 1) / r */
+    return v_scale2(v_fma(r, q, v_set1(1.0f)), n);
+}
+
+/* exp over the whole range: +inf above 88.73. */
+V_WORD vf m_exp(vf x)
+{
+    return m_exp_negative(v_min(v_set1(89.0f), x));
+}
+
+/* 2^x for x in [-160, 128]. */
+V_WORD vf m_exp2(vf x)
+{
+    vf n = v_round(x), f = v_sub(x, n);
+    vf q = m_polynomial(f, EXP2_C, M_COUNT(EXP2_C));
+    return v_scale2(v_fma(f, q, v_set1(1.0f)), n);
+}
+
+V_WORD vf m_log(vf x)
+{
+    vf tiny = v_set1(0x1p-126f), e;
+    vf y = v_select_lt(x, tiny, v_mul(x, v_set1(0x1p32f)), x);
+    vf f = v_sub(v_split(y, &e), v_set1(1.0f));
+    e = v_sub(e, v_select_lt(x, tiny, v_set1(32.0f), v_zero()));
+    vf f2 = v_mul(f, f);
+    vf t = v_mul(v_mul(f, f2), m_polynomial(f, LOG_C, M_COUNT(LOG_C)));
+    t = v_fma(e, v_set1(-0x1.05c61p-29f), t); /* ln 2, low part */
+    t = v_add(f, v_fnma(v_set1(0.5f), f2, t));
+    vf r = v_fma(e, v_set1(0x1.62e43p-1f), t); /* and high part */
+    /* inf and NaN are their own logarithms; zero gives -inf, what is below gives NaN */
+    r = v_select_lt(x, v_set1(INFINITY), r, x);
+    r = v_select_lt(v_zero(), x, r, v_select_lt(x, v_zero(), v_set1(NAN), v_set1(-INFINITY)));
+    return v_select_lt(x, v_set1(INFINITY), r, x);
+}
+
+V_WORD vf m_erf(vf x)
+{
+    vf a = v_abs(x);
+    vf small = m_polynomial(v_mul(x, x), ERF_SMALL_C, M_COUNT(ERF_SMALL_C));
+    small = v_fma(x, small, x);
+    vf b = v_min(v_set1(4.0f), a); /* erf(4) rounds to 1 */
+    vf p = m_polynomial(b, ERF_LARGE_C, M_COUNT(ERF_LARGE_C));
+    vf large = v_sub(v_set1(1.0f), m_exp2(v_sub(v_zero(), p)));
+    return v_select_lt(a, v_set1(0.95f), small, v_copysign(large, x));
+}
+
+V_WORD vf m_tanh(vf x)
+{
+    vf a = v_abs(x), z = v_mul(x, x);
+    vf small = v_mul(z, m_polynomial(z, TANH_C, M_COUNT(TANH_C)));
+    small = v_fma(x, small, x);
+    vf t = m_exp_negative(v_mul(v_set1(-2.0f), a)); /* (1 - t) / (1 + t) */
+    vf large = v_div(v_sub(v_set1(1.0f), t), v_add(v_set1(1.0f), t));
+    return v_select_lt(a, v_set1(0.55f), small, v_copysign(large, x));
+}
+
+/* x Phi(x) as max(x, 0) - |x| Q(|x|), Q the upper tail 2^-P(|x|): nothing cancels on either side,
+ * where x / 2 (1 + erf(x / sqrt 2)) in float32 loses all digits by x = -5. The error is within 2
+ * ULP of |x| / 2 times 2^-24 everywhere; for x < 0 relative to the result it grows with P, slowly.
+ */
+V_WORD vf m_gelu_erf(vf x)
+{
+    vf a = v_min(v_set1(14.5f), v_abs(x)); /* Q(14.5) rounds to 0 */
+    vf p = m_polynomial(a, GELU_C, M_COUNT(GELU_C));
+    vf q = m_exp2(v_sub(v_zero(), p));
+    return v_fnma(a, q, v_max(v_zero(), x));
+}
+
+/* x / 2 (1 + tanh(u)) = x / (1 + exp(-2 u)), u = 0.79788456 (x + 0.044715 x^3). */
+V_WORD vf m_gelu_tanh(vf x)
+{
+    const float c1 = -2.302208198f, c3 = -0.1029432397f; /* -2 / ln 2 times u's coefficients */
+    vf y = v_mul(x, v_fma(v_mul(x, x), v_set1(c3), v_set1(c1)));
+    y = v_max(v_set1(-150.0f), v_min(v_set1(128.0f), y));
+    return v_div(x, v_add(v_set1(1.0f), m_exp2(y)));
+}
+
+#endif
