@@ -7,6 +7,8 @@
 #   make_folders.py [OUTPUT]      needs torch, transformers, safetensors, numpy
 #
 # folders.json names, per folder, its losses; "refused" ones must not load, for the reason given.
+# folders.txt is the same for the shell: folder, losses (or "refused"), float32 error mean and max
+# (at least 2e-6 and 1e-5: 121 losses are too few for a finer bar).
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
 import os
@@ -293,7 +295,7 @@ def main():
                 os.remove(os.path.join(root, f))
 
     # Losses of each variant, from its first folder; every other folder must agree.
-    done = {}
+    done, bars = {}, {}
     for folder, entry in table.items():
         path = os.path.join(OUT, folder)
         if "refused" in entry:
@@ -309,14 +311,20 @@ def main():
             plain = reference.losses_plain(weights, cfg, DOCS)
             assert np.abs(plain - got).max() < 1e-9, (folder, np.abs(plain - got).max())
             done[entry["losses"]] = got
+            error = np.abs(f32 - got)
+            bars[entry["losses"]] = f"{max(error.mean(), 2e-6):.3e} {max(error.max(), 1e-5):.3e}"
             np.save(os.path.join(OUT, entry["losses"]), got)
             print(
                 f"{entry['losses']}: {len(got)} losses, mean {got.mean():.4f} sd {got.std():.3f}, "
-                f"float32 error mean {np.abs(f32 - got).mean():.2e} max {np.abs(f32 - got).max():.2e}"
+                f"float32 error mean {error.mean():.2e} max {error.max():.2e}"
             )
         worst = np.abs(got - done[entry["losses"]]).max()
         assert worst < 1e-9, (folder, worst)
 
+    with open(os.path.join(OUT, "folders.txt"), "w") as f:
+        for folder, entry in table.items():
+            losses = entry.get("losses", "refused")
+            f.write(f"{folder} {losses} {bars.get(losses, '')}".rstrip() + "\n")
     reference.write_megatron(os.path.join(OUT, "corpus"), DOCS)
     with open(os.path.join(OUT, "folders.json"), "w") as f:
         json.dump(

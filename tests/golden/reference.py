@@ -25,16 +25,15 @@ def splitmix64(x):
 
 
 def hash_ids(seed, lengths, limit):
-    """Documents of token ids: document d, position t holds
-    (splitmix64(splitmix64(seed) + (d << 32) + t) >> 32) * limit >> 32, so that any language can
-    make them again. Some repetition is wanted, so every fourth token repeats the one 7 before."""
+    """Documents of token ids as make_model --corpus writes them: position t of document d holds
+    (splitmix64(splitmix64(seed) + (d << 32) + t) >> 32) * limit >> 32, but every fourth token
+    repeats the one before it."""
     base = splitmix64(seed)
     docs = []
     for d, n in enumerate(lengths):
         ids = [((splitmix64((base + (d << 32) + t) & MASK) >> 32) * limit) >> 32 for t in range(n)]
-        for t in range(7, n):
-            if t % 4 == 3:
-                ids[t] = ids[t - 7]
+        for t in range(3, n, 4):
+            ids[t] = ids[t - 1]
         docs.append(np.array(ids, dtype=np.int64))
     return docs
 
