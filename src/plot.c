@@ -91,26 +91,33 @@ static size_t write_series(const struct plot *p, const struct plot_series *s, st
     return rows;
 }
 
-static int write_data(const struct plot *p, const char *path, size_t *rows, struct err *e)
+static bool has_rows(const struct plot *p, const struct plot_series *s)
+{
+    for (size_t k = 0; k < s->n; k++) {
+        double y = s->style == PLOT_BAND ? s->lo[k] : s->y[k];
+        if (drawable(s->x[k], p->xlog) && drawable(y, p->ylog) &&
+            (s->style != PLOT_BAND || drawable(s->hi[k], p->ylog)))
+            return true;
+    }
+    return false;
+}
+
+/* ROWS gets the rows of every series of every panel, in order. */
+static int write_data(const struct plot *first, const char *path, size_t *rows, struct err *e)
 {
     struct out o = {0};
     if (out_open(&o, path, e)) return -1;
     int status = out_printf(&o, e, "series\tx\ty\tlo\thi\n");
-    bool first = true;
-    for (size_t i = 0; i < p->n && !status; i++) {
-        /* A block without rows would shift gnuplot's index: it is neither written nor drawn. */
-        bool any = false;
-        const struct plot_series *s = &p->series[i];
-        for (size_t k = 0; k < s->n && !any; k++) {
-            double y = s->style == PLOT_BAND ? s->lo[k] : s->y[k];
-            any = drawable(s->x[k], p->xlog) && drawable(y, p->ylog) &&
-                  (s->style != PLOT_BAND || drawable(s->hi[k], p->ylog));
+    bool any = false;
+    for (const struct plot *p = first; p; p = p->beside) {
+        for (size_t i = 0; i < p->n && !status; i++, rows++) {
+            /* A block without rows would shift gnuplot's index: it is neither written nor drawn. */
+            *rows = 0;
+            if (!has_rows(p, &p->series[i])) continue;
+            if (any) status = out_printf(&o, e, "\n\n");
+            any = true;
+            if (!status) *rows = write_series(p, &p->series[i], &o, &status, e);
         }
-        rows[i] = 0;
-        if (!any) continue;
-        if (!first) status = out_printf(&o, e, "\n\n");
-        first = false;
-        if (!status) rows[i] = write_series(p, s, &o, &status, e);
     }
     if (status) {
         out_abort(&o);
@@ -245,6 +252,49 @@ static int put_series(const struct plot_series *s, size_t index, const char *col
     return status;
 }
 
+static int put_range(struct out *o, char axis, const double range[2], struct err *e)
+{
+    if (!(range[1] > range[0])) return 0;
+    return out_printf(o, e, "set %crange [%.10g:%.10g]\n", axis, range[0], range[1]);
+}
+
+/* One panel; ROWS are those of its series, INDEX the number of the next block of data. */
+static int put_panel(const struct plot *p, const size_t *rows, size_t *index, struct out *o,
+                     struct err *e)
+{
+    int status = out_printf(o, e, "set key %s\n", p->key ? p->key : "top right");
+    if (!status) status = put_label(o, "title", p->title, e);
+    if (!status) status = put_label(o, "xlabel", p->xlabel, e);
+    if (!status) status = put_label(o, "ylabel", p->ylabel, e);
+    if (!status) status = p->xlog ? put_log_axis(p, true, o, e) : put_range(o, 'x', p->x_range, e);
+    if (!status) status = p->ylog ? put_log_axis(p, false, o, e) : put_range(o, 'y', p->y_range, e);
+    size_t next = 0;
+    bool first = true;
+    for (size_t i = 0; i < p->n && !status; i++) {
+        const char *color = p->series[i].color;
+        if (!color) color = palette[next++ % (sizeof palette / sizeof *palette)];
+        if (!rows[i]) continue;
+        status = put_series(&p->series[i], (*index)++, color, first, o, e);
+        first = false;
+    }
+    return status ? status : out_printf(o, e, "\n");
+}
+
+static int put_panels(const struct plot *first, const size_t *rows, struct out *o, struct err *e)
+{
+    size_t panels = 0, index = 0;
+    for (const struct plot *p = first; p; p = p->beside) panels++;
+    int status = panels > 1 ? out_printf(o, e, "set multiplot layout 1,%zu\n", panels) : 0;
+    for (const struct plot *p = first; p && !status; rows += p->n, p = p->beside) {
+        if (p != first)
+            status = out_printf(o, e,
+                                "unset logscale\nset autoscale\nset xtics auto\n"
+                                "set ytics auto\nunset title\nunset xlabel\nunset ylabel\n");
+        if (!status) status = put_panel(p, rows, &index, o, e);
+    }
+    return status || panels == 1 ? status : out_printf(o, e, "unset multiplot\n");
+}
+
 static int write_script(const struct plot *p, const struct names *n, const size_t *rows,
                         struct err *e)
 {
@@ -272,27 +322,9 @@ static int write_script(const struct plot *p, const struct names *n, const size_
                             "set output image\n"
                             "set datafile separator tab\n"
                             "set grid xtics ytics lt 1 lw 1 lc rgb '#d8d8d8'\n"
-                            "set border 3\nset tics nomirror\n"
-                            "set key %s\n",
-                            qdata, qimage, p->key ? p->key : "top right");
-    if (!status) status = put_label(&o, "title", p->title, e);
-    if (!status) status = put_label(&o, "xlabel", p->xlabel, e);
-    if (!status) status = put_label(&o, "ylabel", p->ylabel, e);
-    if (!status && p->xlog) status = put_log_axis(p, true, &o, e);
-    if (!status && p->ylog) status = put_log_axis(p, false, &o, e);
-    if (!status && !p->xlog && p->x_range[1] > p->x_range[0])
-        status = out_printf(&o, e, "set xrange [%.10g:%.10g]\n", p->x_range[0], p->x_range[1]);
-    if (!status && !p->ylog && p->y_range[1] > p->y_range[0])
-        status = out_printf(&o, e, "set yrange [%.10g:%.10g]\n", p->y_range[0], p->y_range[1]);
-    size_t index = 0, next = 0;
-    for (size_t i = 0; i < p->n && !status; i++) {
-        const char *color = p->series[i].color;
-        if (!color) color = palette[next++ % (sizeof palette / sizeof *palette)];
-        if (!rows[i]) continue;
-        status = put_series(&p->series[i], index, color, index == 0, &o, e);
-        index++;
-    }
-    if (!status) status = out_printf(&o, e, "\n");
+                            "set border 3\nset tics nomirror\n",
+                            qdata, qimage);
+    if (!status) status = put_panels(p, rows, &o, e);
     if (!status)
         status = out_commit(&o, e);
     else
@@ -381,10 +413,12 @@ int plot_write(const struct plot *p, const char *path, bool *drawn, struct err *
     struct names n;
     bool ignored;
     int status = name_files(path, &n, e);
-    size_t *rows = calloc(p->n + 1, sizeof *rows), total = 0;
+    size_t series = 0, total = 0;
+    for (const struct plot *panel = p; panel; panel = panel->beside) series += panel->n;
+    size_t *rows = calloc(series + 1, sizeof *rows);
     if (!status && !rows) status = err_set(e, "%s: out of memory", path);
     if (!status) status = write_data(p, n.data, rows, e);
-    for (size_t i = 0; i < p->n && !status; i++) total += rows[i];
+    for (size_t i = 0; i < series && !status; i++) total += rows[i];
     if (!status && !total) {
         unlink(n.data);
         status = err_set(e, "%s: no point can be drawn on these axes", path);

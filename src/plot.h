@@ -44,6 +44,8 @@ struct plot {
     unsigned width, height;        /* pixels; 0: 960 x 640 */
     const struct plot_series *series;
     size_t n;
+    const struct plot *beside; /* the panel to the right of this one, or NULL; the figure's width,
+                                  height and PATH are the first panel's */
 };
 
 /* Writes data, script and image. Values that are not finite, or not positive on a logarithmic axis,
