@@ -1,0 +1,526 @@
+/* laws.c - the table of laws and what follows from it; see laws.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fit/laws.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "fit/jet.h"
+
+enum { NO_TERM = -1 };
+
+static double deliver(int n, const struct jet *j, double *g, double *h)
+{
+    if (g) {
+        memcpy(g, j->g, (size_t)n * sizeof *g);
+        memcpy(h, j->h, (size_t)(n * (n + 1) / 2) * sizeof *h);
+    }
+    return j->v;
+}
+
+/* t[c] - t[k] x: the logarithm of a power term. */
+static struct jet power_term(int n, const double *t, int c, int k, double x)
+{
+    struct jet j = jet_constant(n, t[c] - t[k] * x);
+    j.g[c] = 1;
+    j.g[k] = -x;
+    return j;
+}
+
+/* L = (A N^-alphaN)^(1/alphaD) ... in the paper's form [(Nc/N)^(alphaN/alphaD) + Dc/D]^alphaD. */
+static double kaplan(const struct law *law, const double *t, const double *x, const double *centre,
+                     double *g, double *h)
+{
+    (void)centre;
+    int n = law->n;
+    struct jet q = jet_variable(n, 3, t[3]);
+    struct jet u = power_term(n, t, 0, 2, x[0]), v = power_term(n, t, 1, 3, x[1]);
+    u = jet_div(n, &u, &q);
+    v = jet_div(n, &v, &q);
+    u = jet_lse(n, &u, &v);
+    u = jet_mul(n, &u, &q);
+    u = jet_exp(n, &u);
+    return deliver(n, &u, g, h);
+}
+
+static double coupled(const struct law *law, const double *t, const double *x, const double *centre,
+                      double *g, double *h)
+{
+    (void)centre;
+    int n = law->n;
+    struct jet k = jet_variable(n, 5, t[5]), e = jet_variable(n, 0, t[0]);
+    k = jet_exp(n, &k);
+    struct jet u = power_term(n, t, 1, 3, x[0]), v = power_term(n, t, 2, 4, x[1]);
+    u = jet_mul(n, &u, &k);
+    v = jet_mul(n, &v, &k);
+    u = jet_lse(n, &u, &v);
+    u = jet_div(n, &u, &k);
+    u = jet_exp(n, &u);
+    e = jet_exp(n, &e);
+    u = jet_add(n, &u, &e);
+    return deliver(n, &u, g, h);
+}
+
+/* Smoothly broken power law; parameters a, b, c0, then (c, d, f) of each break. */
+static double broken(const struct law *law, const double *t, const double *x, const double *centre,
+                     double *g, double *h)
+{
+    (void)centre;
+    int n = law->n;
+    struct jet l = power_term(n, t, 1, 2, x[0]);
+    for (int i = 3; i < n; i += 3) {
+        struct jet c = jet_variable(n, i, t[i]), s = jet_constant(n, x[0] - t[i + 1]),
+                   f = jet_variable(n, i + 2, t[i + 2]);
+        s.g[i + 1] = -1;
+        f = jet_exp(n, &f);
+        s = jet_div(n, &s, &f);
+        s = jet_softplus(n, &s);
+        s = jet_mul(n, &s, &f);
+        s = jet_mul(n, &s, &c);
+        l = jet_linear(n, 1, &l, -1, &s, 0);
+    }
+    struct jet a = jet_variable(n, 0, t[0]);
+    a = jet_exp(n, &a);
+    l = jet_exp(n, &l);
+    l = jet_add(n, &l, &a);
+    return deliver(n, &l, g, h);
+}
+
+/* U (1 + R (1 - exp(-(X/U - 1)/R))) as a logarithm: what X units are worth when U of them are
+ * fresh. */
+static struct jet effective(int n, double x, const struct jet *u, const struct jet *log_r)
+{
+    struct jet r = jet_exp(n, log_r), repeats = jet_scale(n, -1, u, x);
+    repeats = jet_exp(n, &repeats);
+    repeats = jet_scale(n, -1, &repeats, 1); /* -(X/U - 1) */
+    repeats = jet_div(n, &repeats, &r);
+    repeats = jet_expm1(n, &repeats);
+    repeats = jet_mul(n, &repeats, &r);
+    repeats = jet_scale(n, -1, &repeats, 1);
+    repeats = jet_log(n, &repeats);
+    return jet_add(n, &repeats, u);
+}
+
+static double repeated(const struct law *law, const double *t, const double *x,
+                       const double *centre, double *g, double *h)
+{
+    enum { E, A, B, ALPHA, BETA, RD, RN };
+    int n = law->n;
+    struct jet alpha = jet_variable(n, ALPHA, t[ALPHA]), beta = jet_variable(n, BETA, t[BETA]);
+    double ln_n = x[0] + centre[0], ln_d = x[1] + centre[1], ln_u = fmin(x[2] + centre[2], ln_d);
+    struct jet ln_rd = jet_variable(n, RD, t[RD]), ln_rn = jet_variable(n, RN, t[RN]);
+    struct jet ud = jet_constant(n, ln_u), un = jet_constant(n, ln_n);
+    if (t[ALPHA] > 0 && t[BETA] > 0) {
+        /* ln G = ln(alpha A / beta B) / (alpha + beta); N for U tokens = G (G U)^(beta / alpha) */
+        struct jet la = jet_constant(n, t[A] + t[ALPHA] * centre[0] + log(t[ALPHA])),
+                   lb = jet_constant(n, t[B] + t[BETA] * centre[1] + log(t[BETA]));
+        la.g[A] = lb.g[B] = 1;
+        la.g[ALPHA] = centre[0] + 1 / t[ALPHA];
+        lb.g[BETA] = centre[1] + 1 / t[BETA];
+        la.h[ALPHA * (ALPHA + 1) / 2 + ALPHA] = -1 / (t[ALPHA] * t[ALPHA]);
+        lb.h[BETA * (BETA + 1) / 2 + BETA] = -1 / (t[BETA] * t[BETA]);
+        struct jet sum = jet_add(n, &alpha, &beta), ratio = jet_div(n, &beta, &alpha);
+        struct jet G = jet_linear(n, 1, &la, -1, &lb, 0);
+        G = jet_div(n, &G, &sum);
+        struct jet w = jet_scale(n, 1, &G, ln_u);
+        w = jet_mul(n, &w, &ratio);
+        w = jet_add(n, &w, &G);
+        if (w.v < ln_n) un = w;
+    }
+    struct jet d = effective(n, ln_d, &ud, &ln_rd), m = effective(n, ln_n, &un, &ln_rn);
+    d = jet_scale(n, 1, &d, -centre[1]);
+    m = jet_scale(n, 1, &m, -centre[0]);
+    d = jet_mul(n, &d, &beta);
+    m = jet_mul(n, &m, &alpha);
+    d = jet_scale(n, -1, &d, t[B]);
+    m = jet_scale(n, -1, &m, t[A]);
+    d.g[B] += 1;
+    m.g[A] += 1;
+    d = jet_exp(n, &d);
+    m = jet_exp(n, &m);
+    struct jet e = jet_variable(n, E, t[E]);
+    e = jet_exp(n, &e);
+    e = jet_add(n, &e, &d);
+    e = jet_add(n, &e, &m);
+    return deliver(n, &e, g, h);
+}
+
+#define P_E                                                                                        \
+    {                                                                                              \
+        "E", "loss of an infinite model on infinite data", MAP_LOG, 0, 0                           \
+    }
+#define P_A(i)                                                                                     \
+    {                                                                                              \
+        "A", "coefficient of the term in N", MAP_COEFFICIENT, i, 0                                 \
+    }
+#define P_B(i)                                                                                     \
+    {                                                                                              \
+        "B", "coefficient of the term in D", MAP_COEFFICIENT, i, 1                                 \
+    }
+#define P_ALPHA                                                                                    \
+    {                                                                                              \
+        "alpha", "exponent of N", MAP_PLAIN, 0, 0                                                  \
+    }
+#define P_BETA                                                                                     \
+    {                                                                                              \
+        "beta", "exponent of D", MAP_PLAIN, 0, 0                                                   \
+    }
+#define P_BREAK(c, d, f)                                                                           \
+    {c, "change of the exponent", MAP_PLAIN, 0, 0}, {d, "where the break is", MAP_PLACE, 0, 0},    \
+    {                                                                                              \
+        f, "width of the break, e-folds", MAP_LOG, 0, 0                                            \
+    }
+#define P_BROKEN                                                                                   \
+    {"a", "loss in the limit", MAP_LOG, 0, 0}, {"b", "coefficient", MAP_COEFFICIENT, 2, 0},        \
+    {                                                                                              \
+        "c0", "first exponent", MAP_PLAIN, 0, 0                                                    \
+    }
+
+const struct law laws[] = {
+    {.name = "power",
+     .formula = "L = A x^-alpha",
+     .text = "one variable (N unless --x names another): a straight line in log-log",
+     .citation = "Hestness et al. 2017, arXiv 1712.00409",
+     .variables = LAW_N | LAW_ANY,
+     .n = 2,
+     .param = {{"A", "coefficient", MAP_COEFFICIENT, 1, 0}, P_ALPHA},
+     .constant = -1,
+     .terms = 1,
+     .term = {{0, 1, 0}}},
+    {.name = "power-constant",
+     .formula = "L = E + A x^-alpha",
+     .text = "one variable with an irreducible loss",
+     .citation = "Henighan et al. 2020, arXiv 2010.14701",
+     .variables = LAW_N | LAW_ANY,
+     .n = 3,
+     .param = {P_E, {"A", "coefficient", MAP_COEFFICIENT, 2, 0}, P_ALPHA},
+     .constant = 0,
+     .terms = 1,
+     .term = {{1, 2, 0}}},
+    {.name = "chinchilla",
+     .formula = "L = E + A N^-alpha + B D^-beta",
+     .text = "loss by model size and training tokens",
+     .citation = "Hoffmann et al. 2022, arXiv 2203.15556, equation 10 (Approach 3)",
+     .variables = LAW_N | LAW_D,
+     .n = 5,
+     .param = {P_E, P_A(3), P_B(4), P_ALPHA, P_BETA},
+     .constant = 0,
+     .terms = 2,
+     .term = {{1, 3, 0}, {2, 4, 1}}},
+    {.name = "tied",
+     .formula = "L = E + A N^-alpha + B D^-alpha",
+     .text = "Chinchilla with one exponent: D/N is the same for every budget",
+     .citation = "Muennighoff et al. 2023, arXiv 2305.16264",
+     .variables = LAW_N | LAW_D,
+     .n = 4,
+     .param = {P_E, P_A(3), P_B(3), {"alpha", "exponent of N and of D", MAP_PLAIN, 0, 0}},
+     .constant = 0,
+     .terms = 2,
+     .term = {{1, 3, 0}, {2, 3, 1}}},
+    {.name = "additive",
+     .formula = "L = A N^-alpha + B D^-beta",
+     .text = "Chinchilla without irreducible loss",
+     .citation = "Hoffmann et al. 2022, arXiv 2203.15556, with E = 0",
+     .variables = LAW_N | LAW_D,
+     .n = 4,
+     .param = {P_A(2), P_B(3), P_ALPHA, P_BETA},
+     .constant = -1,
+     .terms = 2,
+     .term = {{0, 2, 0}, {1, 3, 1}}},
+    {.name = "kaplan",
+     .formula = "L = ((Nc/N)^(alphaN/alphaD) + Dc/D)^alphaD",
+     .text = "loss by model size and data, without irreducible loss",
+     .citation = "Kaplan et al. 2020, arXiv 2001.08361, equation 1.5",
+     .variables = LAW_N | LAW_D,
+     .n = 4,
+     .param = {{"Nc", "scale of N", MAP_SCALE, 2, 0},
+               {"Dc", "scale of D", MAP_SCALE, 3, 1},
+               {"alphaN", "exponent of N", MAP_PLAIN, 0, 0},
+               {"alphaD", "exponent of D", MAP_PLAIN, 0, 0}},
+     .constant = NO_TERM,
+     .function = kaplan},
+    {.name = "coupled",
+     .formula = "L = E + ((A N^-alpha)^k + (B D^-beta)^k)^(1/k)",
+     .text = "Chinchilla whose two terms add in a k-norm; k = 1 is Chinchilla",
+     .citation = "a generalisation of Hoffmann et al. 2022 and Kaplan et al. 2020",
+     .variables = LAW_N | LAW_D,
+     .n = 6,
+     .param = {P_E, P_A(3), P_B(4), P_ALPHA, P_BETA, {"k", "order of the norm", MAP_LOG, 0, 0}},
+     .constant = 0,
+     .function = coupled},
+    {.name = "repeated",
+     .formula =
+         "L = E + A N'^-alpha + B D'^-beta, D' = U (1 + RD (1 - exp(-(D/U - 1)/RD))), N' alike",
+     .text =
+         "repeated data: needs the unique tokens U; RD, RN say how fast repeats lose their worth",
+     .citation = "Muennighoff et al. 2023, arXiv 2305.16264, equations 5 and 6",
+     .variables = LAW_N | LAW_D | LAW_U,
+     .n = 7,
+     .param = {P_E,
+               P_A(3),
+               P_B(4),
+               P_ALPHA,
+               P_BETA,
+               {"RD", "repeats after which data is worn", MAP_LOG, 0, 0},
+               {"RN", "the same for excess parameters", MAP_LOG, 0, 0}},
+     .constant = 0,
+     .function = repeated},
+    {.name = "steps",
+     .formula = "L = E + A N^-alpha + B S^-beta",
+     .text = "checkpoints: loss by model size and optimiser step S",
+     .citation = "Kaplan et al. 2020, arXiv 2001.08361, equation 1.6, with a constant",
+     .variables = LAW_N | LAW_D | LAW_STEP,
+     .n = 5,
+     .param = {P_E,
+               P_A(3),
+               {"B", "coefficient of the term in S", MAP_COEFFICIENT, 4, 1},
+               P_ALPHA,
+               {"beta", "exponent of S", MAP_PLAIN, 0, 0}},
+     .constant = 0,
+     .terms = 2,
+     .term = {{1, 3, 0}, {2, 4, 1}}},
+    {.name = "broken",
+     .formula = "L = a + b x^-c0 (1 + (x/d1)^(1/f1))^(-c1 f1)",
+     .text = "smoothly broken power law, one break (broken2, broken3: more)",
+     .citation = "Caballero et al. 2022, arXiv 2210.14891, equation 1",
+     .variables = LAW_N | LAW_ANY,
+     .n = 6,
+     .param = {P_BROKEN, P_BREAK("c1", "d1", "f1")},
+     .constant = 0,
+     .function = broken},
+    {.name = "broken2",
+     .formula = "L = a + b x^-c0 prod_i (1 + (x/di)^(1/fi))^(-ci fi), i = 1, 2",
+     .text = "smoothly broken power law, two breaks",
+     .citation = "Caballero et al. 2022, arXiv 2210.14891, equation 1",
+     .variables = LAW_N | LAW_ANY,
+     .n = 9,
+     .param = {P_BROKEN, P_BREAK("c1", "d1", "f1"), P_BREAK("c2", "d2", "f2")},
+     .constant = 0,
+     .function = broken},
+    {.name = "broken3",
+     .formula = "L = a + b x^-c0 prod_i (1 + (x/di)^(1/fi))^(-ci fi), i = 1, 2, 3",
+     .text = "smoothly broken power law, three breaks",
+     .citation = "Caballero et al. 2022, arXiv 2210.14891, equation 1",
+     .variables = LAW_N | LAW_ANY,
+     .n = 12,
+     .param = {P_BROKEN, P_BREAK("c1", "d1", "f1"), P_BREAK("c2", "d2", "f2"),
+               P_BREAK("c3", "d3", "f3")},
+     .constant = 0,
+     .function = broken},
+};
+const size_t n_laws = sizeof laws / sizeof *laws;
+
+static const struct {
+    const char *alias, *name;
+} aliases[] = {
+    {"hoffmann", "chinchilla"},
+    {"approach3", "chinchilla"},
+    {"power+c", "power-constant"},
+    {"power+constant", "power-constant"},
+    {"muennighoff", "repeated"},
+    {"bnsl", "broken"},
+    {"bnsl1", "broken"},
+    {"broken1", "broken"},
+    {"bnsl2", "broken2"},
+    {"bnsl3", "broken3"},
+    {"step", "steps"},
+};
+
+const struct law *law_find(const char *name, struct err *e)
+{
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
+        if (!strcasecmp(name, aliases[i].alias)) name = aliases[i].name;
+    }
+    for (size_t i = 0; i < n_laws; i++) {
+        if (!strcasecmp(name, laws[i].name)) return &laws[i];
+    }
+    char list[512] = "";
+    for (size_t i = 0; i < n_laws; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", laws[i].name);
+    }
+    err_set(e, "expected a law (%s), found '%.60s'", list, name);
+    return NULL;
+}
+
+int law_param_index(const struct law *law, const char *name)
+{
+    for (int i = 0; i < law->n; i++) {
+        if (!strcmp(name, law->param[i].name)) return i;
+    }
+    return -1;
+}
+
+/* Sums of power terms: L, and its derivatives, which are the terms themselves. */
+static double sum_of_terms(const struct law *law, const double *t, const double *x, double *g,
+                           double *h)
+{
+    int n = law->n, c = law->constant;
+    double L = c >= 0 ? exp(t[c]) : 0;
+    if (g) {
+        memset(g, 0, (size_t)n * sizeof *g);
+        memset(h, 0, (size_t)(n * (n + 1) / 2) * sizeof *h);
+        if (c >= 0) g[c] = h[c * (c + 1) / 2 + c] = L;
+    }
+    for (int i = 0; i < law->terms; i++) {
+        int a = law->term[i].coefficient, k = law->term[i].exponent;
+        double z = x[law->term[i].variable], u = exp(t[a] - t[k] * z);
+        L += u;
+        if (!g) continue;
+        int hi = a > k ? a : k, lo = a > k ? k : a;
+        g[a] += u;
+        g[k] -= z * u;
+        h[a * (a + 1) / 2 + a] += u;
+        h[k * (k + 1) / 2 + k] += z * z * u;
+        h[hi * (hi + 1) / 2 + lo] -= z * u;
+    }
+    return L;
+}
+
+double law_internal(const struct law *law, const double *t, const double *x, const double *centre,
+                    double *g, double *h)
+{
+    return law->terms ? sum_of_terms(law, t, x, g, h) : law->function(law, t, x, centre, g, h);
+}
+
+static double safe_log(double v)
+{
+    return v > 0 ? log(v) : -INFINITY;
+}
+
+static const double no_centre[3];
+
+static void at_logs(const struct law_at *at, double x[3])
+{
+    x[0] = safe_log(at->N);
+    x[1] = safe_log(at->D);
+    x[2] = safe_log(at->U);
+}
+
+double law_value(const struct law *law, const double *params, const struct law_at *at)
+{
+    double x[3], t[LAW_PARAMS];
+    at_logs(at, x);
+    law_to_internal(law, no_centre, params, t);
+    return law_internal(law, t, x, no_centre, NULL, NULL);
+}
+
+double law_gradient(const struct law *law, const double *params, const struct law_at *at,
+                    double *gradient)
+{
+    double x[3], t[LAW_PARAMS], g[LAW_PARAMS], h[LAW_HESSIAN];
+    at_logs(at, x);
+    law_to_internal(law, no_centre, params, t);
+    double L = law_internal(law, t, x, no_centre, g, h);
+    for (int i = 0; i < law->n; i++) gradient[i] = 0;
+    for (int i = 0; i < law->n; i++) {
+        const struct law_param *p = &law->param[i];
+        switch (p->map) {
+        case MAP_PLAIN:
+            gradient[i] += g[i];
+            break;
+        case MAP_SCALE:
+            gradient[i] += g[i] * params[p->exponent] / params[i];
+            gradient[p->exponent] += g[i] * safe_log(params[i]);
+            break;
+        default:
+            /* E = 0 is written as exp(-60), but the loss still rises one for one with it. */
+            gradient[i] += i == law->constant && params[i] <= 0 ? 1 : g[i] / exp(t[i]);
+        }
+    }
+    return L;
+}
+
+void law_to_internal(const struct law *law, const double *centre, const double *params, double *t)
+{
+    for (int i = 0; i < law->n; i++) {
+        const struct law_param *p = &law->param[i];
+        double c = centre[p->variable], l = params[i] > 0 ? log(params[i]) : -60;
+        switch (p->map) {
+        case MAP_PLAIN:
+            t[i] = params[i];
+            break;
+        case MAP_LOG:
+            t[i] = l;
+            break;
+        case MAP_COEFFICIENT:
+            t[i] = l - params[p->exponent] * c;
+            break;
+        case MAP_SCALE:
+            t[i] = params[p->exponent] * (l - c);
+            break;
+        case MAP_PLACE:
+            t[i] = l - c;
+            break;
+        }
+    }
+}
+
+void law_to_natural(const struct law *law, const double *centre, const double *t, double *params)
+{
+    for (int i = 0; i < law->n; i++) {
+        const struct law_param *p = &law->param[i];
+        double c = centre[p->variable];
+        switch (p->map) {
+        case MAP_PLAIN:
+            params[i] = t[i];
+            break;
+        case MAP_LOG:
+            params[i] = exp(t[i]);
+            break;
+        case MAP_COEFFICIENT:
+            params[i] = exp(t[i] + t[p->exponent] * c);
+            break;
+        case MAP_SCALE:
+            params[i] = exp(t[i] / t[p->exponent] + c);
+            break;
+        case MAP_PLACE:
+            params[i] = exp(t[i] + c);
+            break;
+        }
+    }
+}
+
+void law_jacobian(const struct law *law, const double *centre, const double *t, double *jacobian)
+{
+    int n = law->n;
+    double params[LAW_PARAMS];
+    law_to_natural(law, centre, t, params);
+    memset(jacobian, 0, (size_t)(n * n) * sizeof *jacobian);
+    for (int i = 0; i < n; i++) {
+        const struct law_param *p = &law->param[i];
+        double *row = jacobian + i * n, k = t[p->exponent];
+        switch (p->map) {
+        case MAP_PLAIN:
+            row[i] = 1;
+            break;
+        case MAP_LOG:
+        case MAP_PLACE:
+            row[i] = params[i];
+            break;
+        case MAP_COEFFICIENT:
+            row[i] = params[i];
+            row[p->exponent] += params[i] * centre[p->variable];
+            break;
+        case MAP_SCALE:
+            row[i] = params[i] / k;
+            row[p->exponent] -= params[i] * t[i] / (k * k);
+            break;
+        }
+    }
+}
+
+bool law_optimum(const struct law *law, const double *params, double *a, double *b, double *G)
+{
+    if (law->terms != 2 || law->variables & (LAW_STEP | LAW_U)) return false;
+    double A = params[law->term[0].coefficient], B = params[law->term[1].coefficient];
+    double alpha = params[law->term[0].exponent], beta = params[law->term[1].exponent];
+    if (!(A > 0 && B > 0 && alpha > 0 && beta > 0)) return false;
+    if (a) *a = beta / (alpha + beta);
+    if (b) *b = alpha / (alpha + beta);
+    if (G) *G = pow(alpha * A / (beta * B), 1 / (alpha + beta));
+    return true;
+}

@@ -1,0 +1,662 @@
+/* points.c - reads, filters and examines training runs; see points.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fit/points.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Header names by what they stand for, most telling first; compared with case, blanks and
+ * punctuation left out, so "Model Size" is modelsize. */
+static const char *const known[POINTS_COLUMNS][24] = {
+    [POINTS_N] = {"N", "params", "parameters", "n_params", "num_params", "model_size",
+                  "model_params", "n_parameters", "num_parameters", "param_count", NULL},
+    [POINTS_D] = {"D", "tokens_seen", "train_tokens", "training_tokens", "n_tokens", "num_tokens",
+                  "tokens", "token_count", "dataset_size", NULL},
+    [POINTS_C] = {"C", "flops", "flop", "training_flop", "training_flops", "train_flops", "compute",
+                  "training_compute", "budget", "total_flops", NULL},
+    [POINTS_LOSS] = {"loss", "mean_loss", "final_loss", "val_loss", "validation_loss", "eval_loss",
+                     "test_loss", "train_loss", "perplexity", "ppl", "bits_per_token",
+                     "bits_per_byte", "bpb", "bits_per_character", "bpc", NULL},
+    [POINTS_STEP] = {"step", "steps", "S", "iteration", NULL},
+    [POINTS_UNIQUE] = {"unique_tokens", "unique", "U", "D_unique", NULL},
+    [POINTS_WEIGHT] = {"weight", NULL},
+    [POINTS_RUN] = {"model", "run", "run_name", "name", "run_id", NULL},
+    [POINTS_BY] = {NULL},
+};
+
+static const char *const column_text[POINTS_COLUMNS] = {
+    "N", "D", "C", "loss", "step", "unique tokens", "weight", "run", "group",
+};
+
+const char *points_names(enum points_column column)
+{
+    static _Thread_local char list[400];
+    list[0] = 0;
+    for (size_t i = 0; known[column][i]; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known[column][i]);
+    }
+    return list;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        while (*a && !isalnum((unsigned char)*a)) a++;
+        while (*b && !isalnum((unsigned char)*b)) b++;
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return false;
+        if (!*a) return true;
+    }
+}
+
+/* ------------------------------------------------------------------------------------- messages */
+
+int points_note(struct points *p, struct err *e, const char *format, ...)
+{
+    va_list args;
+    char text[512];
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    for (size_t i = 0; i < p->n_notes; i++) {
+        if (!strcmp(p->notes[i], text)) return 0;
+    }
+    char **more = realloc(p->notes, (p->n_notes + 1) * sizeof *more);
+    if (more) p->notes = more;
+    char *copy = strdup(text);
+    if (!more || !copy) {
+        free(copy);
+        return err_set(e, "%s: out of memory", p->path);
+    }
+    p->notes[p->n_notes++] = copy;
+    return 0;
+}
+
+static int drop(struct points *p, struct err *e, size_t line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static int drop(struct points *p, struct err *e, size_t line, const char *format, ...)
+{
+    if ((p->n_dropped & (p->n_dropped - 1)) == 0) {
+        size_t room = p->n_dropped ? 2 * p->n_dropped : 1;
+        struct points_drop *more = realloc(p->dropped, room * sizeof *more);
+        if (!more) return err_set(e, "%s: out of memory", p->path);
+        p->dropped = more;
+    }
+    struct points_drop *d = &p->dropped[p->n_dropped++];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(d->reason, sizeof d->reason, format, args);
+    va_end(args);
+    d->line = line;
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------------- columns */
+
+struct plan {
+    long column[POINTS_COLUMNS]; /* -1: none */
+    enum points_unit unit;
+};
+
+static int name_missing(const struct csv *c, struct err *e, const char *name, const char *what)
+{
+    char list[400] = "";
+    for (size_t i = 0; i < c->columns; i++) {
+        size_t used = strlen(list);
+        if (used + strlen(csv_header(c, i)) + 12 > sizeof list) {
+            snprintf(list + used, sizeof list - used, " ...");
+            break;
+        }
+        snprintf(list + used, sizeof list - used, "%s'%s'", i ? ", " : "", csv_header(c, i));
+    }
+    if (name)
+        return err_set(e, "%s: line %zu: expected a column '%s' for %s, found %s", c->path,
+                       c->line[0], name, what, list);
+    return err_set(e, "%s: line %zu: expected a column for %s, found %s; name it with an option",
+                   c->path, c->line[0], what, list);
+}
+
+static int find_columns(struct plan *plan, struct points *p, const struct csv *c,
+                        const struct points_options *o, struct err *e)
+{
+    for (int k = 0; k < POINTS_COLUMNS; k++) {
+        plan->column[k] = -1;
+        if (o->column[k]) {
+            long found = csv_find(c, o->column[k]);
+            if (found == CSV_TWICE)
+                return err_set(e, "%s: line %zu: expected one column '%s', found several", c->path,
+                               c->line[0], o->column[k]);
+            if (found == CSV_NONE) return name_missing(c, e, o->column[k], column_text[k]);
+            plan->column[k] = found;
+        }
+        for (size_t i = 0; known[k][i] && !o->column[k]; i++) {
+            long first = -1;
+            for (size_t m = 0; m < c->columns; m++) {
+                if (!same_name(csv_header(c, m), known[k][i])) continue;
+                if (first >= 0)
+                    return err_set(
+                        e, "%s: line %zu: expected one column for %s, found '%s' and '%s'", c->path,
+                        c->line[0], column_text[k], csv_header(c, (size_t)first), csv_header(c, m));
+                first = (long)m;
+            }
+            if (first < 0) continue;
+            if (plan->column[k] < 0) {
+                plan->column[k] = first;
+            } else if (k == POINTS_LOSS || k == POINTS_N) {
+                /* Not silently: two columns could stand for it. */
+                if (points_note(p, e, "%s is column '%s'; '%s' is not used", column_text[k],
+                                csv_header(c, (size_t)plan->column[k]),
+                                csv_header(c, (size_t)first)))
+                    return -1;
+            }
+        }
+        if (plan->column[k] < 0) continue;
+        p->column[k] = strdup(csv_header(c, (size_t)plan->column[k]));
+        if (!p->column[k]) return err_set(e, "%s: out of memory", c->path);
+    }
+    if (plan->column[POINTS_LOSS] < 0) return name_missing(c, e, NULL, "the loss");
+    plan->unit = o->unit;
+    if (plan->unit == UNIT_AUTO) {
+        const char *name = p->column[POINTS_LOSS];
+        plan->unit = UNIT_NATS;
+        if (same_name(name, "perplexity") || same_name(name, "ppl")) plan->unit = UNIT_PERPLEXITY;
+        if (same_name(name, "bpb") || same_name(name, "bpc") || !strncasecmp(name, "bits", 4))
+            plan->unit = UNIT_BITS;
+    }
+    if (plan->unit == UNIT_PERPLEXITY) p->loss_conversion = "ln(perplexity)";
+    if (plan->unit == UNIT_BITS) p->loss_conversion = "bits x ln 2";
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------------- filters */
+
+struct clause {
+    char column[128];
+    char op[3];
+    char value[128];
+    long index;
+    bool numeric;
+    double number;
+};
+
+static int parse_clause(struct clause *w, const char *text, const struct csv *c, struct err *e)
+{
+    size_t n = strcspn(text, "<>=!");
+    const char *op = text + n;
+    size_t length = op[0] && op[1] == '=' ? 2 : 1;
+    if (n == 0 || !*op || (*op == '!' && length == 1) || n >= sizeof w->column ||
+        strlen(op + length) >= sizeof w->value)
+        return err_set(e, "--where: expected COLUMN=VALUE (or != < <= > >=), found '%.100s'", text);
+    memcpy(w->column, text, n);
+    while (n && w->column[n - 1] == ' ') n--;
+    w->column[n] = 0;
+    memcpy(w->op, op, length);
+    w->op[length] = 0;
+    if (!strcmp(w->op, "==")) w->op[1] = 0;
+    const char *value = op + length;
+    while (*value == ' ') value++;
+    snprintf(w->value, sizeof w->value, "%s", value);
+    w->index = csv_find(c, w->column);
+    if (w->index < 0) return name_missing(c, e, w->column, "--where");
+    w->numeric = !csv_parse_number(w->value, &w->number);
+    bool max = !strcmp(w->value, "max"), min = !strcmp(w->value, "min");
+    if (!w->numeric && (max || min)) {
+        w->number = max ? -INFINITY : INFINITY;
+        w->numeric = true;
+        for (size_t i = 0; i < c->rows; i++) {
+            double v;
+            if (csv_parse_number(csv_field(c, i, (size_t)w->index), &v)) continue;
+            if (max ? v > w->number : v < w->number) w->number = v;
+        }
+    }
+    if (!w->numeric && (*w->op == '<' || *w->op == '>'))
+        return err_set(e, "--where: expected a number after '%s', found '%.60s'", w->op, w->value);
+    return 0;
+}
+
+static bool clause_holds(const struct clause *w, const struct csv *c, size_t row)
+{
+    const char *text = csv_field(c, row, (size_t)w->index);
+    double v;
+    if (w->numeric && !csv_parse_number(text, &v)) {
+        if (*w->op == '<') return v < w->number || (w->op[1] && v == w->number);
+        if (*w->op == '>') return v > w->number || (w->op[1] && v == w->number);
+        return (v == w->number) == (*w->op == '=');
+    }
+    if (*w->op == '<' || *w->op == '>') return false;
+    return !strcmp(text, w->value) == (*w->op == '=');
+}
+
+/* ----------------------------------------------------------------------------------------- rows */
+
+static int allocate(struct points *p, size_t n)
+{
+    double **arrays[] = {&p->N, &p->D, &p->C, &p->loss, &p->step, &p->unique, &p->weight};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        *arrays[i] = malloc(n * sizeof **arrays[i]);
+        if (!*arrays[i]) return -1;
+    }
+    p->line = malloc(n * sizeof *p->line);
+    p->run = malloc(n * sizeof *p->run);
+    p->by = malloc(n * sizeof *p->by);
+    return p->line && p->run && p->by ? 0 : -1;
+}
+
+static void copy_row(struct points *to, size_t i, const struct points *from, size_t k)
+{
+    to->N[i] = from->N[k];
+    to->D[i] = from->D[k];
+    to->C[i] = from->C[k];
+    to->loss[i] = from->loss[k];
+    to->step[i] = from->step[k];
+    to->unique[i] = from->unique[k];
+    to->weight[i] = from->weight[k];
+    to->line[i] = from->line[k];
+    to->run[i] = from->run[k];
+    to->by[i] = from->by[k];
+}
+
+/* Index of a name, added when new. Runs come in blocks, so the last one is tried first. */
+static int name_index(char ***names, size_t *n, const char *name, size_t *index)
+{
+    for (size_t i = *n; i-- > 0;) {
+        if (!strcmp((*names)[i], name)) {
+            *index = i;
+            return 0;
+        }
+    }
+    char **more = realloc(*names, (*n + 1) * sizeof *more);
+    if (!more) return -1;
+    *names = more;
+    more[*n] = strdup(name);
+    if (!more[*n]) return -1;
+    *index = (*n)++;
+    return 0;
+}
+
+static bool is_absent(const char *text)
+{
+    static const char *const words[] = {"", "na", "n/a", "nan", "null", "none", "-", "inf", "-inf"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!strcasecmp(text, words[i])) return true;
+    }
+    return false;
+}
+
+/* A row of the table as the next point. *kept tells whether it can be used. */
+static int read_row(struct points *p, const struct csv *c, size_t row, const struct plan *plan,
+                    const struct points_options *o, bool *kept, struct err *e)
+{
+    double v[POINTS_RUN];
+    const size_t line = c->line[row + 1];
+    *kept = false;
+    for (int k = 0; k < POINTS_RUN; k++) {
+        v[k] = NAN;
+        if (plan->column[k] < 0) continue;
+        size_t column = (size_t)plan->column[k];
+        const char *text = csv_field(c, row, column);
+        bool needed = k == POINTS_LOSS || k == POINTS_WEIGHT || (o->need >> k & 1);
+        if (is_absent(text)) {
+            if (!needed) continue;
+            return drop(p, e, line, "%s is '%s' (column %zu, %.40s)", column_text[k], text,
+                        column + 1, csv_header(c, column));
+        }
+        if (csv_number(c, row, column, &v[k], e)) {
+            /* A column recognised by name but not asked for may hold anything. */
+            if (o->column[k] || needed || (k <= POINTS_C && o->need & 7)) return -1;
+            v[k] = NAN;
+        }
+    }
+    if (plan->unit == UNIT_PERPLEXITY) v[POINTS_LOSS] = log(v[POINTS_LOSS]);
+    if (plan->unit == UNIT_BITS) v[POINTS_LOSS] *= 0.69314718055994530942;
+    double n = v[POINTS_N], d = v[POINTS_D], flop = v[POINTS_C], per_token = 6 * n;
+    if (o->flops) {
+        if (o->flops->per_token(o->flops->context, c, row, &per_token, e)) return -1;
+        flop = isnan(d) ? flop : per_token * d;
+    }
+    if (isnan(flop))
+        flop = d * per_token;
+    else if (isnan(d))
+        d = flop / per_token;
+    else if (isnan(n))
+        n = flop / (6 * d);
+    v[POINTS_N] = n;
+    v[POINTS_D] = d;
+    v[POINTS_C] = flop;
+    for (int k = 0; k < POINTS_RUN; k++) {
+        bool needed = k == POINTS_LOSS || (o->need >> k & 1);
+        if (needed && !(v[k] > 0))
+            return isnan(v[k])
+                       ? drop(p, e, line, "%s is not known", column_text[k])
+                       : drop(p, e, line, "%s is %g: expected more than 0", column_text[k], v[k]);
+    }
+    if (plan->column[POINTS_WEIGHT] < 0) v[POINTS_WEIGHT] = 1;
+    if (v[POINTS_WEIGHT] < 0)
+        return csv_err(c, row, (size_t)plan->column[POINTS_WEIGHT], e,
+                       "expected a weight of at least 0, found %g", v[POINTS_WEIGHT]);
+    if (v[POINTS_WEIGHT] == 0) return drop(p, e, line, "its weight is 0");
+    size_t i = p->n;
+    p->N[i] = n;
+    p->D[i] = d;
+    p->C[i] = flop;
+    p->loss[i] = v[POINTS_LOSS];
+    p->step[i] = v[POINTS_STEP];
+    p->unique[i] = v[POINTS_UNIQUE];
+    p->weight[i] = v[POINTS_WEIGHT];
+    p->line[i] = line;
+    p->run[i] = p->by[i] = 0;
+    long run = plan->column[POINTS_RUN], by = plan->column[POINTS_BY];
+    if ((run >= 0 &&
+         name_index(&p->run_names, &p->n_runs, csv_field(c, row, (size_t)run), &p->run[i])) ||
+        (by >= 0 && name_index(&p->by_names, &p->n_by, csv_field(c, row, (size_t)by), &p->by[i])))
+        return err_set(e, "%s: out of memory", c->path);
+    *kept = true;
+    return 0;
+}
+
+static int keep_last(struct points *p, struct err *e)
+{
+    double *top = malloc((p->n_runs + 1) * sizeof *top);
+    if (!top) return err_set(e, "%s: out of memory", p->path);
+    for (size_t i = 0; i < p->n_runs + 1; i++) top[i] = -INFINITY;
+    for (size_t i = 0; i < p->n; i++) top[p->run[i]] = fmax(top[p->run[i]], p->step[i]);
+    size_t n = 0;
+    int status = 0;
+    for (size_t i = 0; i < p->n && !status; i++) {
+        if (p->step[i] == top[p->run[i]])
+            copy_row(p, n++, p, i);
+        else
+            status = drop(p, e, p->line[i], "step %.0f is not the last of its run", p->step[i]);
+    }
+    p->n = n;
+    free(top);
+    return status;
+}
+
+static int falling(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+static int drop_highest(struct points *p, size_t k, struct err *e)
+{
+    if (k >= p->n)
+        return err_set(e, "%s: cannot drop the %zu highest losses of %zu rows", p->path, k, p->n);
+    double *sorted = malloc(p->n * sizeof *sorted);
+    if (!sorted) return err_set(e, "%s: out of memory", p->path);
+    memcpy(sorted, p->loss, p->n * sizeof *sorted);
+    qsort(sorted, p->n, sizeof *sorted, falling);
+    double bar = sorted[k - 1];
+    free(sorted);
+    size_t n = 0;
+    int status = 0;
+    for (size_t i = 0; i < p->n && !status; i++) {
+        if (p->loss[i] < bar)
+            copy_row(p, n++, p, i);
+        else
+            status = drop(p, e, p->line[i], "loss %.6g is one of the %zu highest", p->loss[i], k);
+    }
+    p->n = n;
+    return status;
+}
+
+static bool listed(size_t line, const struct points_options *o)
+{
+    for (size_t i = 0; i < o->n_drop_lines; i++) {
+        if (o->drop_lines[i] == line) return true;
+    }
+    return false;
+}
+
+static int default_names(struct points *p, struct err *e)
+{
+    size_t ignored;
+    if ((p->n_runs == 0 && name_index(&p->run_names, &p->n_runs, "all", &ignored)) ||
+        (p->n_by == 0 && name_index(&p->by_names, &p->n_by, "all", &ignored)))
+        return err_set(e, "%s: out of memory", p->path);
+    return 0;
+}
+
+static void derived(struct points *p, const struct points_options *o)
+{
+    unsigned ndc = p->have & 7;
+    for (int k = POINTS_N; k <= POINTS_C; k++) {
+        if (ndc == (7u & ~(1u << k))) {
+            p->have |= 1u << k;
+            p->flop_rule = "6ND";
+        }
+    }
+    if (o->flops && p->have & 1u << POINTS_C) p->flop_rule = o->flops->name;
+}
+
+static int read_rows(struct points *p, const struct csv *c, const struct plan *plan,
+                     const struct points_options *o, const struct clause *where, struct err *e)
+{
+    for (size_t row = 0; row < c->rows; row++) {
+        size_t line = c->line[row + 1];
+        if (listed(line, o)) {
+            if (drop(p, e, line, "named in --drop-line")) return -1;
+            continue;
+        }
+        size_t w = 0;
+        while (w < o->n_where && clause_holds(&where[w], c, row)) w++;
+        if (w < o->n_where) {
+            if (drop(p, e, line, "--where %.40s%s%.40s does not hold", where[w].column, where[w].op,
+                     where[w].value))
+                return -1;
+            continue;
+        }
+        bool kept;
+        if (read_row(p, c, row, plan, o, &kept, e)) return -1;
+        p->n += kept;
+    }
+    if (p->n && o->last && p->have & 1u << POINTS_STEP && keep_last(p, e)) return -1;
+    if (p->n && o->drop_highest && drop_highest(p, o->drop_highest, e)) return -1;
+    if (p->n == 0) {
+        const struct points_drop *d = p->dropped;
+        return err_set(e, "%s: no row is left of %zu; line %zu: %s", c->path, c->rows,
+                       d ? d->line : 0, d ? d->reason : "nothing read");
+    }
+    return 0;
+}
+
+int points_from_csv(struct points *p, const struct csv *c, const struct points_options *o,
+                    struct err *e)
+{
+    struct plan plan;
+    struct clause *where = NULL;
+    *p = (struct points){.hash = c->hash};
+    p->path = strdup(c->path);
+    if (!p->path || allocate(p, c->rows)) {
+        err_set(e, "%s: out of memory", c->path);
+        goto fail;
+    }
+    if (find_columns(&plan, p, c, o, e)) goto fail;
+    for (int k = 0; k < POINTS_COLUMNS; k++) p->have |= plan.column[k] >= 0 ? 1u << k : 0;
+    derived(p, o);
+    for (int k = 0; k < POINTS_COLUMNS; k++) {
+        if (o->need >> k & 1 && !(p->have >> k & 1)) {
+            name_missing(c, e, NULL, column_text[k]);
+            goto fail;
+        }
+    }
+    where = calloc(o->n_where + 1, sizeof *where);
+    if (!where) {
+        err_set(e, "%s: out of memory", c->path);
+        goto fail;
+    }
+    for (size_t i = 0; i < o->n_where; i++) {
+        if (parse_clause(&where[i], o->where[i], c, e)) goto fail;
+    }
+    if (read_rows(p, c, &plan, o, where, e) || default_names(p, e)) goto fail;
+    free(where);
+    return 0;
+fail:
+    free(where);
+    points_close(p);
+    return -1;
+}
+
+int points_read(struct points *p, const char *path, const struct points_options *o, struct err *e)
+{
+    struct csv c;
+    *p = (struct points){0};
+    if (csv_read(&c, path, e)) return -1;
+    int status = points_from_csv(p, &c, o, e);
+    csv_close(&c);
+    return status;
+}
+
+static void free_names(char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) free(names[i]);
+    free(names);
+}
+
+void points_close(struct points *p)
+{
+    free(p->path);
+    free(p->N);
+    free(p->D);
+    free(p->C);
+    free(p->loss);
+    free(p->step);
+    free(p->unique);
+    free(p->weight);
+    free(p->line);
+    free(p->run);
+    free(p->by);
+    free(p->dropped);
+    free_names(p->run_names, p->n_runs);
+    free_names(p->by_names, p->n_by);
+    free_names(p->notes, p->n_notes);
+    for (int k = 0; k < POINTS_COLUMNS; k++) free(p->column[k]);
+    *p = (struct points){0};
+}
+
+static int copy_names(char ***to, size_t *n_to, char **from, size_t n)
+{
+    *to = calloc(n + 1, sizeof **to);
+    if (!*to) return -1;
+    for (*n_to = 0; *n_to < n; (*n_to)++) {
+        (*to)[*n_to] = strdup(from[*n_to]);
+        if (!(*to)[*n_to]) return -1;
+    }
+    return 0;
+}
+
+int points_select(struct points *to, const struct points *from, const size_t *rows, size_t n,
+                  struct err *e)
+{
+    *to = (struct points){.hash = from->hash, .have = from->have};
+    to->loss_conversion = from->loss_conversion;
+    to->flop_rule = from->flop_rule;
+    to->path = strdup(from->path);
+    if (!to->path || allocate(to, n + !n) ||
+        copy_names(&to->run_names, &to->n_runs, from->run_names, from->n_runs) ||
+        copy_names(&to->by_names, &to->n_by, from->by_names, from->n_by))
+        goto fail;
+    for (int k = 0; k < POINTS_COLUMNS; k++) {
+        if (from->column[k] && !(to->column[k] = strdup(from->column[k]))) goto fail;
+    }
+    for (size_t i = 0; i < n; i++) copy_row(to, i, from, rows[i]);
+    to->n = n;
+    return 0;
+fail:
+    points_close(to);
+    return err_set(e, "%s: out of memory", from->path);
+}
+
+/* --------------------------------------------------------------------------------- examination */
+
+static int note_range(struct points *p, struct err *e, const double *v, const char *name)
+{
+    double lo = INFINITY, hi = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!(v[i] > 0)) continue;
+        lo = fmin(lo, v[i]);
+        hi = fmax(hi, v[i]);
+    }
+    if (hi == 0) return 0;
+    if (hi == lo) return points_note(p, e, "all rows have the same %s, %.6g", name, lo);
+    if (hi < 10 * lo)
+        return points_note(p, e, "%s spans less than a decade: %.4g to %.4g", name, lo, hi);
+    return 0;
+}
+
+static int by_value(const void *a, const void *b, void *context)
+{
+    const struct points *sorting = context;
+    size_t i = *(const size_t *)a, k = *(const size_t *)b;
+    const double *keys[] = {sorting->N, sorting->D, sorting->step, sorting->loss};
+    for (size_t m = 0; m < 4; m++) {
+        double x = keys[m][i], y = keys[m][k];
+        if (isnan(x) && isnan(y)) continue;
+        if (isnan(x) != isnan(y)) return isnan(x) ? 1 : -1;
+        if (x != y) return x < y ? -1 : 1;
+    }
+    return sorting->line[i] < sorting->line[k] ? -1 : sorting->line[i] > sorting->line[k];
+}
+
+static bool equal(double x, double y)
+{
+    return x == y || (isnan(x) && isnan(y));
+}
+
+int points_examine(struct points *p, struct err *e)
+{
+    size_t *order = malloc(p->n * sizeof *order);
+    double *sorted = malloc(p->n * sizeof *sorted);
+    int status = -1;
+    if (!order || !sorted) {
+        err_set(e, "%s: out of memory", p->path);
+        goto out;
+    }
+    if (note_range(p, e, p->N, "N") || (p->have >> POINTS_D & 1 && note_range(p, e, p->D, "D")))
+        goto out;
+    for (size_t i = 0; i < p->n; i++) order[i] = i;
+    qsort_r(order, p->n, sizeof *order, by_value, p);
+    size_t same = 0, same_place = 0, first = 0, second = 0;
+    for (size_t i = 1; i < p->n; i++) {
+        size_t a = order[i - 1], b = order[i];
+        if (!equal(p->N[a], p->N[b]) || !equal(p->D[a], p->D[b]) || !equal(p->step[a], p->step[b]))
+            continue;
+        if (p->loss[a] == p->loss[b]) {
+            if (!same++) {
+                first = p->line[a];
+                second = p->line[b];
+            }
+        } else {
+            same_place++;
+        }
+    }
+    if (same &&
+        points_note(p, e, "%zu duplicate rows, first on lines %zu and %zu", same, first, second))
+        goto out;
+    if (same_place && points_note(p, e, "%zu rows repeat an (N, D) with another loss", same_place))
+        goto out;
+    memcpy(sorted, p->loss, p->n * sizeof *sorted);
+    qsort(sorted, p->n, sizeof *sorted, falling);
+    size_t distinct = p->n > 0;
+    for (size_t i = 1; i < p->n; i++) distinct += sorted[i] != sorted[i - 1];
+    if (p->n >= 10 && distinct < 0.7 * (double)p->n &&
+        points_note(
+            p, e,
+            "losses are quantised: %zu distinct values in %zu rows; least absolute deviations "
+            "and small Huber deltas follow the ties",
+            distinct, p->n))
+        goto out;
+    status = 0;
+out:
+    free(order);
+    free(sorted);
+    return status;
+}
