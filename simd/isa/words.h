@@ -15,6 +15,7 @@
  *   v_scale2(x, n) = x 2^n                    x in [0.5, 2], n integral in [-250, 250]: one
  * rounding v_split(x, &e) = m, x = m 2^e             x positive and normal, m in [sqrt(1/2),
  * sqrt(2)) v_sum v_hmax                              a float: the tree over lanes
+ *   v_transpose(r)                            16 words: lane j of word i to lane i of word j
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_SIMD_ISA_WORDS_H

@@ -209,3 +209,40 @@ V_WORD void v_store_bf16_n(uint16_t *p, vf x, size_t n)
     v_store_bf16(t, x);
     memcpy(p, t, n * sizeof *p);
 }
+
+V_WORD void v_transpose8_(__m256 r[8])
+{
+    __m256 t[8];
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+        __m256 a = _mm256_unpacklo_ps(r[i], r[i + 1]), b = _mm256_unpackhi_ps(r[i], r[i + 1]);
+        __m256 c = _mm256_unpacklo_ps(r[i + 2], r[i + 3]);
+        __m256 d = _mm256_unpackhi_ps(r[i + 2], r[i + 3]);
+        t[i] = _mm256_shuffle_ps(a, c, 0x44);
+        t[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+        t[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+        t[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
+        r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
+    }
+}
+/* Rows to columns, by quarters of 8 x 8. */
+V_WORD void v_transpose(vf r[16])
+{
+    __m256 q[4][8];
+    for (int i = 0; i < 8; i++) {
+        q[0][i] = r[i].lo;
+        q[1][i] = r[i].hi;
+        q[2][i] = r[i + 8].lo;
+        q[3][i] = r[i + 8].hi;
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) v_transpose8_(q[i]);
+    for (int i = 0; i < 8; i++) {
+        r[i] = v_make_(q[0][i], q[2][i]);
+        r[i + 8] = v_make_(q[1][i], q[3][i]);
+    }
+}

@@ -165,3 +165,34 @@ V_WORD void v_store_bf16_n(uint16_t *p, vf x, size_t n)
 {
     _mm256_mask_storeu_epi16(p, v_mask_(n), v_narrow_bf16_(x));
 }
+
+/* Rows to columns: pairs of floats, of doubles, then 128-bit blocks twice. */
+V_WORD void v_transpose(vf r[16])
+{
+    __m512d t[16];
+    vf u[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_castps_pd(_mm512_unpacklo_ps(r[i], r[i + 1]));
+        t[i + 1] = _mm512_castps_pd(_mm512_unpackhi_ps(r[i], r[i + 1]));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+        u[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(t[i], t[i + 2]));
+        u[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(t[i], t[i + 2]));
+        u[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(t[i + 1], t[i + 3]));
+        u[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(t[i + 1], t[i + 3]));
+    }
+    /* u[4 q + c], block b: column 4 b + c of rows 4 q to 4 q + 3 */
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        vf even01 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0x88);
+        vf odd01 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0xdd);
+        vf even23 = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0x88);
+        vf odd23 = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0xdd);
+        r[c] = _mm512_shuffle_f32x4(even01, even23, 0x88);
+        r[8 + c] = _mm512_shuffle_f32x4(even01, even23, 0xdd);
+        r[4 + c] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
+        r[12 + c] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
+    }
+}

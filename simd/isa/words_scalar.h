@@ -206,3 +206,13 @@ V_WORD void v_store_bf16(uint16_t *p, vf x)
 {
     v_store_bf16_n(p, x, 16);
 }
+
+V_WORD void v_transpose(vf r[16])
+{
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < i; j++) {
+            float t = r[i].f[j];
+            r[i].f[j] = r[j].f[i];
+            r[j].f[i] = t;
+        }
+}

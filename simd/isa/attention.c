@@ -1,0 +1,360 @@
+/* attention.c - causal softmax attention of one document (Vaswani et al. 2017; online softmax:
+ * Milakov & Gimelshein 2018; rotary embedding: Su et al. 2021), head after head:
+ *
+ *   keys into panels of 32 [dimension][key], values into panels of 32 [key][dimension], turned
+ *   for each tile of up to 28 query rows, for each block of 256 keys up to the tile's last row:
+ *       S = Q K^T             micro-kernels as in a GEMM, the tile of S staying in the L1 cache
+ *       P = exp(S - max)      row by row; max, sum and rescaling once per block
+ *       O = O rescale + P V   the same micro-kernels, P read from the tile, V from its panels
+ *   O / sum to the output
+ *
+ * Same bits for any tile height: key blocks are cut by position, a score is one chain over the
+ * head's dimensions, an output one chain over keys per block, and what a tile computes beyond a
+ * row's own position enters as an exact zero.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/attention_scratch.h"
+#include "simd/isa/kernels_internal.h"
+#include "simd/isa/math.h"
+
+/* The micro-kernel: MR rows x NC words. Accumulators, the panel's words and a broadcast fill the
+ * registers: 28 + 2 of 32, 12 + 2 + 1 of 16. TILE: micro-kernels' heights in a tile. */
+#if defined ISA_avx512
+enum { MR = 14, NC = 2, TILE = 2 };
+#elif defined ISA_avx2
+enum { MR = 6, NC = 1, TILE = 4 };
+#else
+enum { MR = 4, NC = 1, TILE = 4 };
+#endif
+_Static_assert(MR *TILE <= ATTENTION_ROWS, "the tile fits its scratch");
+
+/* C[m][16 NC] = C diag(rescale) + A B over k steps; A and C in strips, B a panel. rescale NULL: C
+ * starts from zero. Inlined with constant m: everything stays in registers. */
+V_WORD void micro(float *c, const float *a, const float *b, size_t k, const float *rescale,
+                  const int m)
+{
+    vf acc[MR][NC];
+    if (rescale) {
+#pragma GCC unroll 16
+        for (int i = 0; i < m; i++)
+#pragma GCC unroll 2
+            for (int j = 0; j < NC; j++)
+                acc[i][j] = v_mul(v_load(c + i * SIMD_STRIP + 16 * j), v_set1(rescale[i]));
+    } else {
+#pragma GCC unroll 16
+        for (int i = 0; i < m; i++)
+#pragma GCC unroll 2
+            for (int j = 0; j < NC; j++) acc[i][j] = v_zero();
+    }
+    for (size_t p = 0; p < k; p++) {
+        vf w[NC];
+#pragma GCC unroll 2
+        for (int j = 0; j < NC; j++) w[j] = v_load(b + p * SIMD_PANEL + 16 * j);
+#pragma GCC unroll 16
+        for (int i = 0; i < m; i++) {
+            vf x = v_set1(a[i * SIMD_STRIP + p]);
+#pragma GCC unroll 2
+            for (int j = 0; j < NC; j++) acc[i][j] = v_fma(x, w[j], acc[i][j]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < m; i++)
+#pragma GCC unroll 2
+        for (int j = 0; j < NC; j++) v_store(c + i * SIMD_STRIP + 16 * j, acc[i][j]);
+}
+
+typedef void micro_fn(float *c, const float *a, const float *b, size_t k, const float *rescale);
+
+#define MICRO(m)                                                                                   \
+    static void micro_##m(float *c, const float *a, const float *b, size_t k,                      \
+                          const float *rescale)                                                    \
+    {                                                                                              \
+        micro(c, a, b, k, rescale, m);                                                             \
+    }
+MICRO(1)
+MICRO(2)
+MICRO(3)
+MICRO(4)
+#if defined ISA_avx2 || defined ISA_avx512
+MICRO(5)
+MICRO(6)
+#endif
+#if defined ISA_avx512
+MICRO(7)
+MICRO(8)
+MICRO(9)
+MICRO(10)
+MICRO(11)
+MICRO(12)
+MICRO(13)
+MICRO(14)
+#endif
+
+static micro_fn *const micros[MR + 1] = {
+    NULL,    micro_1, micro_2, micro_3,  micro_4,
+#if defined ISA_avx2 || defined ISA_avx512
+    micro_5, micro_6,
+#endif
+#if defined ISA_avx512
+    micro_7, micro_8, micro_9, micro_10, micro_11, micro_12, micro_13, micro_14,
+#endif
+};
+
+/* A run of query rows of one micro-kernel's height. */
+struct group {
+    size_t row, m,
+        at; /* position of its first row in the document, height, first row in the tile */
+};
+
+/* Columns [column, column + n) of a row, which may lie in two strips or more. */
+static void copy_out_of(float *to, struct strips x, size_t row, size_t column, size_t n)
+{
+    for (size_t c = 0; c < n;) {
+        const float *from = strip_at(x, row, column + c);
+        size_t left = SIMD_STRIP - (column + c) % SIMD_STRIP;
+        size_t run = n - c < left ? n - c : left, i = 0;
+        for (; i + 16 <= run; i += 16) v_store(to + c + i, v_load(from + i));
+        if (i < run) memcpy(to + c + i, from + i, (run - i) * sizeof *to);
+        c += run;
+    }
+}
+
+/* The first `rotary` dimensions of a head at this position, pairs (i, i + rotary / 2). */
+static void turn(float *x, size_t position, const struct attention_shape *shape)
+{
+    size_t half = shape->rotary / 2;
+    const float *cosine = shape->cosine + position * half, *sine = shape->sine + position * half;
+    for (size_t i = 0; i < half; i += 16) {
+        size_t n = half - i < 16 ? half - i : 16;
+        vf a = v_load_n(x + i, n), b = v_load_n(x + half + i, n);
+        vf c = v_load_n(cosine + i, n), s = v_load_n(sine + i, n);
+        v_store_n(x + i, v_fnma(b, s, v_mul(a, c)), n);
+        v_store_n(x + half + i, v_fma(a, s, v_mul(b, c)), n);
+    }
+}
+
+/* 16 rows of `stride` floats from x, transposed, become columns of a panel from `to`. */
+static void transpose_into_panel(float *to, const float *x, size_t stride, size_t dimensions)
+{
+    for (size_t d = 0; d < dimensions; d += 16) {
+        size_t n = dimensions - d < 16 ? dimensions - d : 16;
+        vf r[16];
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) r[i] = v_load(x + (size_t)i * stride + d);
+        v_transpose(r);
+        if (n == 16) {
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; i++) v_store(to + (d + (size_t)i) * SIMD_PANEL, r[i]);
+        } else {
+            for (size_t i = 0; i < n; i++) v_store(to + (d + i) * SIMD_PANEL, r[i]);
+        }
+    }
+}
+
+static void pack_keys(const struct attention_scratch *s, struct strips qkv, size_t row0, size_t n,
+                      size_t column, const struct attention_shape *shape)
+{
+    size_t H = shape->head_size;
+    for (size_t t = 0; t < (n + 31) / 32 * 32; t += 16) {
+        for (size_t i = 0; i < 16; i++) {
+            float *row = s->gather + i * s->row_size;
+            if (t + i < n) {
+                copy_out_of(row, qkv, row0 + t + i, column, H);
+                turn(row, t + i, shape);
+            } else {
+                memset(row, 0, H * sizeof *row);
+            }
+        }
+        transpose_into_panel(s->keys + t / 32 * 32 * H + t % 32, s->gather, s->row_size, H);
+    }
+}
+
+static void pack_values(const struct attention_scratch *s, struct strips qkv, size_t row0, size_t n,
+                        size_t column, size_t H)
+{
+    memset(s->gather, 0, s->row_size * sizeof *s->gather); /* the last panel's padding */
+    for (size_t t = 0; t < n; t++) {
+        copy_out_of(s->gather, qkv, row0 + t, column, H);
+        for (size_t d = 0; d < H; d += 32) {
+            float *to = s->values + d * n + t * 32;
+            v_store(to, v_load(s->gather + d));
+            v_store(to + 16, v_load(s->gather + d + 16));
+        }
+    }
+}
+
+static void load_queries(const struct attention_scratch *s, struct strips qkv, size_t row,
+                         size_t column, const struct group *g, const struct attention_shape *shape)
+{
+    size_t H = shape->head_size;
+    vf scale = v_set1((float)(1.0 / sqrt((double)H)));
+    struct strips q = {s->queries, ATTENTION_ROWS};
+    for (size_t i = 0; i < g->m; i++) {
+        copy_out_of(s->gather, qkv, row + i, column, H);
+        turn(s->gather, g->row + i, shape);
+        for (size_t d = 0; d < H; d += 16)
+            v_store(strip_at(q, g->at + i, d), v_mul(v_load(s->gather + d), scale));
+    }
+}
+
+/* One row's scores against a block of keys, of which the first `own` (maybe none) are its own,
+ * become exponentials, zeros up to the multiple of 16 above `width`. */
+static void softmax_row(const struct attention_scratch *s, size_t row, size_t own, size_t width,
+                        bool first)
+{
+    float *x = s->scores + row * ATTENTION_KEYS;
+    const vf low = v_set1(-INFINITY);
+    size_t whole = own / 16 * 16;
+    float old = first ? -INFINITY : s->maximum[row], m = old;
+
+    if (own) {
+        vf top = v_set1(old);
+        for (size_t j = 0; j < whole; j += 16) top = v_max(top, v_load(x + j));
+        if (whole < own) {
+            vf last = v_keep_n(v_load(x + whole), own - whole, low);
+            v_store(x + whole, last);
+            top = v_max(top, last);
+        }
+        m = v_hmax(top);
+    }
+    vf shift = v_set1(m), sum = v_zero();
+    size_t j = 0;
+    for (; j < own; j += 16) {
+        vf p = m_exp_negative(v_sub(v_load(x + j), shift));
+        v_store(x + j, p);
+        sum = v_add(sum, p);
+    }
+    for (; j < width; j += 16) v_store(x + j, v_zero());
+
+    float *l = s->denominator + row * 16;
+    if (first) {
+        v_store(l, sum);
+        s->rescale[row] = 0.0f;
+    } else {
+        float r = 1.0f;
+        if (m != old) {
+            float t[16];
+            v_store(t, m_exp_negative(v_set1(old - m)));
+            r = t[0];
+        }
+        s->rescale[row] = r;
+        v_store(l, v_fma(v_load(l), v_set1(r), sum));
+    }
+    s->maximum[row] = m;
+}
+
+/* Keys of block [k0, k0 + 256) that a group's last row sees. */
+static size_t keys_seen(const struct group *g, size_t k0)
+{
+    size_t end = g->row + g->m;
+    return end <= k0 ? 0 : end - k0 < ATTENTION_KEYS ? end - k0 : ATTENTION_KEYS;
+}
+
+static void score_block(const struct attention_scratch *s, const struct group *groups, size_t count,
+                        size_t k0, size_t H)
+{
+    static const float ones[MR] = {
+        1,
+        1,
+        1,
+        1,
+#if defined ISA_avx2 || defined ISA_avx512
+        1,
+        1,
+#endif
+#if defined ISA_avx512
+        1,
+        1,
+        1,
+        1,
+        1,
+        1,
+        1,
+        1,
+#endif
+    };
+    for (size_t k = 0; k < keys_seen(&groups[count - 1], k0); k += 16 * NC)
+        for (size_t d = 0; d < H; d += SIMD_STRIP)
+            for (size_t g = 0; g < count; g++) {
+                if (k >= keys_seen(&groups[g], k0)) continue;
+                size_t at = groups[g].at * SIMD_STRIP,
+                       depth = H - d < SIMD_STRIP ? H - d : SIMD_STRIP;
+                const float *keys = s->keys + ((k0 + k) / 32 * H + d) * 32 + (k0 + k) % 32;
+                micros[groups[g].m](s->scores + at + k, s->queries + d * ATTENTION_ROWS + at, keys,
+                                    depth, d ? ones : NULL);
+            }
+}
+
+static void value_block(const struct attention_scratch *s, const struct group *groups, size_t count,
+                        size_t n, size_t k0, size_t H)
+{
+    struct strips sums = {s->sums, ATTENTION_ROWS};
+    for (size_t d = 0; d < H; d += 16 * NC)
+        for (size_t g = 0; g < count; g++) {
+            size_t at = groups[g].at, depth = keys_seen(&groups[g], k0);
+            if (!depth) continue;
+            micros[groups[g].m](strip_at(sums, at, d), s->scores + at * ATTENTION_KEYS,
+                                s->values + d / 32 * 32 * n + k0 * 32 + d % 32, depth,
+                                k0 ? s->rescale + at : NULL);
+        }
+}
+
+static void store_outputs(const struct attention_scratch *s, struct strips out, size_t row,
+                          size_t column, const struct group *g, size_t H)
+{
+    struct strips sums = {s->sums, ATTENTION_ROWS};
+    for (size_t i = 0; i < g->m; i++) {
+        vf l = v_set1(v_sum(v_load(s->denominator + (g->at + i) * 16)));
+        for (size_t d = 0; d < H;) {
+            /* 16 at a time, less where the head or the output's strip ends */
+            size_t left = SIMD_STRIP - (column + d) % SIMD_STRIP, width = H - d < 16 ? H - d : 16;
+            size_t within = SIMD_STRIP - d % SIMD_STRIP;
+            width = width < left ? width : left;
+            width = width < within ? width : within;
+            vf y = v_div(v_load_n(strip_at(sums, g->at + i, d), width), l);
+            v_store_n(strip_at(out, row + i, column + d), y, width);
+            d += width;
+        }
+    }
+}
+
+void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n,
+                  const struct attention_shape *shape, void *scratch)
+{
+    size_t H = shape->head_size, D = shape->heads * H;
+    struct attention_scratch s = attention_layout(scratch, n, H);
+    size_t all = (n + MR - 1) / MR; /* groups, of heights as even as they can be */
+
+    for (size_t h = 0; h < shape->heads; h++) {
+        pack_keys(&s, qkv, row0, n, D + h * H, shape);
+        pack_values(&s, qkv, row0, n, 2 * D + h * H, H);
+
+        for (size_t g0 = 0; g0 < all; g0 += TILE) {
+            size_t count = all - g0 < TILE ? all - g0 : TILE;
+            struct group groups[TILE] = {{0, 0, 0}};
+            for (size_t g = 0, at = 0; g < count; g++) {
+                size_t i = g0 + g, extra = n % all;
+                groups[g].row = n / all * i + (i < extra ? i : extra);
+                groups[g].m = n / all + (i < extra);
+                groups[g].at = at;
+                at += groups[g].m;
+                load_queries(&s, qkv, row0 + groups[g].row, h * H, &groups[g], shape);
+            }
+            size_t end = groups[count - 1].row + groups[count - 1].m;
+            for (size_t k0 = 0; k0 < end; k0 += ATTENTION_KEYS) {
+                score_block(&s, groups, count, k0, H);
+                for (size_t g = 0; g < count; g++) {
+                    size_t width = keys_seen(&groups[g], k0);
+                    for (size_t i = 0; i < groups[g].m && width; i++) {
+                        size_t t = groups[g].row + i, own = t < k0 ? 0 : t - k0 + 1;
+                        if (own > ATTENTION_KEYS) own = ATTENTION_KEYS;
+                        softmax_row(&s, groups[g].at + i, own, width, k0 == 0);
+                    }
+                }
+                value_block(&s, groups, count, n, k0, H);
+            }
+            for (size_t g = 0; g < count; g++)
+                store_outputs(&s, out, row0 + groups[g].row, h * H, &groups[g], H);
+        }
+    }
+}
