@@ -13,11 +13,11 @@ void K(embed)(struct strips x, size_t row0, const uint32_t *ids, size_t n, const
 void K(layer_norm)(struct strips out, struct strips in, size_t rows, size_t d, const float *weight,
                    const float *bias, float eps);
 void K(gemm)(struct strips out, struct strips in, size_t rows, struct panels w, const float *bias,
-             enum gemm_epilogue epilogue, void *scratch) __attribute__((weak));
+             enum gemm_epilogue epilogue, void *scratch);
 void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n,
                   const struct attention_shape *shape, void *scratch);
 void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const uint32_t *targets,
-             void *scratch) __attribute__((weak));
+             void *scratch);
 void K(exp)(float *out, const float *in, size_t n);
 void K(log)(float *out, const float *in, size_t n);
 void K(erf)(float *out, const float *in, size_t n);

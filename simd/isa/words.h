@@ -5,16 +5,21 @@
  * are written; minimum and maximum are x86's (the second operand where the two are unordered or
  * both zero); sums and maxima over lanes are one tree: lanes i and i + 8, then + 4, + 2, + 1.
  *
- *   v_load v_load_n v_store v_store_n         16 floats; _n: n in 0..16, touches only n, zeros
- * above v_load_f16 v_load_bf16 (and _n)           16 halves, widened exactly v_store_f16
- * v_store_bf16 (and _n)         narrowed to nearest even; NaN stays NaN v_set1 v_zero one value in
- * all lanes v_add v_sub v_mul v_div v_sqrt v_max v_min v_fma(a, b, c) = a b + c    v_fnma(a, b, c)
- * = c - a b v_round                                   to the nearest even integer v_abs
- * v_copysign(magnitude, sign) v_select_lt(a, b, x, y) = a < b ? x : y   false where unordered
+ *   v_load v_load_n v_store v_store_n         16 floats; _n: only n of 0..16, zeros above
+ *   v_load_f16 v_load_bf16 (and _n)           16 halves, widened exactly
+ *   v_store_f16 v_store_bf16 (and _n)         narrowed to nearest even; NaN stays NaN
+ *   v_set1 v_zero                             one value in all lanes
+ *   v_add v_sub v_mul v_div v_sqrt v_max v_min
+ *   v_fma(a, b, c) = a b + c                  rounded once
+ *   v_fnma(a, b, c) = c - a b
+ *   v_round                                   to the nearest even integer
+ *   v_abs v_copysign(magnitude, sign)
+ *   v_select_lt(a, b, x, y) = a < b ? x : y   false where unordered
  *   v_keep_n(x, n, fill)                      lanes n and above become fill
- *   v_scale2(x, n) = x 2^n                    x in [0.5, 2], n integral in [-250, 250]: one
- * rounding v_split(x, &e) = m, x = m 2^e             x positive and normal, m in [sqrt(1/2),
- * sqrt(2)) v_sum v_hmax                              a float: the tree over lanes
+ *   v_scale2(x, n) = x 2^n                    rounded once; x in [0.5, 2], integral |n| <= 250
+ *   v_split(x, &e) = m, x = m 2^e             x positive, normal; m in [sqrt(1/2), sqrt(2))
+ *   v_add_exponent(p, z)                      p 2^n, z = 1.5 2^23 + n: no rounding, no check
+ *   v_sum v_hmax                              a float: the tree over lanes
  *   v_transpose(r)                            16 words: lane j of word i to lane i of word j
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */

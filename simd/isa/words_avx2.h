@@ -123,6 +123,15 @@ V_WORD vf v_scale2(vf x, vf n)
 {
     return v_make_(v_scale2_(x.lo, n.lo), v_scale2_(x.hi, n.hi));
 }
+V_WORD __m256 v_add_exponent_(__m256 p, __m256 z)
+{
+    __m256i n = _mm256_slli_epi32(_mm256_castps_si256(z), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), n));
+}
+V_WORD vf v_add_exponent(vf p, vf z)
+{
+    return v_make_(v_add_exponent_(p.lo, z.lo), v_add_exponent_(p.hi, z.hi));
+}
 V_WORD __m256 v_split_(__m256 x, __m256 *e)
 {
     __m256i root = _mm256_set1_epi32(0x3f3504f3); /* bits of sqrt(1/2) */

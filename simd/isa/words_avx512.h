@@ -96,6 +96,11 @@ V_WORD vf v_scale2(vf x, vf n)
 {
     return _mm512_scalef_ps(x, n);
 }
+V_WORD vf v_add_exponent(vf p, vf z)
+{
+    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(z), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), n));
+}
 V_WORD vf v_split(vf x, vf *e)
 {
     __m512i root = _mm512_set1_epi32(0x3f3504f3); /* bits of sqrt(1/2) */

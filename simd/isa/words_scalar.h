@@ -119,6 +119,10 @@ V_WORD vf v_scale2(vf x, vf n)
 {
     V_EACH_(v_scale2_(x.f[i], n.f[i]));
 }
+V_WORD vf v_add_exponent(vf p, vf z)
+{
+    V_EACH_(v_float_(v_bits_(p.f[i]) + (v_bits_(z.f[i]) << 23)));
+}
 V_WORD vf v_split(vf x, vf *e)
 {
     const uint32_t root = 0x3f3504f3; /* bits of sqrt(1/2) */

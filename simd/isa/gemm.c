@@ -1,0 +1,155 @@
+/* gemm.c - the native GEMM: x W^T with weights of 2 or 4 bytes in panels, float32 sums.
+ *
+ * For 256 columns of W at a time, for as much of k as fits half of L2: the panels are widened to
+ * float32 there; then each sliver of MR rows of x passes by, one strip (the K block of the numbers
+ * contract) after the other, the strip's rows staying in L1 while the widened panels stream from
+ * L2. A strip's sums are added to those of the strips before it in memory, in order, so that the
+ * result does not depend on the blocks' sizes. x is read from memory once per 256 columns, W once.
+ *
+ * Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with W in the
+ * place of their packed A, and x, whose strips need no packing, in the place of B.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/isa/gemm_micro.h"
+#include "simd/isa/kernels_internal.h"
+#include "simd/isa/math.h"
+#include "simd/isa/product.h"
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+struct product_scratch K(product_scratch)(void *scratch)
+{
+    struct gemm_block block = gemm_block();
+    struct product_scratch s;
+    s.weights = scratch;
+    s.sums = s.weights + block.columns * block.depth;
+    s.state = s.sums + (size_t)GEMM_ROWS * SIMD_STRIP;
+    return s;
+}
+
+V_WORD vf load_weights(const void *data, enum simd_dtype dtype, size_t at)
+{
+    if (dtype == SIMD_F16) return v_load_f16((const uint16_t *)data + at);
+    if (dtype == SIMD_BF16) return v_load_bf16((const uint16_t *)data + at);
+    return v_load((const float *)data + at);
+}
+
+V_WORD void widen_panel(float *lo, float *hi, size_t stride, const void *data,
+                        enum simd_dtype dtype, size_t at, size_t k)
+{
+    for (size_t i = 0; i < k; i++) {
+        v_store(lo + i * stride, load_weights(data, dtype, at + i * SIMD_PANEL));
+        v_store(hi + i * stride, load_weights(data, dtype, at + i * SIMD_PANEL + SIMD_LANES));
+    }
+}
+
+/* Panels of columns n0 .. n0 + columns, k0 .. k0 + depth, to b: [strip][panel of NR][k][NR]. */
+static void widen(float *b, struct panels w, size_t n0, size_t columns, size_t k0, size_t depth)
+{
+    for (size_t s = 0; s < depth; s += SIMD_STRIP) {
+        size_t k = least(SIMD_STRIP, depth - s);
+        for (size_t c = 0; c < columns; c += SIMD_PANEL, b += SIMD_PANEL * SIMD_STRIP) {
+            size_t at = ((n0 + c) / SIMD_PANEL * w.k + k0 + s) * SIMD_PANEL;
+            float *hi = b + ((int)NR > 16 ? 16 : NR * SIMD_STRIP);
+            if (w.dtype == SIMD_F16)
+                widen_panel(b, hi, NR, w.data, SIMD_F16, at, k);
+            else if (w.dtype == SIMD_BF16)
+                widen_panel(b, hi, NR, w.data, SIMD_BF16, at, k);
+            else
+                widen_panel(b, hi, NR, w.data, SIMD_F32, at, k);
+        }
+    }
+}
+
+void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size_t n0,
+                const struct product_scratch *scratch, product_sink *sink, void *context)
+{
+    const struct gemm_block block = gemm_block();
+    const size_t columns = least(SIMD_STRIP, (w.n - n0 + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL);
+    /* Slivers of almost equal size: 1024 rows are 62 of 14 and 12 of 13, not 73 of 14 and a slow
+     * one of 2. */
+    const size_t slivers = (rows + MR - 1) / MR;
+    const bool single = columns <= block.columns && w.k <= block.depth;
+
+    for (size_t c0 = 0; c0 < columns; c0 += block.columns) {
+        const size_t width = least(block.columns, columns - c0);
+        for (size_t k0 = 0; k0 < w.k; k0 += block.depth) {
+            const size_t depth = least(block.depth, w.k - k0);
+            const bool last = c0 + width == columns && k0 + depth == w.k;
+            widen(scratch->weights, w, n0 + c0, width, k0, depth);
+            for (size_t i = 0, r = 0; i < slivers; i++) {
+                const size_t n = rows / slivers + (i < rows % slivers);
+                micro_kernel *micro = micro_kernels[n];
+                /* Sums finished in one go need not leave L1. */
+                float *t = scratch->sums + (single ? 0 : r * SIMD_STRIP);
+                const float *b = scratch->weights;
+                for (size_t k = k0; k < k0 + depth; k += SIMD_STRIP) {
+                    const float *a = strip_at(x, row0 + r, k);
+                    size_t steps = least(SIMD_STRIP, k0 + depth - k);
+                    for (size_t c = 0; c < width; c += NR, b += NR * SIMD_STRIP)
+                        micro(a, b, steps, t + c0 + c, k > 0);
+                }
+                if (last) sink(context, row0 + r, n, t);
+                r += n;
+            }
+        }
+    }
+}
+
+struct gemm_context {
+    struct strips out;
+    size_t n0, columns;
+    enum gemm_epilogue epilogue;
+    float bias[SIMD_STRIP]; /* of these columns; zeros beyond n */
+};
+
+V_WORD void epilogue_rows(const struct gemm_context *g, enum gemm_epilogue epilogue, size_t row,
+                          size_t rows, const float *t)
+{
+    float *out = strip_at(g->out, row, g->n0);
+    for (size_t i = 0; i < rows; i++, out += SIMD_STRIP, t += SIMD_STRIP) {
+        for (size_t c = 0; c < g->columns; c += SIMD_LANES) {
+            vf v = v_add(v_load(t + c), v_load(g->bias + c));
+            if (epilogue == GEMM_ADD) v = v_add(v_load(out + c), v);
+            if (epilogue == GEMM_GELU_ERF) v = m_gelu_erf(v);
+            if (epilogue == GEMM_GELU_TANH) v = m_gelu_tanh(v);
+            v_store(out + c, v);
+        }
+    }
+}
+
+static void gemm_sink(void *context, size_t row, size_t n, float *t)
+{
+    const struct gemm_context *g = context;
+    switch (g->epilogue) {
+    case GEMM_STORE:
+        epilogue_rows(g, GEMM_STORE, row, n, t);
+        break;
+    case GEMM_ADD:
+        epilogue_rows(g, GEMM_ADD, row, n, t);
+        break;
+    case GEMM_GELU_ERF:
+        epilogue_rows(g, GEMM_GELU_ERF, row, n, t);
+        break;
+    case GEMM_GELU_TANH:
+        epilogue_rows(g, GEMM_GELU_TANH, row, n, t);
+        break;
+    }
+}
+
+void K(gemm)(struct strips out, struct strips in, size_t rows, struct panels w, const float *bias,
+             enum gemm_epilogue epilogue, void *scratch)
+{
+    const struct product_scratch s = K(product_scratch)(scratch);
+    for (size_t row = 0; row < rows; row += GEMM_ROWS) {
+        for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {
+            size_t columns = least(SIMD_STRIP, w.n - n0);
+            struct gemm_context g = {out, n0, columns, epilogue, {0}};
+            if (bias) memcpy(g.bias, bias + n0, columns * sizeof *bias);
+            K(product)(in, row, least(GEMM_ROWS, rows - row), w, n0, &s, gemm_sink, &g);
+        }
+    }
+}

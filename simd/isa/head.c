@@ -1,0 +1,132 @@
+/* head.c - the loss of every token without its logits: the vocabulary passes by in blocks of 256,
+ * each block's logits stay in L1 between the product and an online log-sum-exp.
+ *
+ * loss = (m - x_target) + log sum_v exp(x_v - m), m the greatest logit so far (Milakov and
+ * Gimelshein, "Online normalizer calculation for softmax", 2018): float32 within a block, one chain
+ * a lane and the tree over lanes; double between blocks and from there on. exp and log of doubles
+ * are our own: sums of products that no library may round differently.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <float.h>
+#include <string.h>
+
+#include "simd/isa/kernels_internal.h"
+#include "simd/isa/product.h"
+
+/* What is known of a row so far. */
+struct row_state {
+    double sum;   /* of exp(logit - most) */
+    float most;   /* the greatest logit */
+    float target; /* the target's logit */
+};
+_Static_assert(sizeof(struct row_state) <= 2 * sizeof(double), "product_scratch.state");
+
+/* exp(x) for x <= 0 in ten operations: 2^n p(f), x = (n + f) log 2, |f| <= 1/2. Relative error of
+ * the polynomial 3e-9 (minimax, its value and so exp's at 0 exactly 1), of the whole 1 ulp + 1.4e-8
+ * |x|. Below -87 it stays at 2^-126, which is nothing beside the 1 that is in every sum. */
+V_WORD vf exp_negative(vf x)
+{
+    const vf shift = v_set1(0x1.8p23f), log2e = v_set1(0x1.715476p0f);
+    x = v_max(v_set1(-87.0f), x);
+    vf z = v_fma(x, log2e, shift); /* n in its low bits */
+    vf f = v_fma(x, log2e, v_sub(shift, z));
+    vf p = v_fma(v_set1(0x1.470b48p-13f), f, v_set1(0x1.5f7276p-10f));
+    p = v_fma(p, f, v_set1(0x1.3b270ep-7f));
+    p = v_fma(p, f, v_set1(0x1.c6ae72p-5f));
+    p = v_fma(p, f, v_set1(0x1.ebfbe2p-3f));
+    p = v_fma(p, f, v_set1(0x1.62e432p-1f));
+    p = v_fma(p, f, v_set1(1.0f));
+    return v_add_exponent(p, z);
+}
+
+static double from_bits(uint64_t u)
+{
+    double x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* exp(x), x <= 0, by its series: relative error below 1e-15. NaN stays NaN. */
+static double double_exp(double x)
+{
+    if (x < -700) return 0;
+    if (!(x <= 0)) return x;
+    int n = (int)(x * 0x1.71547652b82fep0 - 0.5);
+    double r = x - n * 0x1.62e42fee00000p-1 - n * 0x1.a39ef35793c76p-33, p = 1;
+    for (int i = 14; i >= 1; i--) p = 1 + p * r / i;
+    return p * from_bits((uint64_t)(1023 + n) << 52);
+}
+
+/* log(x), 1 <= x < 2^1000: 2 atanh(s) + e log 2 with s = (m - 1) / (m + 1), m in [sqrt(1/2),
+ * sqrt(2)). Absolute error below 1e-15 for small results. NaN and infinity stay what they are. */
+static double double_log(double x)
+{
+    uint64_t u;
+    if (!(x < 0x1p1000)) return x;
+    memcpy(&u, &x, sizeof u);
+    int e = (int)(u >> 52) - 1023;
+    double m = from_bits((u & 0xfffffffffffffULL) | 1023ULL << 52);
+    if (m > 0x1.6a09e667f3bcdp0) {
+        m *= 0.5;
+        e++;
+    }
+    double s = (m - 1) / (m + 1), q = s * s, p = 0;
+    for (int i = 23; i >= 3; i -= 2) p = (p + 1.0 / i) * q;
+    return e * 0x1.62e42fefa39efp-1 + 2 * (s + s * p);
+}
+
+struct head_context {
+    struct row_state *state; /* of the rows from row0 on */
+    const uint32_t *targets; /* of all rows */
+    float *loss;
+    size_t row0, n0, columns;
+    bool first, last;
+};
+
+static void head_sink(void *context, size_t row, size_t n, float *t)
+{
+    const struct head_context *h = context;
+    const size_t end = (h->columns + SIMD_LANES - 1) / SIMD_LANES * SIMD_LANES;
+    for (size_t i = 0; i < n; i++, row++, t += SIMD_STRIP) {
+        struct row_state *state = &h->state[row - h->row0];
+        if (h->columns < end) {
+            float *tail = t + end - SIMD_LANES;
+            v_store(tail, v_keep_n(v_load(tail), h->columns % SIMD_LANES, v_set1(-FLT_MAX)));
+        }
+        vf most = v_load(t);
+        for (size_t c = SIMD_LANES; c < end; c += SIMD_LANES) most = v_max(most, v_load(t + c));
+        float block = v_hmax(most);
+        if (h->first) {
+            state->most = block;
+            state->sum = 0;
+            state->target = 0;
+        } else if (!(block <= state->most)) {
+            state->sum *= double_exp((double)state->most - (double)block);
+            state->most = block;
+        }
+        const vf m = v_set1(state->most);
+        vf sum = v_zero();
+        for (size_t c = 0; c < end; c += SIMD_LANES)
+            sum = v_add(sum, exp_negative(v_sub(v_load(t + c), m)));
+        state->sum += (double)v_sum(sum);
+        if (h->targets[row] - h->n0 < h->columns) state->target = t[h->targets[row] - h->n0];
+        if (h->last)
+            h->loss[row] =
+                (float)(((double)state->most - (double)state->target) + double_log(state->sum));
+    }
+}
+
+void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const uint32_t *targets,
+             void *scratch)
+{
+    const struct product_scratch s = K(product_scratch)(scratch);
+    for (size_t row = 0; row < rows; row += GEMM_ROWS) {
+        size_t some = rows - row < GEMM_ROWS ? rows - row : GEMM_ROWS;
+        for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {
+            size_t columns = w.n - n0 < SIMD_STRIP ? w.n - n0 : SIMD_STRIP;
+            struct head_context h = {s.state, targets, loss,    row,
+                                     n0,      columns, n0 == 0, n0 + columns == w.n};
+            K(product)(x, row, some, w, n0, &s, head_sink, &h);
+        }
+    }
+}

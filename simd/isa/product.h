@@ -1,0 +1,29 @@
+/* product.h - what the GEMM and the loss head share: 256 columns of x W^T for many rows, handed out
+ * sliver by sliver while they are in cache.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_SIMD_ISA_PRODUCT_H
+#define TRIPOD_SIMD_ISA_PRODUCT_H
+
+#include "simd/block.h"
+#include "simd/isa/words.h"
+#include "simd/simd.h"
+
+/* The scratch of simd_scratch_bytes(), cut up. */
+struct product_scratch {
+    float *weights; /* [depth / 256][panels of NR columns][256][NR], widened */
+    float *sums;    /* [GEMM_ROWS][256] */
+    void *state;    /* [GEMM_ROWS][2] doubles, the caller's */
+};
+struct product_scratch K(product_scratch)(void *scratch);
+
+/* Takes finished sums of rows row .. row + n: t[i][0..256), of which the product's columns count.
+ */
+typedef void product_sink(void *context, size_t row, size_t n, float *t);
+
+/* Columns n0 .. n0 + 256 (those that W has) of x W^T for rows row0 .. row0 + rows of x, rows <=
+ * GEMM_ROWS, to the sink in increasing order of rows. n0 is a multiple of 256. */
+void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size_t n0,
+                const struct product_scratch *scratch, product_sink *sink, void *context);
+
+#endif
