@@ -1,4 +1,5 @@
-/* config.h - the architecture of a GPT-NeoX model, as a checkpoint's config.json describes it.
+/* config.h - the architecture of a GPT-NeoX model, as a checkpoint's config.json describes it, and
+ * the tensors that follow from it.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_CONFIG_H
 #define TRIPOD_CONFIG_H
@@ -25,11 +26,36 @@ struct neox_config {
 };
 
 /* Reads config.json in the hub's dialect and in that of transformers 5. What is not supported (rope
- * scaling, another activation, another model_type) is refused by name. Errors name the file and the
- * key. */
+ * scaling, another activation, another model_type) is refused by name. Keys that are missing get
+ * the defaults of transformers' GPTNeoXConfig; other keys are ignored. Errors name the file and
+ * the key. */
 int neox_config_read(struct neox_config *config, const char *path, struct err *e);
+
+/* The same from memory; PATH is for messages only. */
+int neox_config_parse(struct neox_config *config, const char *text, size_t size, const char *path,
+                      struct err *e);
+
+/* Whether the numbers describe a model this program can run: nothing zero or absurdly large, hidden
+ * = heads * head_size, an even number of rotary dimensions within a head. The message has no file
+ * name. */
+int neox_config_check(const struct neox_config *config, struct err *e);
 
 /* Parameters without the two embedding matrices, and with them (tied ones counted once). */
 double neox_parameters(const struct neox_config *config, bool with_embeddings);
+
+/* One tensor of the model, as checkpoints name and shape it. */
+struct neox_tensor {
+    char name[96];
+    size_t rows, columns; /* [out, in] of a matrix; a vector has rows = 1 */
+    bool vector;          /* one dimension in a checkpoint */
+    bool panels;          /* operand of a product (the embedding table is not) */
+    bool qkv;             /* rows are interleaved by head: [head][q, k, v][dim] */
+};
+
+/* How many tensors the flat model file holds, and the I-th in its order: the embedding, each
+ * layer's, the final layer norm, the head (embed_out.weight, which is there for tied embeddings
+ * too). */
+size_t neox_tensor_count(const struct neox_config *config);
+void neox_tensor_at(const struct neox_config *config, size_t i, struct neox_tensor *t);
 
 #endif

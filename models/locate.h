@@ -14,6 +14,10 @@
  * tokenizer.json) or NULL; the caller frees. */
 int model_open(struct flat_model *m, const char *model, char **folder, struct err *e);
 
+/* The folder of a MODEL that is no flat file: MODEL itself, or its place in the Hugging Face cache.
+ * The caller frees; NULL with the error set. */
+char *model_folder(const char *model, struct err *e);
+
 /* tokenizer.json of that folder, or of one of its two parents; NULL if there is none. The caller
  * frees. */
 char *model_tokenizer(const char *folder);

@@ -8,6 +8,7 @@
 /* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize scan gather tokens fit
  * allocate count epoch evals plot bench. */
 #define COMMANDS(X) \
+    X(import) \
     X(count) \
     /* end */
 

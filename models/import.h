@@ -1,0 +1,47 @@
+/* import.h - a Hugging Face GPT-NeoX folder becomes a flat model file.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_IMPORT_H
+#define TRIPOD_IMPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "models/config.h"
+#include "models/suite.h"
+
+struct import_options {
+    const char *name;         /* NULL: from the folder's name */
+    bool has_step;            /* false: the step, too */
+    int64_t step;             /* with has_step; -1: not known */
+    const json_t *provenance; /* keys to add to the file's, or NULL; borrowed */
+    bool quiet;               /* no progress line */
+};
+
+struct import_result {
+    struct neox_config config;
+    char name[256];
+    int64_t step;
+    double tokens_seen;
+    size_t tensors;
+    uint64_t bytes_read, bytes_written;
+};
+
+/* Writes OUT from the config.json and the weights in FOLDER. Streams: the source is read once, in
+ * file order; memory is a few MB a thread (PyTorch files: the largest tensor a thread). Uses
+ * OpenMP's threads. Every tensor the config asks for must be there with its shape; buffers of old
+ * checkpoints (attention.bias, attention.masked_bias, attention.rotary_emb.inv_freq) are left out;
+ * any other tensor is an error. On failure nothing is left. RESULT may be NULL. */
+int model_import(const char *folder, const char *out, const struct import_options *options,
+                 struct import_result *result, struct err *e);
+
+/* Model name (255 bytes at most, "" if unknown) and step (-1) a folder's path stands for:
+ * pythia-70m/step3000, pythia-70m-step3000, .../models--ORG--pythia-70m/snapshots/HASH with the
+ * cache's refs. Outside the suite the folder's own name is taken. NAME: 256 bytes. */
+void folder_identity(const char *folder, char *name, int64_t *step);
+
+/* The path made absolute, without "." parts; links are not followed, for their names are what the
+ * user chose. The caller frees; NULL when out of memory or the directory is gone. */
+char *folder_absolute(const char *folder);
+
+#endif
