@@ -1,0 +1,534 @@
+/* isoflop.c - Approach 2; see isoflop.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fit/isoflop.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fit/bias.h"
+#include "src/num.h"
+#include "src/plot.h"
+
+#define MOST_SUBSETS 300000.0
+
+struct order {
+    double C, N, loss;
+    size_t row;
+};
+
+static int compare(double a, double b)
+{
+    return (a > b) - (a < b);
+}
+
+static int by_budget(const void *va, const void *vb)
+{
+    const struct order *a = va, *b = vb;
+    return compare(a->C, b->C);
+}
+
+/* By size; equal sizes by loss, so that the order of the file does not matter to the last bit. */
+static int by_size(const void *va, const void *vb)
+{
+    const struct order *a = va, *b = vb;
+    int c = compare(a->N, b->N);
+    return c ? c : compare(a->loss, b->loss);
+}
+
+static int by_value(const void *va, const void *vb)
+{
+    return compare(*(const double *)va, *(const double *)vb);
+}
+
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_value);
+    return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
+}
+
+/* The next k-subset of 0..n-1 in lexicographic order; false after the last. */
+static bool next_subset(size_t *index, size_t k, size_t n)
+{
+    size_t i = k;
+    while (i > 0 && index[i - 1] == n - k + i - 1) i--;
+    if (!i) return false;
+    index[i - 1]++;
+    for (; i < k; i++) index[i] = index[i - 1] + 1;
+    return true;
+}
+
+static double choose(size_t n, size_t k)
+{
+    double c = 1;
+    for (size_t i = 1; i <= k; i++) c *= (double)(n - k + i) / (double)i;
+    return c;
+}
+
+/* RANSAC's rule with every subset of 4 instead of a random hundred. in[] gets the winner. */
+static int reject_mad(const double *x, const double *y, size_t n, bool *in, double *threshold,
+                      struct err *e)
+{
+    double *work = malloc(n * sizeof *work);
+    bool *use = malloc(2 * n * sizeof *use), *inlier = use + n;
+    if (!work || !use) {
+        free(work);
+        free(use);
+        return err_set(e, "isoflop: out of memory");
+    }
+    memcpy(work, y, n * sizeof *work);
+    double m = median(work, n);
+    for (size_t i = 0; i < n; i++) work[i] = fabs(y[i] - m);
+    *threshold = median(work, n);
+    size_t index[4] = {0, 1, 2, 3}, best = 0;
+    double best_r2 = -INFINITY;
+    do {
+        struct ols_parabola p;
+        memset(use, 0, n * sizeof *use);
+        for (size_t i = 0; i < 4; i++) use[index[i]] = true;
+        if (!ols_parabola(x, y, use, n, &p)) continue;
+        size_t count = 0;
+        double mean = 0, rss = 0, tss = 0;
+        for (size_t i = 0; i < n; i++) {
+            inlier[i] = fabs(y[i] - ols_parabola_at(&p, x[i])) <= *threshold;
+            count += inlier[i];
+            if (inlier[i]) mean += y[i];
+        }
+        if (!count) continue;
+        mean /= (double)count;
+        for (size_t i = 0; i < n; i++) {
+            double r = y[i] - ols_parabola_at(&p, x[i]);
+            if (inlier[i]) rss += r * r;
+            if (inlier[i]) tss += (y[i] - mean) * (y[i] - mean);
+        }
+        double r2 = tss > 0 ? 1 - rss / tss : 0;
+        if (count > best || (count == best && r2 > best_r2)) {
+            best = count;
+            best_r2 = r2;
+            memcpy(in, inlier, n * sizeof *in);
+        }
+    } while (next_subset(index, 4, n));
+    free(work);
+    free(use);
+    return 0;
+}
+
+/* Leaves out the k points (k = 1 .. n / 3) whose leaving is least explained by chance. The
+ * residual's floor keeps rounding noise of exact data from passing for a signal. */
+static int reject_exact(const double *x, const double *y, size_t n, double level, bool *in,
+                        struct err *e)
+{
+    struct ols_parabola all, p;
+    if (!ols_parabola(x, y, NULL, n, &all)) return 0;
+    double scale = 0, best_p = level;
+    for (size_t i = 0; i < n; i++) scale = fmax(scale, fabs(y[i]));
+    double floor_rss = (double)n * scale * scale * 1e-24;
+    bool *use = malloc(2 * n * sizeof *use), *kept = use + n;
+    size_t *index = malloc(n * sizeof *index);
+    if (!use || !index) {
+        free(use);
+        free(index);
+        return err_set(e, "isoflop: out of memory");
+    }
+    for (size_t k = 1; k <= n / 3 && n - k >= 5 && choose(n, k) <= MOST_SUBSETS; k++) {
+        double least = INFINITY;
+        for (size_t i = 0; i < k; i++) index[i] = i;
+        do {
+            for (size_t i = 0; i < n; i++) use[i] = true;
+            for (size_t i = 0; i < k; i++) use[index[i]] = false;
+            if (!ols_parabola(x, y, use, n, &p) || p.rss >= least) continue;
+            least = p.rss;
+            memcpy(kept, use, n * sizeof *use);
+        } while (next_subset(index, k, n));
+        if (!isfinite(least)) continue;
+        double d2 = (double)(n - k - 3), rss = least + floor_rss;
+        double f = fmax(all.rss - least, 0) / (double)k / (rss / d2);
+        double tail = choose(n, k) * ols_f_tail(f, (double)k, d2);
+        if (tail < best_p) {
+            best_p = tail;
+            memcpy(in, kept, n * sizeof *in);
+        }
+    }
+    free(use);
+    free(index);
+    return 0;
+}
+
+static void refuse(struct isoflop_budget *b, enum isoflop_status status, const char *reason)
+{
+    b->status = status;
+    b->used = false;
+    snprintf(b->reason, sizeof b->reason, "%s", reason);
+}
+
+static int fit_budget(struct isoflop_budget *b, const double *N, const double *loss,
+                      const struct isoflop_options *o, double level, struct err *e)
+{
+    double *x = malloc(2 * b->n * sizeof *x), *y = x + b->n, lo, hi;
+    if (!x) return err_set(e, "isoflop: out of memory");
+    size_t distinct = 0;
+    char text[160];
+    int status = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        x[i] = log(N[b->row[i]]);
+        y[i] = loss[b->row[i]];
+        b->in[i] = true;
+        distinct += i == 0 || x[i] > x[i - 1];
+    }
+    b->threshold = NAN;
+    b->curvature = b->curvature_lo = b->curvature_hi = NAN;
+    b->N = b->N_lo = b->N_hi = b->D = b->D_lo = b->D_hi = NAN;
+    b->loss = b->loss_lo = b->loss_hi = NAN;
+    b->inliers = b->n;
+    if (distinct < 3) {
+        snprintf(text, sizeof text, "%zu size%s: a parabola needs three", distinct,
+                 distinct == 1 ? "" : "s");
+        refuse(b, ISOFLOP_REFUSED, text);
+        goto out;
+    }
+    if (o->reject == ISOFLOP_REJECT_MAD && b->n >= 4)
+        status = reject_mad(x, y, b->n, b->in, &b->threshold, e);
+    if (o->reject == ISOFLOP_REJECT_EXACT)
+        status = reject_exact(x, y, b->n, o->reject_level > 0 ? o->reject_level : 0.01, b->in, e);
+    if (status) goto out;
+    b->inliers = 0;
+    double first = INFINITY, last = -INFINITY;
+    for (size_t i = 0; i < b->n; i++) {
+        if (!b->in[i]) continue;
+        b->inliers++;
+        first = fmin(first, x[i]);
+        last = fmax(last, x[i]);
+    }
+    if (!ols_parabola(x, y, b->in, b->n, &b->fit)) {
+        refuse(b, ISOFLOP_REFUSED, "fewer than three sizes are left after rejection");
+        goto out;
+    }
+    const struct ols_parabola *p = &b->fit;
+    double t = ols_t(level, (double)p->n - 3);
+    b->curvature = 2 * p->c[2];
+    b->curvature_lo = b->curvature - 2 * t * sqrt(p->cov[2][2]);
+    b->curvature_hi = b->curvature + 2 * t * sqrt(p->cov[2][2]);
+    /* Equal losses leave rounding noise in the curvature, which is no curvature. */
+    double scale = fabs(p->c[0]) * 1e-12 / ((last - first) * (last - first));
+    if (!(b->curvature > scale)) {
+        snprintf(text, sizeof text, "curvature %.3g is not positive: the parabola has no minimum",
+                 b->curvature);
+        refuse(b, ISOFLOP_REFUSED, text);
+        goto out;
+    }
+    double v = ols_vertex(p, level, &lo, &hi), u = v - p->centre;
+    double var = p->cov[0][0] + 2 * u * p->cov[0][1] + u * u * p->cov[1][1];
+    b->N = exp(v);
+    b->N_lo = exp(lo);
+    b->N_hi = exp(hi);
+    b->D = b->C / (b->factor * b->N);
+    b->D_lo = b->C / (b->factor * b->N_hi);
+    b->D_hi = b->C / (b->factor * b->N_lo);
+    b->loss = ols_parabola_at(p, v);
+    /* First order: the slope is zero at the vertex, so its place adds nothing; c2's part is u^2's.
+     */
+    var += 2 * u * u * p->cov[0][2] + 2 * u * u * u * p->cov[1][2] + u * u * u * u * p->cov[2][2];
+    b->loss_lo = b->loss - t * sqrt(var);
+    b->loss_hi = b->loss + t * sqrt(var);
+    b->used = true;
+    if (v < first || v > last) {
+        snprintf(text, sizeof text, "minimum outside the sizes tried (%.3g to %.3g)", exp(first),
+                 exp(last));
+        refuse(b, ISOFLOP_OUTSIDE, text);
+    } else if (p->n == 3) {
+        refuse(b, ISOFLOP_WEAK, "three points: the parabola has no error left to judge it by");
+    } else if (!(b->curvature_lo > 0)) {
+        snprintf(text, sizeof text, "curvature %.3g [%.3g, %.3g] does not differ from zero",
+                 b->curvature, b->curvature_lo, b->curvature_hi);
+        refuse(b, ISOFLOP_WEAK, text);
+    }
+    if (o->keep) b->used = true;
+out:
+    free(x);
+    return status;
+}
+
+/* Cuts the rows, ordered by C, where the next C is farther than the tolerance. */
+static int group(struct isoflop *f, struct order *rows, size_t n, double tolerance, const double *D,
+                 struct err *e)
+{
+    qsort(rows, n, sizeof *rows, by_budget);
+    f->budget = calloc(n, sizeof *f->budget);
+    if (!f->budget) return err_set(e, "isoflop: out of memory");
+    for (size_t start = 0, end; start < n; start = end) {
+        end = start + 1;
+        while (end < n && rows[end].C <= rows[end - 1].C * (1 + tolerance)) end++;
+        struct isoflop_budget *b = &f->budget[f->n++];
+        b->n = end - start;
+        b->row = malloc(b->n * sizeof *b->row);
+        b->in = malloc(b->n * sizeof *b->in);
+        if (!b->row || !b->in) return err_set(e, "isoflop: out of memory");
+        qsort(rows + start, b->n, sizeof *rows, by_size);
+        double c = 0, k = 0;
+        for (size_t i = 0; i < b->n; i++) {
+            const struct order *r = &rows[start + i];
+            b->row[i] = r->row;
+            c += log(r->C);
+            k += log(r->C / (r->N * D[r->row]));
+        }
+        b->C = exp(c / (double)b->n);
+        b->factor = exp(k / (double)b->n);
+    }
+    return 0;
+}
+
+/* log10 of C, N and D of the usable minima; returns how many. */
+static size_t minima(const struct isoflop *f, const double *shift, double *c, double *nn, double *d)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < f->n; i++) {
+        const struct isoflop_budget *b = &f->budget[i];
+        double s = shift ? shift[i] : 0;
+        if (!b->used || !isfinite(s)) continue;
+        c[k] = log10(b->C);
+        nn[k] = log10(b->N) - s / M_LN10;
+        d[k] = log10(b->D) + s / M_LN10;
+        k++;
+    }
+    return k;
+}
+
+int isoflop_fit(const double *N, const double *D, const double *C, const double *loss, size_t n,
+                const struct isoflop_options *o, struct isoflop *f, struct err *e)
+{
+    double tolerance = o->tolerance > 0 ? o->tolerance : 0.05;
+    *f = (struct isoflop){.level = o->level > 0 ? o->level : 0.95};
+    if (!n) return err_set(e, "isoflop: no rows");
+    struct order *rows = malloc(n * sizeof *rows);
+    double *log_c = malloc(3 * n * sizeof *log_c);
+    int status = rows && log_c ? 0 : err_set(e, "isoflop: out of memory");
+    for (size_t i = 0; i < n && !status; i++) {
+        if (!(N[i] > 0 && D[i] > 0 && C[i] > 0) || !isfinite(N[i] * D[i] * C[i] * loss[i]))
+            status =
+                err_set(e, "isoflop: row %zu: N, D, C must be positive and the loss finite", i + 1);
+        rows[i] = (struct order){C[i], N[i], loss[i], i};
+    }
+    if (!status) status = group(f, rows, n, tolerance, D, e);
+    for (size_t i = 0; i < f->n && !status; i++)
+        status = fit_budget(&f->budget[i], N, loss, o, f->level, e);
+    if (!status) {
+        double *log_n = log_c + n, *log_d = log_n + n;
+        f->used = minima(f, NULL, log_c, log_n, log_d);
+        if (f->used < 2) {
+            const char *why = "";
+            for (size_t i = 0; i < f->n && !*why; i++) why = f->budget[i].reason;
+            status =
+                err_set(e, "isoflop: %zu of %zu budgets have a usable minimum, two are needed%s%s",
+                        f->used, f->n, *why ? "; the first: " : "", why);
+        } else {
+            ols_line(log_c, log_n, f->used, f->level, &f->N_of_C);
+            ols_line(log_c, log_d, f->used, f->level, &f->D_of_C);
+            ols_line(log_n, log_d, f->used, f->level, &f->D_of_N);
+        }
+    }
+    free(rows);
+    free(log_c);
+    if (status) isoflop_free(f);
+    return status;
+}
+
+void isoflop_free(struct isoflop *f)
+{
+    for (size_t i = 0; f->budget && i < f->n; i++) {
+        free(f->budget[i].row);
+        free(f->budget[i].in);
+    }
+    free(f->budget);
+    *f = (struct isoflop){0};
+}
+
+int isoflop_correct(const struct isoflop *f, const double *N, double alpha, double beta,
+                    struct isoflop_corrected *c, struct err *e)
+{
+    *c = (struct isoflop_corrected){.alpha = alpha, .beta = beta};
+    if (!(alpha > 0 && beta > 0 && alpha < 20 && beta < 20))
+        return err_set(e, "isoflop: the bias needs exponents above 0, found alpha %g, beta %g",
+                       alpha, beta);
+    size_t most = 1;
+    for (size_t i = 0; i < f->n; i++) most = f->budget[i].n > most ? f->budget[i].n : most;
+    double *ln = malloc(most * sizeof *ln), *log_c = malloc(3 * f->n * sizeof *log_c);
+    c->shift = malloc((f->n ? f->n : 1) * sizeof *c->shift);
+    int status = ln && log_c && c->shift ? 0 : err_set(e, "isoflop: out of memory");
+    for (size_t i = 0; i < f->n && !status; i++) {
+        const struct isoflop_budget *b = &f->budget[i];
+        size_t k = 0;
+        double star;
+        for (size_t j = 0; j < b->n; j++) {
+            if (b->in[j]) ln[k++] = log(N[b->row[j]]);
+        }
+        c->shift[i] = NAN;
+        if (b->status != ISOFLOP_REFUSED && bias_correct(alpha, beta, ln, k, log(b->N), &star))
+            c->shift[i] = log(b->N) - star;
+    }
+    if (!status) {
+        double *log_n = log_c + f->n, *log_d = log_n + f->n;
+        c->used = minima(f, c->shift, log_c, log_n, log_d);
+        if (c->used < 2) {
+            status = err_set(e, "isoflop: fewer than two minima can be corrected");
+        } else {
+            ols_line(log_c, log_n, c->used, f->level, &c->N_of_C);
+            ols_line(log_c, log_d, c->used, f->level, &c->D_of_C);
+        }
+    }
+    free(ln);
+    free(log_c);
+    if (status) isoflop_corrected_free(c);
+    return status;
+}
+
+void isoflop_corrected_free(struct isoflop_corrected *c)
+{
+    free(c->shift);
+    *c = (struct isoflop_corrected){0};
+}
+
+static const char *const statuses[] = {"ok", "outside", "weak", "refused"};
+
+static void print_line(FILE *out, const char *name, const struct ols_line *l)
+{
+    fprintf(out, "%s\t%.6g\t%.4g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%zu\n", name, l->slope, l->slope_se,
+            l->slope_lo, l->slope_hi, l->intercept, l->intercept_lo, l->intercept_hi, l->n);
+}
+
+void isoflop_print(const struct isoflop *f, const struct isoflop_corrected *corrected, FILE *out)
+{
+    fprintf(out,
+            "C\truns\tinliers\tcurvature\tcurvature_lo\tcurvature_hi\tN\tN_lo\tN_hi\tD\tD_lo\tD_hi"
+            "\tloss\tloss_lo\tloss_hi\tstatus\tused%s\treason\n",
+            corrected ? "\tN_corrected\tbias_percent" : "");
+    for (size_t i = 0; i < f->n; i++) {
+        const struct isoflop_budget *b = &f->budget[i];
+        fprintf(out,
+                "%.6g\t%zu\t%zu\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t"
+                "%.6g\t%s\t%s",
+                b->C, b->n, b->inliers, b->curvature, b->curvature_lo, b->curvature_hi, b->N,
+                b->N_lo, b->N_hi, b->D, b->D_lo, b->D_hi, b->loss, b->loss_lo, b->loss_hi,
+                statuses[b->status], b->used ? "yes" : "no");
+        if (corrected)
+            fprintf(out, "\t%.6g\t%+.4f", b->N * exp(-corrected->shift[i]),
+                    100 * expm1(corrected->shift[i]));
+        fprintf(out, "\t%s\n", b->reason);
+    }
+    fprintf(out, "\nlaw\texponent\tse\tlo\thi\tlog10_coefficient\tlo\thi\tbudgets\n");
+    print_line(out, "N*(C)", &f->N_of_C);
+    print_line(out, "D*(C)", &f->D_of_C);
+    print_line(out, "D*(N*)", &f->D_of_N);
+    if (corrected) {
+        print_line(out, "N*(C) corrected", &corrected->N_of_C);
+        print_line(out, "D*(C) corrected", &corrected->D_of_C);
+    }
+}
+
+/* JSON has neither NaN nor infinity. */
+static json_t *real(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *interval(double v, double lo, double hi)
+{
+    return json_pack("{s:o, s:o, s:o}", "value", real(v), "lo", real(lo), "hi", real(hi));
+}
+
+static json_t *line_json(const struct ols_line *l)
+{
+    json_t *o = interval(l->slope, l->slope_lo, l->slope_hi);
+    json_object_set_new(o, "se", real(l->slope_se));
+    json_object_set_new(o, "log10_coefficient",
+                        interval(l->intercept, l->intercept_lo, l->intercept_hi));
+    json_object_set_new(o, "r2", real(l->r2));
+    json_object_set_new(o, "budgets", json_integer((json_int_t)l->n));
+    json_object_set_new(o, "verdict", json_string(l->n < 3 ? "unidentified" : "identified"));
+    return o;
+}
+
+json_t *isoflop_json(const struct isoflop *f, const struct isoflop_corrected *corrected)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < f->n; i++) {
+        const struct isoflop_budget *b = &f->budget[i];
+        json_t *o =
+            json_pack("{s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:s, s:b, s:s}", "C", b->C, "runs",
+                      (json_int_t)b->n, "inliers", (json_int_t)b->inliers, "curvature",
+                      interval(b->curvature, b->curvature_lo, b->curvature_hi), "N",
+                      interval(b->N, b->N_lo, b->N_hi), "D", interval(b->D, b->D_lo, b->D_hi),
+                      "loss", interval(b->loss, b->loss_lo, b->loss_hi), "status",
+                      statuses[b->status], "used", b->used, "reason", b->reason);
+        if (corrected) {
+            json_object_set_new(o, "N_corrected", real(b->N * exp(-corrected->shift[i])));
+            json_object_set_new(o, "bias", real(expm1(corrected->shift[i])));
+        }
+        json_array_append_new(list, o);
+    }
+    json_t *exponents = json_pack("{s:o, s:o, s:o}", "N_of_C", line_json(&f->N_of_C), "D_of_C",
+                                  line_json(&f->D_of_C), "D_of_N", line_json(&f->D_of_N));
+    if (corrected) {
+        json_object_set_new(exponents, "N_of_C_corrected", line_json(&corrected->N_of_C));
+        json_object_set_new(exponents, "D_of_C_corrected", line_json(&corrected->D_of_C));
+    }
+    return json_pack("{s:s, s:f, s:o, s:o}", "law", "isoflop", "level", f->level, "budgets", list,
+                     "exponents", exponents);
+}
+
+/* Points, parabola and minimum of each budget. */
+#define CURVE 60
+
+int isoflop_plot(const struct isoflop *f, const double *N, const double *loss, const char *path,
+                 bool *drawn, struct err *e)
+{
+    struct curve {
+        double cx[CURVE], cy[CURVE];
+        char color[8], name[48];
+    } *curves = calloc(f->n, sizeof *curves);
+    struct plot_series *s = calloc(3 * f->n, sizeof *s);
+    size_t rows = 0, at = 0, n = 0;
+    for (size_t i = 0; i < f->n; i++) rows += f->budget[i].n;
+    double *x = malloc(2 * (rows + 1) * sizeof *x), *y = x + rows;
+    int status = curves && s && x ? 0 : err_set(e, "%s: out of memory", path);
+    double lo = log(f->budget[0].C), hi = log(f->budget[f->n - 1].C);
+    for (size_t i = 0; i < f->n && !status; i++) {
+        const struct isoflop_budget *b = &f->budget[i];
+        struct curve *c = &curves[i];
+        plot_color(hi > lo ? (log(b->C) - lo) / (hi - lo) : 0.5, c->color);
+        snprintf(c->name, sizeof c->name, "%.2g FLOP", b->C);
+        s[n++] = (struct plot_series){.name = c->name,
+                                      .x = x + at,
+                                      .y = y + at,
+                                      .n = b->n,
+                                      .style = PLOT_POINTS,
+                                      .color = c->color};
+        for (size_t j = 0; j < b->n; j++, at++) {
+            x[at] = N[b->row[j]];
+            y[at] = loss[b->row[j]];
+        }
+        if (b->status == ISOFLOP_REFUSED) continue;
+        double first = log(x[at - b->n]), last = log(x[at - 1]);
+        for (size_t k = 0; k < CURVE; k++) {
+            double u = first + (last - first) * (double)k / (CURVE - 1);
+            c->cx[k] = exp(u);
+            c->cy[k] = ols_parabola_at(&b->fit, u);
+        }
+        s[n++] = (struct plot_series){
+            .x = c->cx, .y = c->cy, .n = CURVE, .style = PLOT_LINE, .color = c->color};
+        s[n++] = (struct plot_series){
+            .x = &b->N, .y = &b->loss, .n = b->used, .style = PLOT_CROSSES, .color = "#000000"};
+    }
+    struct plot p = {.title = "isoFLOP profiles",
+                     .xlabel = "N, parameters",
+                     .ylabel = "loss, nats",
+                     .xlog = true,
+                     .key = "outside right top",
+                     .series = s,
+                     .n = n};
+    if (!status) status = plot_write(&p, path, drawn, e);
+    free(curves);
+    free(s);
+    free(x);
+    return status;
+}
