@@ -44,6 +44,9 @@ void corpus_close(struct corpus *c);
 /* Whether PREFIX names a tokenised corpus (P.idx exists) rather than text. */
 bool corpus_exists(const char *prefix);
 
+/* P of P, P.bin or P.idx; the caller frees; NULL when out of memory. */
+char *corpus_prefix(const char *path);
+
 size_t corpus_length(const struct corpus *c, size_t document); /* tokens */
 
 /* Tokens [first, first + count) of a document. Errors: outside the document, a negative id, an id
@@ -52,35 +55,36 @@ int corpus_read(const struct corpus *c, size_t document, size_t first, size_t co
                 struct err *e);
 
 /* The documents' tokens and lengths, whatever the type they are stored in: XXH3-64 over, for each
- * document, its length as u64 and its ids as u32, little endian. Reads everything. */
+ * document, its ids as u32 and then its length as u64, little endian. Reads everything. */
 int corpus_hash(const struct corpus *c, uint64_t *hash, struct err *e);
 
 /* Writing: streaming; both files appear together at commit. Zero-initialise. Memory: 4 bytes a
  * document. */
 struct corpus_writer {
-    uint64_t tokens;
+    uint64_t tokens; /* of the documents ended so far */
     size_t documents;
-    uint32_t longest; /* tokens of the longest document so far */
+    uint64_t longest; /* tokens of the longest document so far */
+    int type;         /* as in struct corpus */
     /* private */
     struct out bin, idx;
-    int type;
-    size_t vocabulary;
-    uint64_t open; /* tokens of the document not ended yet */
+    uint64_t current; /* tokens of the document not ended yet */
     int32_t *sizes;
     size_t capacity;
-    void *hash; /* streaming state of corpus_hash for the finished file */
-    uint8_t *buffer;
+    void *hash; /* state of corpus_writer_hash */
 };
 
-/* P.bin and P.idx; uint16 where VOCABULARY (largest id + 1) fits, else int32. The .idx is created
- * first, so that an output that cannot be written fails before the work. */
+/* P.bin and P.idx; uint16 where VOCABULARY (largest id + 1) fits, else int32. Both are created at
+ * once, so that an output that cannot be written fails before the work. */
 int corpus_writer_open(struct corpus_writer *w, const char *prefix, size_t vocabulary,
                        struct err *e);
 /* Appends tokens to the current document. */
 int corpus_writer_add(struct corpus_writer *w, const uint32_t *ids, size_t count, struct err *e);
 /* Ends the current document (which may be empty). */
 int corpus_writer_end(struct corpus_writer *w, struct err *e);
+/* What corpus_hash will give for the documents ended so far. */
+uint64_t corpus_writer_hash(const struct corpus_writer *w);
+/* Finishes both files and puts them in place; on error neither is left. */
 int corpus_writer_commit(struct corpus_writer *w, struct err *e);
-void corpus_writer_abort(struct corpus_writer *w);
+void corpus_writer_abort(struct corpus_writer *w); /* safe on a zeroed or finished one */
 
 #endif

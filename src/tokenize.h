@@ -10,6 +10,7 @@
 #ifndef TRIPOD_TOKENIZE_H
 #define TRIPOD_TOKENIZE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,8 +29,8 @@ struct tokenize_options {
     enum text_format format;
     const char *field;  /* of a JSON line; NULL: "text" */
     const char *append; /* added token put after every document, e.g. "<|endoftext|>"; NULL: none */
-    uint64_t max_documents; /* stop after so many; 0: all */
-    bool force;             /* accept an input without documents */
+    uint64_t max_documents;   /* stop after so many; 0: all */
+    const json_t *provenance; /* cli_provenance()'s object for PREFIX.json; borrowed, may be NULL */
 };
 
 struct tokenize_stats {
@@ -42,13 +43,14 @@ struct tokenize_stats {
     uint64_t read_bytes; /* of the input files, compressed as they are */
 };
 
-/* Tokenises PATHS, in order, into PREFIX.bin, PREFIX.idx and PREFIX.json (provenance). The three
- * appear when all is done, or not at all. PREFIX.json holds {"documents", "empty_documents",
- * "bytes", "words", "tokens", "invalid_utf8", "longest", "vocabulary", "dtype", "corpus_hash",
- * "tokenizer": {"path", "hash"}, "sources":
- * [{"path", "bytes", "hash", "format", "documents"}], "field", "append", "provenance": ...}; hashes
- * are XXH3-64 in 16 hexadecimal digits. PROVENANCE (may be NULL) is cli_provenance()'s object,
- * borrowed. Errors name file and line. */
+/* Tokenises PATHS, in order, into PREFIX.bin, PREFIX.idx and PREFIX.json. The three appear when all
+ * is done, or not at all. PREFIX.json holds {"documents", "empty_documents", "bytes", "words",
+ * "tokens", "invalid_utf8", "longest", "vocabulary", "dtype", "corpus_hash", "tokenizer": {"path",
+ * "hash"}, "sources": [{"path", "bytes", "hash", "format", "zstd", "documents"}], "field",
+ * "append", "provenance"}; hashes are XXH3-64 in 16 hexadecimal digits, that of a source not read
+ * to its end is null. STATS may be NULL. Errors name the file, and the line of JSON lines: cannot
+ * be read, zstd data cut short, not JSON, no such field or not a string, no tokens in all of the
+ * input, a file that is input and output. */
 int tokenize_files(char *const *paths, size_t n, const struct tokenizer *t, const char *prefix,
                    const struct tokenize_options *o, struct tokenize_stats *stats, struct err *e);
 
