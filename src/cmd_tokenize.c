@@ -27,13 +27,15 @@ static const struct argp_option options[] = {
     {"tokenizer", 't', "FILE", 0, "The tokenizer.json, or the folder of a model that holds it", 1},
     {"output", 'o', "P", 0, "Write P.bin, P.idx and P.json", 1},
     {"format", KEY_FORMAT, "FORMAT", 0,
-     "text (one document a file), jsonl (one a line) or auto: jsonl for the names .jsonl, .ndjson, .json (default auto)",
+     "text (one document a file), jsonl (one a line) or auto: jsonl for the names .jsonl, .ndjson, "
+     ".json (default auto)",
      2},
     {"field", KEY_FIELD, "NAME", 0, "Field of a JSON line that holds the text (default text)", 2},
     {"append", KEY_APPEND, "TOKEN", 0,
      "Put an added token, such as '<|endoftext|>', after every document (default none)", 2},
     {"max-documents", KEY_MAX_DOCUMENTS, "N", 0, "Stop after N documents", 2},
-    {"decode", KEY_DECODE, NULL, 0, "The other way: read P.bin/P.idx, print JSON lines (to -o FILE, if given)", 3},
+    {"decode", KEY_DECODE, NULL, 0,
+     "The other way: read P.bin/P.idx, print JSON lines (to -o FILE, if given)", 3},
     {0},
 };
 
@@ -83,7 +85,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!a->tokenizer) cli_misuse(state, "expected -t tokenizer.json");
         if (a->decode && a->count != 1) cli_misuse(state, "--decode reads one corpus");
         if (a->decode && a->common.json) cli_misuse(state, "--decode prints text, not --json");
-        if (!a->decode && !a->output) cli_misuse(state, "expected -o P, the prefix of the files to write");
+        if (!a->decode && !a->output)
+            cli_misuse(state, "expected -o P, the prefix of the files to write");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -92,12 +95,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 90}, {0}};
 
-static const struct argp argp = {
-    options, parse, "IN...",
-    "Turns text into token ids, the same as Hugging Face's, and writes them as Megatron's P.bin and P.idx, which "
-    "Pythia's own tools read, with P.json beside them (sources, hashes, counts).\vIN is plain text or JSON lines, "
-    "either of them compressed with zstd or not; '-' is stdin. Invalid UTF-8 becomes U+FFFD and is counted.",
-    children, NULL, NULL};
+static const struct argp argp = {options,
+                                 parse,
+                                 "IN...",
+                                 "Turns text into token ids, the same as Hugging Face's, and "
+                                 "writes them as Megatron's P.bin and P.idx, which "
+                                 "Pythia's own tools read, with P.json beside them (sources, "
+                                 "hashes, counts).\vIN is plain text or JSON lines, "
+                                 "either of them compressed with zstd or not; '-' is stdin. "
+                                 "Invalid UTF-8 becomes U+FFFD and is counted.",
+                                 children,
+                                 NULL,
+                                 NULL};
 
 static int open_tokenizer(struct tokenizer **t, const char *path, struct err *e)
 {
@@ -134,8 +143,8 @@ static int json_line(struct bytes *line, const uint8_t *p, size_t bytes)
     return bytes_append(line, "\"}\n", 3);
 }
 
-static int decode_document(const struct tokenizer *t, const struct corpus *c, size_t document, struct out *out,
-                           struct err *e)
+static int decode_document(const struct tokenizer *t, const struct corpus *c, size_t document,
+                           struct out *out, struct err *e)
 {
     size_t n = corpus_length(c, document), bytes;
     uint32_t *ids = malloc((n ? n : 1) * sizeof *ids);
@@ -159,8 +168,9 @@ static int decode_document(const struct tokenizer *t, const struct corpus *c, si
     if (out->file)
         status = out_write(out, line.data, line.count, e);
     else
-        status = fwrite(line.data, 1, line.count, stdout) == line.count ? 0
-                                                                        : err_errno(e, "stdout: cannot write");
+        status = fwrite(line.data, 1, line.count, stdout) == line.count
+                     ? 0
+                     : err_errno(e, "stdout: cannot write");
 done:
     free(ids);
     bytes_free(&text);
@@ -197,13 +207,14 @@ static int encode(struct arguments *a, const struct tokenizer *t, struct err *e)
     json_decref(provenance);
     if (status) return -1;
     if (a->common.json)
-        return cli_write_json(
-            &a->common,
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "out", a->output, "documents",
-                      (json_int_t)s.documents, "empty_documents", (json_int_t)s.empty_documents, "bytes",
-                      (json_int_t)s.bytes, "words", (json_int_t)s.words, "tokens", (json_int_t)s.tokens,
-                      "invalid_utf8", (json_int_t)s.invalid, "longest", (json_int_t)s.longest),
-            e);
+        return cli_write_json(&a->common,
+                              json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "out",
+                                        a->output, "documents", (json_int_t)s.documents,
+                                        "empty_documents", (json_int_t)s.empty_documents, "bytes",
+                                        (json_int_t)s.bytes, "words", (json_int_t)s.words, "tokens",
+                                        (json_int_t)s.tokens, "invalid_utf8", (json_int_t)s.invalid,
+                                        "longest", (json_int_t)s.longest),
+                              e);
     printf("documents\t%" PRIu64 "\nempty\t%" PRIu64 "\nbytes\t%" PRIu64 "\nwords\t%" PRIu64
            "\ntokens\t%" PRIu64 "\ninvalid_utf8\t%" PRIu64 "\n",
            s.documents, s.empty_documents, s.bytes, s.words, s.tokens, s.invalid);
@@ -222,4 +233,5 @@ static int run(int argc, char **argv, struct err *e)
     return status;
 }
 
-const struct command cmd_tokenize = {"tokenize", "text to token ids (P.bin, P.idx), and back", &argp, run};
+const struct command cmd_tokenize = {"tokenize", "text to token ids (P.bin, P.idx), and back",
+                                     &argp, run};

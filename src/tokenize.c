@@ -73,7 +73,8 @@ struct reader {
     struct source source;
     bool open, ended;     /* ended: the source has no more bytes */
     struct bytes pending; /* read, not in a batch yet */
-    size_t try_at; /* plain text: no cut is looked for in a shorter pending; lines: no line ends before it */
+    size_t try_at; /* plain text: no cut is looked for in a shorter pending; lines: no line ends
+                      before it */
     uint64_t line, documents;
 };
 
@@ -197,7 +198,8 @@ static int read_items(struct reader *r, struct batch *b, size_t target, struct e
         if (!r->open && open_next(r, e)) return -1;
         uint64_t before = r->source.bytes;
         size_t got;
-        if (bytes_reserve(&r->pending, BLOCK)) return err_set(e, "%s: out of memory", r->source.path);
+        if (bytes_reserve(&r->pending, BLOCK))
+            return err_set(e, "%s: out of memory", r->source.path);
         if (source_read(&r->source, r->pending.data + r->pending.count, BLOCK, &got, e)) return -1;
         r->pending.count += got;
         r->ended = got == 0;
@@ -208,8 +210,9 @@ static int read_items(struct reader *r, struct batch *b, size_t target, struct e
     return 0;
 }
 
-/* Reads a batch and makes jobs of consecutive items. What goes wrong is told when the items before it are done, so
- * that the first thing wrong in the input is what is reported, whatever the batches are. */
+/* Reads a batch and makes jobs of consecutive items. What goes wrong is told when the items before
+ * it are done, so that the first thing wrong in the input is what is reported, whatever the batches
+ * are. */
 static void fill_batch(struct reader *r, struct batch *b, size_t target)
 {
     b->count = b->job_count = 0;
