@@ -10,6 +10,7 @@
 #define COMMANDS(X) \
     X(import) \
     X(tokenize) \
+    X(allocate) \
     X(count) \
     /* end */
 
