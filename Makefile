@@ -25,6 +25,7 @@ ISA_OBJECTS := $(foreach isa,scalar avx2 avx512,$(ISA_SOURCES:%.c=$(B)/%_$(isa).
 OBJECTS := $(SOURCES:%.c=$(B)/%.o) $(ISA_OBJECTS)
 LIBRARY := $(filter-out $(B)/src/main.o,$(OBJECTS))
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+TESTS += $(B)/tests/kernels
 TOOLS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/golden/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -65,6 +66,13 @@ $(B)/tests/%: tests/%.c $(LIBRARY)
 	@echo "  TEST  $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TRIPOD_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
+
+# The kernel checks are one program of several files: `build/tests/kernels --bench` times them.
+KERNEL_CHECKS := $(wildcard tests/kernels/*.c)
+$(B)/tests/kernels: $(KERNEL_CHECKS) tests/kernels/harness.h $(LIBRARY)
+	@echo "  TEST  $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TRIPOD_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(KERNEL_CHECKS) $(LIBRARY) $(LIBS)
 
 check: tripod $(TESTS) $(TOOLS) ## run the tests; the last line is "N passed, N failed"
 	$(Q)TRIPOD=$(CURDIR)/$(B)/tripod B=$(CURDIR)/$(B) bash tests/run.sh $(TESTS)

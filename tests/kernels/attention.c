@@ -1,0 +1,162 @@
+/* attention.c - check of the attention kernel.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/kernels/harness.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A head's row in double, turned; size: the magnitudes that went into each element. */
+static void head_row(double *to, double *size, struct strips qkv, size_t row, size_t column,
+                     size_t position, const struct attention_shape *shape)
+{
+    size_t half = shape->rotary / 2;
+    for (size_t c = 0; c < shape->head_size; c++) {
+        to[c] = (double)*strip_at(qkv, row, column + c);
+        size[c] = fabs(to[c]);
+    }
+    for (size_t c = 0; c < half; c++) {
+        double a = to[c], b = to[half + c];
+        double x = (double)shape->cosine[position * half + c];
+        double y = (double)shape->sine[position * half + c];
+        to[c] = a * x - b * y;
+        to[half + c] = b * x + a * y;
+        size[c] = fabs(a * x) + fabs(b * y);
+        size[half + c] = fabs(b * x) + fabs(a * y);
+    }
+}
+
+/* One head against the definition. Errors: of a score, two roundings in each turned factor, one of
+ * the scale and the chain over the head's dimensions; they move all weights of the row by as much,
+ * relatively; then exp's, the chains over keys in a block and over blocks, and the division. */
+static void compare_head(int t, struct strips out, struct strips qkv, size_t row0, size_t n,
+                         size_t h, const struct attention_shape *shape)
+{
+    size_t H = shape->head_size, D = shape->heads * H;
+    double *k = malloc(n * H * sizeof *k), *ks = malloc(n * H * sizeof *ks);
+    double *q = malloc(H * sizeof *q), *qs = malloc(H * sizeof *qs), *p = malloc(n * sizeof *p);
+    for (size_t j = 0; j < n; j++)
+        head_row(k + j * H, ks + j * H, qkv, row0 + j, D + h * H, j, shape);
+    for (size_t i = 0; i < n; i++) {
+        head_row(q, qs, qkv, row0 + i, h * H, i, shape);
+        double top = -INFINITY, sum = 0, score_error = 0;
+        for (size_t j = 0; j <= i; j++) {
+            double s = 0, size = 0;
+            for (size_t c = 0; c < H; c++) {
+                s += q[c] * k[j * H + c];
+                size += qs[c] * ks[j * H + c];
+            }
+            p[j] = s / sqrt((double)H);
+            double error = ((double)H + 6) * UNIT * size / sqrt((double)H);
+            error += UNIT * fabs(p[j]);
+            score_error = fmax(score_error, error);
+            top = fmax(top, p[j]);
+        }
+        for (size_t j = 0; j <= i; j++) sum += p[j] = exp(p[j] - top);
+        double keys = (double)(i + 1 < 256 ? i + 1 : 256), blocks = (double)(i / 256 + 1);
+        /* the shift of a score by the maximum rounds once, relative to a difference that matters
+         * only up to about 104 */
+        double weight_error = expm1(2 * score_error + 104 * UNIT) + (keys + 2 * blocks + 30) * UNIT;
+        for (size_t c = 0; c < H; c++) {
+            double want = 0, size = 0, most = 0;
+            for (size_t j = 0; j <= i; j++) {
+                double v = (double)*strip_at(qkv, row0 + j, 2 * D + h * H + c);
+                want += p[j] * v;
+                size += p[j] * fabs(v);
+                most = fmax(most, fabs(v));
+            }
+            want /= sum;
+            size /= sum;
+            /* scores known to less than a nat: any of the values may be the answer */
+            double bound = score_error > 0.5 ? 2 * most : 2 * weight_error * size;
+            /* exponentials and products that are denormal, or too small even for that */
+            bound += (double)(i + 1) * 0x1p-149 * (most + 2);
+            expect_close(t, (double)*strip_at(out, row0 + i, h * H + c), want, bound, size);
+        }
+    }
+    free(k);
+    free(ks);
+    free(q);
+    free(qs);
+    free(p);
+}
+
+static void run_attention(size_t n, size_t heads, size_t H, size_t rotary, int kind, bool at_end)
+{
+    size_t D = heads * H, half = rotary / 2, row0 = bench ? 0 : random_below(4),
+           rows = row0 + n + 2;
+    size_t bytes = attention_scratch_bytes(n, H);
+    struct strips qkv = guarded_strips(rows, 3 * D, at_end), first = {NULL, rows};
+    float *cosine = guarded(n * half * sizeof *cosine, at_end);
+    float *sine = guarded(n * half * sizeof *sine, at_end);
+    void *scratch = guarded(bytes, at_end);
+    for (size_t i = 0; i < n * half; i++) {
+        float angle = random_between(0, 7);
+        cosine[i] = cosf(angle);
+        sine[i] = sinf(angle);
+    }
+    /* rows beside the document stay NaN: they must not matter */
+    for (size_t i = row0; i < row0 + n; i++)
+        for (size_t c = 0; c < 3 * D; c++) {
+            float x = random_between(-2, 2);
+            if (kind == 1 && c < 2 * D) x *= 20; /* one key takes nearly all */
+            if (kind == 2) x = 0;                /* all keys alike */
+            if (kind == 3) x = random_special(false) * (c < 2 * D ? 1e-20f : 1e-30f);
+            if (kind == 4) x = (float)(1 + c % 3) * 0x1p-130f;
+            if (kind == 5 && c >= D && c < 2 * D)
+                x = (float)(i - row0); /* the maximum keeps moving */
+            *strip_at(qkv, i, c) = x;
+        }
+    struct attention_shape shape = {heads, H, rotary, cosine, sine};
+    double flop = 2.0 * (double)(n * (n + 1)) * (double)D; /* the causal half of 4 n^2 D */
+    for (int t = 0; t < tables; t++) {
+        struct strips out = guarded_strips(rows, D, at_end);
+        memset(scratch, 0xff, bytes);
+        describe("%zu tokens, %zu heads of %zu, rotary %zu, input %d", n, heads, H, rotary, kind);
+        if (bench) describe("%zu tokens, %zu heads of %zu", n, heads, H);
+        CALL(t, flop, 0, table[t]->attention(out, qkv, row0, n, &shape, scratch));
+        if (t == 0) first = out;
+        if (bench) continue;
+        expect_same_strips(t, out, first, row0, n, D);
+        for (size_t h = 0; h < heads && t == 0; h++) compare_head(t, out, qkv, row0, n, h, &shape);
+        /* rows outside the document are not touched */
+        for (size_t i = 0; i < rows; i++)
+            if ((i < row0 || i >= row0 + n) && !isnan(*strip_at(out, i, 0)))
+                fail(t, "row %zu, outside the document, was written", i);
+    }
+    /* A prefix gives the same bits: later tokens, hence tile heights, do not matter. */
+    size_t less = 1 + random_below(n);
+    for (int t = 0; t < tables && !bench; t++) {
+        struct strips out = guarded_strips(rows, D, at_end);
+        describe("the first %zu of %zu tokens, %zu heads of %zu", less, n, heads, H);
+        CALL(t, 0, 0, table[t]->attention(out, qkv, row0, less, &shape, scratch));
+        expect_same_strips(t, out, first, row0, less, D);
+    }
+    release();
+}
+
+void check_attention(void)
+{
+    if (bench) {
+        run_attention(1024, 8, 64, 16, 0, true);
+        run_attention(2048, 4, 64, 16, 0, true);
+        run_attention(256, 8, 64, 16, 0, true);
+        run_attention(60, 8, 64, 16, 0, true);
+        run_attention(1024, 4, 80, 20, 0, true);
+        run_attention(1024, 4, 128, 32, 0, true);
+        run_attention(1024, 2, 256, 64, 0, true);
+        return;
+    }
+    for (size_t n = 1; n <= 3 * SIMD_LANES + 1; n++) {
+        static const size_t sizes[] = {4, 16, 20, 64, 80, 100};
+        size_t H = sizes[random_below(6)], rotary = H / 2 * random_below(3);
+        run_attention(n, 1 + random_below(6), H, rotary, (int)(n % 6), n % 2);
+    }
+    static const size_t shapes[][4] = {
+        {255, 2, 64, 16}, {256, 2, 64, 16}, {257, 2, 64, 16},  {300, 3, 80, 20}, {270, 1, 256, 64},
+        {40, 2, 300, 76}, {30, 1, 600, 0},  {513, 1, 128, 32}, {700, 1, 16, 4},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        run_attention(shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3], (int)(i % 6), i % 2);
+}
