@@ -64,8 +64,40 @@ static void widen(float *b, struct panels w, size_t n0, size_t columns, size_t k
     }
 }
 
+/* Runs of memory that the next sliver will touch, fetched towards L2 while this one is computed: a
+ * few lines behind each step, where the hardware's guesses come late (each run starts afresh). */
+struct ahead {
+    struct {
+        const char *at;
+        size_t bytes;
+    } run[8];
+    int n, next;
+    size_t done;
+};
+
+static void ahead_add(struct ahead *ahead, const float *at, size_t floats)
+{
+    if (ahead->n == 8) return;
+    ahead->run[ahead->n].at = (const char *)at;
+    ahead->run[ahead->n++].bytes = floats * sizeof *at;
+}
+
+/* What the next micro-kernel is to fetch; `other`, which is in L1, when all is done. */
+static const char *ahead_next(struct ahead *ahead, const float *other)
+{
+    if (ahead->next == ahead->n) return (const char *)other;
+    const char *at = ahead->run[ahead->next].at + ahead->done;
+    ahead->done += MICRO_AHEAD;
+    if (ahead->done >= ahead->run[ahead->next].bytes) {
+        ahead->next++;
+        ahead->done = 0;
+    }
+    return at;
+}
+
 void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size_t n0,
-                const struct product_scratch *scratch, product_sink *sink, void *context)
+                const struct product_scratch *scratch, const struct strips *out, product_sink *sink,
+                void *context)
 {
     const struct gemm_block block = gemm_block();
     const size_t columns = least(SIMD_STRIP, (w.n - n0 + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL);
@@ -86,11 +118,19 @@ void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size
                 /* Sums finished in one go need not leave L1. */
                 float *t = scratch->sums + (single ? 0 : r * SIMD_STRIP);
                 const float *b = scratch->weights;
+                struct ahead ahead = {.n = 0};
+                if (i + 1 < slivers) {
+                    if (!single) ahead_add(&ahead, t + n * SIMD_STRIP, n * SIMD_STRIP);
+                    for (size_t k = k0; k < k0 + depth && ahead.n < 7; k += SIMD_STRIP)
+                        ahead_add(&ahead, strip_at(x, row0 + r + n, k), n * SIMD_STRIP);
+                    if (last && out)
+                        ahead_add(&ahead, strip_at(*out, row0 + r + n, n0), n * SIMD_STRIP);
+                }
                 for (size_t k = k0; k < k0 + depth; k += SIMD_STRIP) {
                     const float *a = strip_at(x, row0 + r, k);
                     size_t steps = least(SIMD_STRIP, k0 + depth - k);
                     for (size_t c = 0; c < width; c += NR, b += NR * SIMD_STRIP)
-                        micro(a, b, steps, t + c0 + c, k > 0);
+                        micro(a, b, steps, t + c0 + c, k > 0, ahead_next(&ahead, a));
                 }
                 if (last) sink(context, row0 + r, n, t);
                 r += n;
@@ -149,7 +189,7 @@ void K(gemm)(struct strips out, struct strips in, size_t rows, struct panels w, 
             size_t columns = least(SIMD_STRIP, w.n - n0);
             struct gemm_context g = {out, n0, columns, epilogue, {0}};
             if (bias) memcpy(g.bias, bias + n0, columns * sizeof *bias);
-            K(product)(in, row, least(GEMM_ROWS, rows - row), w, n0, &s, gemm_sink, &g);
+            K(product)(in, row, least(GEMM_ROWS, rows - row), w, n0, &s, &out, gemm_sink, &g);
         }
     }
 }

@@ -126,7 +126,7 @@ void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const u
             size_t columns = w.n - n0 < SIMD_STRIP ? w.n - n0 : SIMD_STRIP;
             struct head_context h = {s.state, targets, loss,    row,
                                      n0,      columns, n0 == 0, n0 + columns == w.n};
-            K(product)(x, row, some, w, n0, &s, head_sink, &h);
+            K(product)(x, row, some, w, n0, &s, NULL, head_sink, &h);
         }
     }
 }

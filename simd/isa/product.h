@@ -22,8 +22,10 @@ struct product_scratch K(product_scratch)(void *scratch);
 typedef void product_sink(void *context, size_t row, size_t n, float *t);
 
 /* Columns n0 .. n0 + 256 (those that W has) of x W^T for rows row0 .. row0 + rows of x, rows <=
- * GEMM_ROWS, to the sink in increasing order of rows. n0 is a multiple of 256. */
+ * GEMM_ROWS, to the sink in increasing order of rows. n0 is a multiple of 256. The same columns of
+ * `out`, unless NULL, are what the sink will touch. */
 void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size_t n0,
-                const struct product_scratch *scratch, product_sink *sink, void *context);
+                const struct product_scratch *scratch, const struct strips *out, product_sink *sink,
+                void *context);
 
 #endif
