@@ -327,13 +327,48 @@ static void not_a_number(void **state)
     }
 }
 
+/* oneDNN sums in another order: within twice the bound of any order, k + 2 roundings. */
+static void onednn(void **state)
+{
+    (void)state;
+    const struct kernels *kernels = simd_best();
+    for (int i = 0; i < 24; i++) {
+        size_t rows = 1 + draw(30), n = 1 + draw(600), k = 1 + draw(700);
+        enum gemm_epilogue epilogue = (enum gemm_epilogue)(i % 4);
+        struct matrix w = weights(n, k, (enum simd_dtype)(i / 4 % 3), 1.0f);
+        struct strips in = activations(rows, k, 1.0f), a = activations(rows, n, 1.0f);
+        struct strips b = copy(a, n);
+        float *bias = room(n * sizeof *bias), loss[30], other[30];
+        uint32_t targets[30];
+        for (size_t c = 0; c < n; c++) bias[c] = uniform();
+        for (size_t r = 0; r < rows; r++) targets[r] = (uint32_t)draw(n);
+        void *scratch = room(simd_scratch_bytes());
+        void *theirs = room(onednn_scratch_bytes(rows, n, k));
+        double bound = 4.0 * ((double)k + 2) * 0x1p-24 * ((double)k + 2);
+        kernels->gemm(a, in, rows, w.panels, bias, epilogue, scratch);
+        onednn_gemm(kernels, b, in, rows, w.panels, bias, epilogue, theirs);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = 0; c < n; c++)
+                assert_true(fabs((double)*strip_at(a, r, c) - (double)*strip_at(b, r, c)) <= bound);
+        kernels->head(loss, in, rows, w.panels, targets, scratch);
+        onednn_head(kernels, other, in, rows, w.panels, targets, theirs);
+        for (size_t r = 0; r < rows; r++)
+            assert_true(fabs((double)loss[r] - (double)other[r]) <= bound);
+        free(scratch);
+        free(theirs);
+        free(bias);
+        free(in.data);
+        free(a.data);
+        free(b.data);
+        drop(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products),
-        cmocka_unit_test(a_row_alone),
-        cmocka_unit_test(heads),
-        cmocka_unit_test(not_a_number),
+        cmocka_unit_test(products),     cmocka_unit_test(a_row_alone), cmocka_unit_test(heads),
+        cmocka_unit_test(not_a_number), cmocka_unit_test(onednn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
