@@ -548,7 +548,6 @@ static int read_added(struct tokenizer *t, const json_t *list, const json_t *voc
                         text, (long long)id);
                 goto out;
             }
-            if (token_put(t, (size_t)id, room, text, length, byte_of, name, e)) goto out;
             next = (size_t)id + 1;
         } else if ((size_t)id >= next) {
             next = (size_t)id + 1; /* a vocabulary with gaps in its ids */
@@ -567,6 +566,10 @@ static int read_added(struct tokenizer *t, const json_t *list, const json_t *voc
             err_set(e, "%s: out of memory", name);
             goto out;
         }
+        /* It is decoded as what it is found as, by the alphabet if it can be, as Hugging Face does.
+         */
+        if (token_put(t, (size_t)id, room, (const char *)found, found_bytes, byte_of, name, e))
+            goto out;
         for (size_t k = 1; k < length; k++) {
             if (is_space_byte((uint8_t)text[k]) && !is_space_byte((uint8_t)text[k - 1]))
                 t->cut_ok = false;
