@@ -152,7 +152,7 @@ static bool parse_hub_name(const char *model, struct hub_name *h)
     memcpy(h->model, model + org + (slash != NULL), end - org - (slash != NULL));
     strcpy(h->revision, at ? at + 1 : "main");
     struct suite_id id;
-    if (!slash && at && suite_find(h->model, &id)) strcpy(h->organisation, "EleutherAI");
+    if (!slash && suite_find(h->model, &id)) strcpy(h->organisation, "EleutherAI");
     return plain_word(h->organisation) && plain_word(h->model) && plain_word(h->revision);
 }
 
@@ -175,7 +175,9 @@ static char *hub_folder(const char *model, const struct hub_name *h, struct err 
         free(folder);
         folder = NULL;
         bool is_main = !strcmp(h->revision, "main");
-        err_set(e, "%s: not in the Hugging Face cache (%s); to get it: hf download %s/%s%s%s",
+        err_set(e,
+                "%s: no such file or folder, and not in the Hugging Face cache (%s); to get it: hf "
+                "download %s/%s%s%s",
                 model, cache ? cache : "HOME is not set", h->organisation, h->model,
                 is_main ? "" : " --revision ", is_main ? "" : h->revision);
     }

@@ -9,6 +9,7 @@
  * allocate count epoch evals plot bench. */
 #define COMMANDS(X) \
     X(import) \
+    X(info) \
     X(tokenize) \
     X(allocate) \
     X(count) \

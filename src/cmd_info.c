@@ -1,0 +1,489 @@
+/* cmd_info.c - tripod info: what a file holds: a flat model, a Hugging Face folder, a tokenised
+ * corpus, an array, a JSON result.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "models/checkpoint.h"
+#include "models/import.h"
+#include "models/locate.h"
+#include "src/cli.h"
+#include "src/corpus.h"
+#include "src/npy.h"
+#include "src/num.h"
+#include "src/progress.h"
+
+struct arguments {
+    struct cli_common common;
+    const char **files;
+    size_t count;
+    bool verify, tensors;
+};
+
+enum { KEY_VERIFY = 0x2001, KEY_TENSORS };
+
+static const struct argp_option options[] = {
+    {"verify", KEY_VERIFY, NULL, 0, "Recompute checksums and counts; a difference is an error", 0},
+    {"tensors", KEY_TENSORS, NULL, 0, "List the tensors of models", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->common;
+        return 0;
+    case KEY_VERIFY:
+        a->verify = true;
+        return 0;
+    case KEY_TENSORS:
+        a->tensors = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        a->files = reallocarray(a->files, a->count + 1, sizeof *a->files);
+        if (!a->files) return ENOMEM;
+        a->files[a->count++] = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->count) cli_misuse(state, "expected a file");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "F...",
+    .doc =
+        "Shows what files hold: a flat model file, a Hugging Face folder, a tokenised corpus (P, "
+        "P.bin or P.idx), a .npy array, a .json written by scan, tokenize or fit.\vWith --verify "
+        "a model's checksums are recomputed, a corpus is read and compared with its .json, and "
+        "losses are counted and averaged anew and compared with theirs. The output is KEY, a "
+        "tab, VALUE.",
+    .children = children,
+};
+
+/* An integer where it is one, so that 70426624 is not shown as 7.04e7. */
+static json_t *number(double v)
+{
+    if (v == floor(v) && fabs(v) < 9e15) return json_integer((json_int_t)v);
+    return json_real(v);
+}
+
+static json_t *hex(uint64_t v)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, v);
+    return json_string(text);
+}
+
+/* A string from a file name or file; JSON must be UTF-8. */
+static json_t *text(const char *s)
+{
+    json_t *t = json_string(s);
+    return t ? t : json_string("?");
+}
+
+static void put_config(json_t *o, const struct neox_config *c)
+{
+    json_object_set_new(o, "parameters", number(neox_parameters(c, false)));
+    json_object_set_new(o, "parameters_total", number(neox_parameters(c, true)));
+    const struct {
+        const char *key;
+        size_t value;
+    } sizes[] = {
+        {"layers", c->layers},       {"hidden", c->hidden},         {"heads", c->heads},
+        {"head_size", c->head_size}, {"rotary", c->rotary},         {"ffn", c->ffn},
+        {"vocabulary", c->vocab},    {"context", c->max_positions},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        json_object_set_new(o, sizes[i].key, json_integer((json_int_t)sizes[i].value));
+    json_object_set_new(o, "rope_theta", number(c->rope_theta));
+    json_object_set_new(o, "layer_norm_eps", json_real(c->layer_norm_eps));
+    json_object_set_new(o, "activation",
+                        json_string(c->activation == NEOX_GELU_ERF ? "gelu (erf)" : "gelu (tanh)"));
+    json_object_set_new(o, "parallel_residual", json_boolean(c->parallel_residual));
+    json_object_set_new(o, "attention_bias", json_boolean(c->attention_bias));
+    json_object_set_new(o, "tied_embeddings", json_boolean(c->tied_embeddings));
+}
+
+/* "f16", or "f16 f32" where tensors differ. */
+static json_t *element_types(const bool found[3])
+{
+    char s[16] = "";
+    for (int i = 0; i < 3; i++) {
+        if (!found[i]) continue;
+        size_t n = strlen(s);
+        snprintf(s + n, sizeof s - n, "%s%s", n ? " " : "", flat_dtype_name((enum simd_dtype)i));
+    }
+    return json_string(s);
+}
+
+/* ---- the kinds of file ---- */
+
+static int info_model(const struct arguments *a, const char *path, json_t *o, struct err *e)
+{
+    struct flat_model m;
+    if (flat_open(&m, path, e)) return -1;
+    int status = 0;
+    if (a->verify) {
+        progress_begin("verify", "bytes", m.map.size);
+        status = flat_verify(&m, e);
+        progress_end();
+    }
+    json_object_set_new(o, "kind", json_string("model"));
+    json_object_set_new(o, "model", text(m.name));
+    json_object_set_new(o, "step", m.step < 0 ? json_null() : json_integer(m.step));
+    json_object_set_new(o, "tokens_seen", m.tokens_seen < 0 ? json_null() : number(m.tokens_seen));
+    put_config(o, &m.config);
+    bool found[3] = {false};
+    json_t *list = json_array();
+    for (size_t i = 0; i < m.tensor_count; i++) {
+        const struct flat_tensor *t = &m.tensors[i];
+        found[t->dtype] = true;
+        if (!a->tensors) continue;
+        json_t *row =
+            json_pack("{s:s, s:s, s:s, s:[I, I], s:I, s:o}", "name", t->name, "type",
+                      flat_dtype_name(t->dtype), "layout",
+                      t->layout == FLAT_PANELS ? "panels" : "rows", "shape", (json_int_t)t->rows,
+                      (json_int_t)t->columns, "bytes", (json_int_t)t->bytes, "xxh3", hex(t->xxh3));
+        json_array_append_new(list, row);
+    }
+    json_object_set_new(o, "type", element_types(found));
+    json_object_set_new(o, "tensors", json_integer((json_int_t)m.tensor_count));
+    json_object_set_new(o, "bytes", json_integer((json_int_t)m.map.size));
+    json_object_set(o, "provenance", m.provenance);
+    if (a->verify) json_object_set_new(o, "verified", json_true());
+    if (a->tensors) json_object_set(o, "tensor_list", list);
+    json_decref(list);
+    flat_close(&m);
+    return status;
+}
+
+/* PyTorch's zip has a CRC for each storage; safetensors has no checksums. */
+static int verify_folder(struct checkpoint *c, json_t *o, struct err *e)
+{
+    struct checkpoint_unit u = {0};
+    int status = 0;
+    bool zip = !strcmp(c->format, "pytorch");
+    for (size_t i = 0; i < c->tensors.count && zip && !status; i++)
+        status = checkpoint_unit(c, &c->tensors.items[i], &u, e);
+    checkpoint_unit_free(&u);
+    json_object_set_new(o, "verified",
+                        zip ? json_true() : json_string("safetensors has no checksums"));
+    return status;
+}
+
+static int info_folder(const struct arguments *a, const char *path, json_t *o, struct err *e)
+{
+    struct neox_config config;
+    struct checkpoint c;
+    char name[256];
+    int64_t step;
+    char *file = format_string("%s/config.json", path);
+    int status = !file                ? err_set(e, "%s: out of memory", path)
+                 : !file_exists(file) ? err_set(e, "%s: not a model: it has no config.json", path)
+                                      : neox_config_read(&config, file, e);
+    free(file);
+    if (status || checkpoint_open(&c, path, e)) return -1;
+    folder_identity(path, name, &step);
+    json_object_set_new(o, "kind", json_string("folder"));
+    json_object_set_new(o, "model", text(name));
+    json_object_set_new(o, "step", step < 0 ? json_null() : json_integer(step));
+    put_config(o, &config);
+    bool found[3] = {false};
+    json_t *list = json_array();
+    for (size_t i = 0; i < c.tensors.count; i++) {
+        const struct checkpoint_tensor *t = &c.tensors.items[i];
+        if (t->type->weight >= 0) found[t->type->weight] = true;
+        if (!a->tensors) continue;
+        json_t *shape = json_array();
+        for (size_t d = 0; d < t->rank; d++)
+            json_array_append_new(shape, json_integer((json_int_t)t->shape[d]));
+        json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o}", "name", text(t->name), "type",
+                                              t->type->name, "shape", shape, "file",
+                                              text(c.files[t->file].name)));
+    }
+    json_object_set_new(o, "type", element_types(found));
+    json_object_set_new(o, "tensors", json_integer((json_int_t)c.tensors.count));
+    json_object_set_new(o, "format", json_string(c.format));
+    json_object_set_new(o, "files", json_integer((json_int_t)c.file_count));
+    if (a->verify) status = verify_folder(&c, o, e);
+    if (a->tensors) json_object_set(o, "tensor_list", list);
+    json_decref(list);
+    checkpoint_close(&c);
+    return status;
+}
+
+/* The .json beside a result, or NULL where there is none. PATH without its last EXTENSION bytes. */
+static int load_beside(const char *path, size_t extension, json_t **o, struct err *e)
+{
+    char *file = format_string("%.*s.json", (int)(strlen(path) - extension), path);
+    json_error_t error;
+    *o = NULL;
+    if (!file) return err_set(e, "%s: out of memory", path);
+    int status = 0;
+    if (file_exists(file) && !(*o = json_load_file(file, 0, &error)))
+        status = err_set(e, "%s: line %d: %s", file, error.line, error.text);
+    free(file);
+    return status;
+}
+
+static int same_count(const json_t *beside, const char *key, double found, const char *path,
+                      struct err *e)
+{
+    const json_t *v = json_object_get(beside, key);
+    if (!json_is_number(v) || json_number_value(v) == found) return 0;
+    return err_set(e, "%s: %s: its .json says %.0f, found %.0f", path, key, json_number_value(v),
+                   found);
+}
+
+static int info_corpus(const struct arguments *a, const char *path, json_t *o, struct err *e)
+{
+    static const char *const types[] = {
+        [1] = "uint8", [2] = "int8",    [3] = "int16",   [4] = "int32",
+        [5] = "int64", [6] = "float32", [7] = "float64", [8] = "uint16"};
+    struct corpus c;
+    if (corpus_open(&c, path, e)) return -1;
+    uint64_t longest = 0, empty = 0, hash = 0;
+    for (size_t i = 0; i < c.documents; i++) {
+        size_t n = corpus_length(&c, i);
+        if (n > longest) longest = n;
+        empty += n == 0;
+    }
+    json_object_set_new(o, "kind", json_string("corpus"));
+    json_object_set_new(o, "prefix", text(c.prefix));
+    json_object_set_new(o, "documents", json_integer((json_int_t)c.documents));
+    json_object_set_new(o, "tokens", json_integer((json_int_t)c.tokens));
+    json_object_set_new(o, "longest", json_integer((json_int_t)longest));
+    json_object_set_new(o, "empty_documents", json_integer((json_int_t)empty));
+    json_object_set_new(o, "type", json_string(c.type >= 1 && c.type <= 8 ? types[c.type] : "?"));
+    int status = 0;
+    json_t *beside = NULL;
+    if (a->verify) {
+        status = corpus_hash(&c, &hash, e);
+        if (!status) status = load_beside(c.prefix, 0, &beside, e);
+        if (!status) status = same_count(beside, "documents", (double)c.documents, path, e);
+        if (!status) status = same_count(beside, "tokens", (double)c.tokens, path, e);
+        char mine[17];
+        snprintf(mine, sizeof mine, "%016" PRIx64, hash);
+        const char *theirs = json_string_value(json_object_get(beside, "corpus_hash"));
+        if (!status && theirs && strcmp(mine, theirs))
+            status = err_set(e, "%s: the tokens' checksum is %s, its .json says %.32s", path, mine,
+                             theirs);
+        json_object_set_new(o, "corpus_hash", hex(hash));
+        json_object_set_new(o, "verified", json_true());
+    }
+    json_decref(beside);
+    corpus_close(&c);
+    return status;
+}
+
+struct summary {
+    double mean, least, most;
+    uint64_t count, not_finite;
+};
+
+/* Of float arrays; sums in double, rows of 4096 values at a time so that error stays far below the
+ * values' own. */
+static void summarise(const struct npy *n, struct summary *s)
+{
+    uint64_t count = n->rows * (n->columns ? n->columns : 1);
+    double sum = 0, block = 0;
+    *s = (struct summary){.count = count, .least = INFINITY, .most = -INFINITY};
+    for (uint64_t i = 0; i < count; i++) {
+        double v;
+        if (n->width == 4) {
+            float f;
+            memcpy(&f, (const char *)n->data + 4 * i, sizeof f);
+            v = (double)f;
+        } else {
+            memcpy(&v, (const char *)n->data + 8 * i, sizeof v);
+        }
+        if (isfinite(v)) {
+            block += v;
+            if (v < s->least) s->least = v;
+            if (v > s->most) s->most = v;
+        } else {
+            s->not_finite++;
+        }
+        if (i % 4096 == 4095) {
+            sum += block;
+            block = 0;
+        }
+    }
+    uint64_t finite = count - s->not_finite;
+    s->mean = finite ? (sum + block) / (double)finite : NAN;
+}
+
+static int verify_losses(const char *path, const struct summary *s, struct err *e)
+{
+    json_t *beside = NULL;
+    size_t length = strlen(path);
+    int status =
+        length > 4 && !strcmp(path + length - 4, ".npy") ? load_beside(path, 4, &beside, e) : 0;
+    const json_t *mean = json_object_get(beside, "mean_loss");
+    if (!status && s->not_finite)
+        status = err_set(e, "%s: %llu of %llu values are not finite", path,
+                         (unsigned long long)s->not_finite, (unsigned long long)s->count);
+    if (!status) status = same_count(beside, "predictions", (double)s->count, path, e);
+    if (!status && json_is_number(mean) &&
+        !(fabs(json_number_value(mean) - s->mean) <= 1e-9 * fabs(s->mean)))
+        status = err_set(e, "%s: the mean is %.12g, its .json says %.12g", path, s->mean,
+                         json_number_value(mean));
+    json_decref(beside);
+    return status;
+}
+
+static int info_array(const struct arguments *a, const char *path, json_t *o, struct err *e)
+{
+    struct npy n;
+    if (npy_open(&n, path, e)) return -1;
+    int status = 0;
+    json_object_set_new(o, "kind", json_string("array"));
+    json_object_set_new(o, "type", text(n.descr));
+    json_t *shape = json_array();
+    json_array_append_new(shape, json_integer((json_int_t)n.rows));
+    if (n.columns) json_array_append_new(shape, json_integer((json_int_t)n.columns));
+    json_object_set_new(o, "shape", shape);
+    if (!strcmp(n.descr, "<f4") || !strcmp(n.descr, "<f8")) {
+        struct summary s;
+        summarise(&n, &s);
+        if (isfinite(s.mean)) {
+            json_object_set_new(o, "mean", json_real(s.mean));
+            json_object_set_new(o, "min", json_real(s.least));
+            json_object_set_new(o, "max", json_real(s.most));
+        }
+        json_object_set_new(o, "not_finite", json_integer((json_int_t)s.not_finite));
+        if (a->verify) {
+            status = verify_losses(path, &s, e);
+            json_object_set_new(o, "verified", json_true());
+        }
+    }
+    npy_close(&n);
+    return status;
+}
+
+/* A result of ours: its own keys, under the kind that they tell. */
+static int info_json(const char *path, json_t *o, struct err *e)
+{
+    json_error_t error;
+    json_t *root = json_load_file(path, 0, &error);
+    if (!root) return err_set(e, "%s: line %d: %s", path, error.line, error.text);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return err_set(e, "%s: expected a JSON object", path);
+    }
+    const char *kind = json_object_get(root, "law")         ? "fit"
+                       : json_object_get(root, "mean_loss") ? "losses"
+                       : json_object_get(root, "runs")      ? "scan"
+                                                            : "json";
+    json_object_set_new(o, "kind", json_string(kind));
+    json_object_update_missing(o, root);
+    json_decref(root);
+    return 0;
+}
+
+static int info_one(const struct arguments *a, const char *path, json_t *o, struct err *e)
+{
+    uint8_t head[16] = {0};
+    struct stat st;
+    json_object_set_new(o, "file", text(path));
+    if (stat(path, &st)) {
+        if (corpus_exists(path)) return info_corpus(a, path, o, e);
+        /* A name in the Hugging Face cache is a folder. */
+        char *folder = model_folder(path, e);
+        if (!folder) return -1;
+        int status = stat(folder, &st) ? err_errno(e, "%s: cannot open", path)
+                                       : info_folder(a, folder, o, e);
+        free(folder);
+        return status;
+    }
+    if (S_ISDIR(st.st_mode)) return info_folder(a, path, o, e);
+    if (!S_ISREG(st.st_mode)) return err_set(e, "%s: expected a regular file", path);
+    FILE *f = fopen(path, "re");
+    if (!f) return err_errno(e, "%s: cannot open", path);
+    size_t n = fread(head, 1, sizeof head, f);
+    fclose(f);
+    const char *dot = strrchr(path, '.');
+    if (flat_is(head, n)) return info_model(a, path, o, e);
+    if (n >= 6 && !memcmp(head, "\x93NUMPY", 6)) return info_array(a, path, o, e);
+    if ((n >= 9 && !memcmp(head, "MMIDIDX\0\0", 9)) ||
+        (dot && !strcmp(dot, ".bin") && corpus_exists(path)))
+        return info_corpus(a, path, o, e);
+    if (n && head[strspn((const char *)head, " \t\r\n")] == '{') return info_json(path, o, e);
+    return err_set(e,
+                   "%s: not a file this program writes or reads: expected a flat model, a .npy, "
+                   "a .bin/.idx corpus or a .json",
+                   path);
+}
+
+/* ---- output ---- */
+
+static void print_value(const char *key, const json_t *v)
+{
+    if (json_is_string(v)) {
+        printf("%s\t%s\n", key, json_string_value(v));
+    } else if (json_is_real(v)) {
+        printf("%s\t%.10g\n", key, json_real_value(v));
+    } else {
+        char *s = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
+        printf("%s\t%s\n", key, s ? s : "?");
+        free(s);
+    }
+}
+
+static void print_file(const json_t *o)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)o, key, v)
+    {
+        if (strcmp(key, "tensor_list")) print_value(key, v);
+    }
+    const json_t *list = json_object_get(o, "tensor_list");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *t = json_array_get(list, i);
+        char *shape = json_dumps(json_object_get(t, "shape"), JSON_ENCODE_ANY);
+        const char *layout = json_string_value(json_object_get(t, "layout"));
+        printf("tensor\t%s\t%s\t%s\t%s\n", json_string_value(json_object_get(t, "name")),
+               json_string_value(json_object_get(t, "type")), shape ? shape : "?",
+               layout ? layout : json_string_value(json_object_get(t, "file")));
+        free(shape);
+    }
+}
+
+static int run(int argc, char **argv, struct err *e);
+const struct command cmd_info = {"info", "what a model, corpus, loss or result file holds", &argp,
+                                 run};
+
+static int run(int argc, char **argv, struct err *e)
+{
+    struct arguments a = {0};
+    cli_parse(&cmd_info, argc, argv, &a);
+    cli_use_threads(a.common.threads);
+    json_t *files = json_array();
+    int status = 0;
+    for (size_t i = 0; i < a.count && !status; i++) {
+        json_t *o = json_object();
+        status = info_one(&a, a.files[i], o, e);
+        json_array_append_new(files, o);
+    }
+    for (size_t i = 0; i < a.count && !status && !a.common.json; i++) {
+        if (i) putchar('\n');
+        print_file(json_array_get(files, i));
+    }
+    if (!status) status = cli_write_json(&a.common, json_pack("{s:O}", "files", files), e);
+    json_decref(files);
+    free(a.files);
+    return status;
+}
