@@ -13,6 +13,7 @@
     X(tokenize) \
     X(allocate) \
     X(count) \
+    X(epoch) \
     /* end */
 
 #define X(name) extern const struct command cmd_##name;

@@ -268,9 +268,15 @@ int csv_parse_number(const char *text, double *value)
 {
     struct err ignored;
     char plain[64];
-    if (!strncmp(text, "\xE2\x88\x92", 3)) {
-        int n = snprintf(plain, sizeof plain, "-%s", text + 3);
-        if (n < 0 || (size_t)n >= sizeof plain) return -1;
+    if (strstr(text, "\xE2\x88\x92")) { /* U+2212, in exponents too: 5.87e-2 */
+        size_t n = 0;
+        for (; *text && n + 1 < sizeof plain; n++) {
+            bool minus = !strncmp(text, "\xE2\x88\x92", 3);
+            plain[n] = minus ? '-' : *text;
+            text += minus ? 3 : 1;
+        }
+        if (*text) return -1;
+        plain[n] = 0;
         text = plain;
     }
     return parse_real(text, "", value, &ignored);

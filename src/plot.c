@@ -220,7 +220,7 @@ static int put_series(const struct plot_series *s, size_t index, const char *col
     switch (s->style) {
     case PLOT_POINTS:
         if (s->lo && s->hi) using = "2:3:4:5";
-        snprintf(with, sizeof with, "%s pt 7 ps 0.7 lc rgb '%s'",
+        snprintf(with, sizeof with, "%s pt 7 ps 0.9 lc rgb '%s'",
                  s->lo && s->hi ? "yerrorbars" : "points", color);
         break;
     case PLOT_LINE:
