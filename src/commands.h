@@ -11,6 +11,8 @@
     X(import) \
     X(info) \
     X(tokenize) \
+    X(scan) \
+    X(gather) \
     X(allocate) \
     X(count) \
     X(epoch) \

@@ -16,6 +16,11 @@ ok() {
     if [ $status -eq 0 ]; then echo "ok $name"; else echo "FAIL $name: exit $status: $(head -c 300 "$T/err")"; code=1; fi
 }
 
+# shows NAME REGEX: a line of the last command's stdout matches.
+shows() {
+    if grep -Eq -- "$2" "$T/out"; then echo "ok $1"; else echo "FAIL $1: no line like $2"; code=1; fi
+}
+
 # fails NAME REGEX CMD...: exit 1, nothing on stdout, exactly one line on stderr, which starts with "tripod: " and matches.
 fails() {
     local name=$1 regex=$2 status

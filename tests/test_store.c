@@ -1,0 +1,216 @@
+/* Unit tests of what a scan stands on: the plan of pieces, the loss file, the moments, .npy
+ * headers. SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/losses.h"
+#include "src/npy.h"
+#include "src/plan.h"
+#include "src/rng.h"
+
+static char directory[] = "/tmp/tripod-test-XXXXXX";
+
+/* A corpus of documents of the given lengths, tokens 0, 1, 2 ... */
+static void make_corpus(struct corpus *c, const size_t *lengths, size_t n)
+{
+    struct err e = {{0}};
+    struct corpus_writer w = {0};
+    char *prefix = format_string("%s/c", directory);
+    assert_int_equal(corpus_writer_open(&w, prefix, 60000, &e), 0);
+    for (size_t i = 0; i < n; i++) {
+        for (uint32_t t = 0; t < lengths[i]; t++)
+            assert_int_equal(corpus_writer_add(&w, &t, 1, &e), 0);
+        assert_int_equal(corpus_writer_end(&w, &e), 0);
+    }
+    assert_int_equal(corpus_writer_commit(&w, &e), 0);
+    assert_int_equal(corpus_open(c, prefix, &e), 0);
+    free(prefix);
+}
+
+/* Every token but a document's first is predicted exactly once, in order, with the context its
+ * protocol promises. */
+static void check_plan(const struct corpus *c, const struct protocol *protocol, size_t shards)
+{
+    struct err e;
+    uint64_t predictions = 0, expected = 0;
+    size_t documents = 0;
+    for (size_t i = 0; i < c->documents; i++) {
+        size_t n = corpus_length(c, i);
+        if (protocol->max_tokens && n > protocol->max_tokens) n = protocol->max_tokens;
+        expected += n ? n - 1 : 0;
+    }
+    for (size_t s = 0; s < shards; s++) {
+        struct plan plan;
+        if (plan_make(&plan, c, protocol, 0, s, shards, &e))
+            continue; /* more shards than documents */
+        assert_int_equal(plan.begin, documents);
+        documents = plan.end;
+        uint64_t at = 0, inputs = 0;
+        struct piece p = {.document = plan.begin};
+        while (plan_next(&plan, &p)) {
+            assert_true(p.n > p.skip);
+            assert_true(p.document >= plan.begin && p.document < plan.end);
+            assert_int_equal(plan.offset[p.document - plan.begin] + p.first + p.skip, at);
+            if (protocol->window) {
+                assert_true(p.n <= protocol->window);
+                assert_int_equal(p.first % protocol->stride, 0);
+                assert_int_equal(p.skip, p.first ? protocol->window - protocol->stride : 0);
+            } else {
+                assert_true(p.first == 0 && p.skip == 0);
+            }
+            assert_true(p.n <= plan.longest);
+            at += p.n - p.skip;
+            inputs += p.n;
+        }
+        assert_int_equal(at, plan.predictions);
+        assert_int_equal(inputs, plan.inputs);
+        predictions += at;
+        plan_free(&plan);
+    }
+    assert_int_equal(predictions, expected);
+}
+
+static void plans_predict_every_token_once(void **state)
+{
+    (void)state;
+    size_t lengths[60];
+    for (size_t i = 0; i < 60; i++) lengths[i] = (size_t)rng_below(1, 0, i, i % 3 ? 20 : 300);
+    lengths[0] = 0;
+    lengths[1] = 1;
+    lengths[2] = 2;
+    struct corpus c;
+    make_corpus(&c, lengths, 60);
+    for (size_t shards = 1; shards < 8; shards += 3) {
+        const size_t windows[] = {1, 2, 7, 64, 400};
+        check_plan(&c, &(struct protocol){.max_tokens = 50}, shards);
+        check_plan(&c, &(struct protocol){.max_tokens = 2}, shards);
+        for (size_t w = 0; w < 5; w++) {
+            for (size_t stride = 1; stride <= windows[w]; stride += 1 + windows[w] / 5) {
+                check_plan(&c, &(struct protocol){.window = windows[w], .stride = stride}, shards);
+                check_plan(
+                    &c,
+                    &(struct protocol){.max_tokens = 40, .window = windows[w], .stride = stride},
+                    shards);
+            }
+        }
+    }
+    corpus_close(&c);
+}
+
+static void nothing_to_predict_is_an_error(void **state)
+{
+    (void)state;
+    struct err e;
+    struct corpus c;
+    struct plan plan;
+    make_corpus(&c, (size_t[]){0, 1, 1}, 3);
+    assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 9}, 0, 0, 1, &e), -1);
+    assert_non_null(strstr(e.text, "nothing to predict"));
+    corpus_close(&c);
+}
+
+static void moments_are_those_of_the_documents(void **state)
+{
+    (void)state;
+    enum { N = 50 };
+    float loss[N][20];
+    size_t lengths[N];
+    struct moments whole = {0}, halves[2] = {{0}};
+    double sum = 0, count = 0;
+    for (size_t i = 0; i < N; i++) {
+        lengths[i] = (size_t)rng_below(2, 0, i, 20);
+        for (size_t j = 0; j < lengths[i]; j++) {
+            loss[i][j] = (float)(rng_uniform(2, i, j) * 5 + (double)(i % 4));
+            sum += (double)loss[i][j];
+            count++;
+        }
+        moments_document(&whole, loss[i], lengths[i]);
+        moments_document(&halves[i % 2], loss[i], lengths[i]);
+    }
+    moments_add(&halves[0], &halves[1]);
+    double mean = sum / count, squares = 0, clusters = 0;
+    for (size_t i = 0; i < N; i++) {
+        double residual = 0;
+        for (size_t j = 0; j < lengths[i]; j++) residual += (double)loss[i][j] - mean;
+        squares += residual * residual;
+        clusters += lengths[i] > 0;
+    }
+    double error = sqrt(squares * clusters / (clusters - 1)) / count;
+    assert_true(fabs(moments_mean(&whole) - mean) < 1e-12);
+    assert_true(fabs(moments_error(&whole) / error - 1) < 1e-9);
+    assert_true(fabs(moments_mean(&halves[0]) - mean) < 1e-12);
+    assert_true(fabs(moments_error(&halves[0]) / error - 1) < 1e-9);
+    struct moments back;
+    struct err e;
+    json_t *o = moments_json(&whole);
+    assert_int_equal(moments_from_json(&back, o, "x", &e), 0);
+    json_decref(o);
+    assert_true(back.sum == whole.sum && back.lengths == whole.lengths);
+}
+
+static void loss_files_resume_and_commit(void **state)
+{
+    (void)state;
+    struct err e;
+    struct loss_file f;
+    char *path = format_string("%s/l.npy", directory);
+    assert_int_equal(loss_file_open(&f, path, 7, 1000, &e), 0);
+    assert_false(f.resumed);
+    assert_true(f.values[0] == 0 && f.values[999] == 0);
+    f.values[10] = 1.5f;
+    loss_file_close(&f, true);
+    assert_int_equal(loss_file_open(&f, path, 8, 1000, &e), 0); /* another key: another part */
+    assert_true(f.values[10] == 0);
+    loss_file_close(&f, false);
+    assert_int_equal(loss_file_open(&f, path, 7, 1000, &e), 0);
+    assert_true(f.resumed && f.values[10] == 1.5f);
+    assert_false(file_exists(path));
+    assert_int_equal(loss_file_commit(&f, &e), 0);
+    struct npy a;
+    assert_int_equal(npy_open(&a, path, &e), 0);
+    assert_string_equal(a.descr, "<f4");
+    assert_int_equal(a.rows, 1000);
+    assert_int_equal(a.columns, 0);
+    assert_true(((const float *)a.data)[10] == 1.5f);
+    npy_close(&a);
+    assert_int_equal(truncate(path, NPY_HEADER + 3996), 0);
+    assert_int_equal(npy_open(&a, path, &e), -1);
+    assert_int_equal(truncate(path, 60), 0);
+    assert_int_equal(npy_open(&a, path, &e), -1);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(npy_open(&a, path, &e), -1);
+    free(path);
+}
+
+static int make_scratch(void **state)
+{
+    (void)state;
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_scratch(void **state)
+{
+    (void)state;
+    char *command = format_string("rm -rf %s", directory);
+    int status = system(command);
+    free(command);
+    return status;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plans_predict_every_token_once),
+        cmocka_unit_test(nothing_to_predict_is_an_error),
+        cmocka_unit_test(moments_are_those_of_the_documents),
+        cmocka_unit_test(loss_files_resume_and_commit),
+    };
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+}
