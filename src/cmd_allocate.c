@@ -316,6 +316,47 @@ static int read_covariance(const char *path, const json_t *fit, struct source *s
                : 0;
 }
 
+/* "correlation": {NAME: {NAME: r}} of logarithms and exponents, with each parameter's interval: for
+ * a positive one the width of its logarithm, else its standard error. */
+static int read_correlation(const char *path, const json_t *fit, struct source *s, uint64_t seed,
+                            struct err *e)
+{
+    const json_t *c = json_object_get(fit, "correlation"), *params = json_object_get(fit, "params");
+    const json_t *level = json_object_get(fit, "level");
+    double z = ols_t(json_is_number(level) ? json_number_value(level) : 0.95, 1e9);
+    double sd[LAW_PARAMS], cov[LAW_PARAMS * LAW_PARAMS];
+    int n = s->law->n;
+    if (!json_is_object(c)) return 0;
+    for (int i = 0; i < n; i++) {
+        const json_t *p = json_object_get(params, s->law->param[i].name);
+        const json_t *lo = json_object_get(p, "lo"), *hi = json_object_get(p, "hi"),
+                     *se = json_object_get(p, "se");
+        double l = json_is_number(lo) ? json_number_value(lo) : NAN;
+        double h = json_is_number(hi) ? json_number_value(hi) : NAN;
+        sd[i] = json_is_number(se) ? json_number_value(se) : NAN;
+        if (s->law->param[i].map != MAP_PLAIN && l > 0 && h > l)
+            sd[i] = s->params[i] * log(h / l) / (2 * z);
+        if (!(sd[i] >= 0)) return 0; /* not known: no bands */
+    }
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            const json_t *r =
+                json_object_get(json_object_get(c, s->law->param[i].name), s->law->param[j].name);
+            double v = json_is_number(r) ? json_number_value(r) : i == j;
+            if (!(fabs(v) <= 1.0001))
+                return err_set(e, "%s: correlation: expected -1 to 1, found %g", path, v);
+            cov[i * n + j] = v * sd[i] * sd[j];
+        }
+    }
+    s->draws = calloc(DRAWS, sizeof *s->draws);
+    if (!s->draws) return err_set(e, "%s: out of memory", path);
+    s->n = DRAWS;
+    snprintf(s->origin, sizeof s->origin, "%d draws from intervals and correlations", DRAWS);
+    return allocate_draw(s->law, s->params, cov, DRAWS, seed, s->draws, e)
+               ? err_prefix(e, "%s", path)
+               : 0;
+}
+
 /* "bootstrap": {"samples": [[...] in the law's order, or {NAME: value}]} */
 static int read_bootstrap(const char *path, const json_t *fit, struct source *s, struct err *e)
 {
@@ -368,6 +409,7 @@ static int read_fit(const struct args *a, struct source *s, struct err *e)
     }
     if (!status && !a->samples) status = read_bootstrap(a->fit, o, s, e);
     if (!status && !a->samples && !s->n) status = read_covariance(a->fit, o, s, a->seed, e);
+    if (!status && !a->samples && !s->n) status = read_correlation(a->fit, o, s, a->seed, e);
     json_decref(o);
     return status;
 }

@@ -60,6 +60,17 @@ cat >"$T/fit.json" <<'JSON'
 JSON
 ok alloc_fit "$TRIPOD" allocate "$T/fit.json" --budget 1e21
 has alloc_fit_bands 'bands: 4000 draws from the covariance; verdict of the fit: weak'
+# As tripod fit writes it: intervals and correlations of Epoch's bootstrap; its middle 80 % of D/N is 9.9 to 29.0.
+cat >"$T/correlated.json" <<'JSON'
+{"law": "chinchilla", "level": 0.95, "verdict": "weak", "params": {"E": {"value": 1.8172181, "se": 0.02566, "lo": 1.769, "hi": 1.871}, "A": {"value": 477.825868, "se": 124, "lo": 285.214, "hi": 743.626}, "B": {"value": 2143.417363, "se": 1293, "lo": 1042.357, "hi": 5810.344}, "alpha": {"value": 0.3473105, "se": 0.0154, "lo": 0.317, "hi": 0.373}, "beta": {"value": 0.36717243, "se": 0.0206, "lo": 0.331, "hi": 0.415}}, "correlation": {"E": {"E": 1, "A": 0.58, "B": 0.604, "alpha": 0.58, "beta": 0.604}, "A": {"E": 0.58, "A": 1, "B": -0.273, "alpha": 0.9995, "beta": -0.273}, "B": {"E": 0.604, "A": -0.273, "B": 1, "alpha": -0.273, "beta": 0.9995}, "alpha": {"E": 0.58, "A": 0.9995, "B": -0.273, "alpha": 1, "beta": -0.273}, "beta": {"E": 0.604, "A": -0.273, "B": 0.9995, "alpha": -0.273, "beta": 1}}}
+JSON
+ok alloc_correlated "$TRIPOD" allocate "$T/correlated.json" --budget 5.76e23 --level 0.8 --json
+if python3 - "$T/out" <<'PY'
+import json, sys
+r = json.load(open(sys.argv[1]))["answers"][0]["D_per_N"]
+assert abs(r["lo"] - 9.9) < 1.5 and abs(r["hi"] - 29) < 4, r
+PY
+then echo "ok alloc_correlated_band"; else echo "FAIL alloc_correlated_band"; code=1; fi
 sed 's/"E": {"value": 1.69}, //' "$T/fit.json" >"$T/noE.json"
 fails alloc_no_param 'noE.json: params: E has no value' "$TRIPOD" allocate "$T/noE.json" --budget 1e21
 sed 's/\[\[1e-4, 0\]/[[-1, 0]/' "$T/fit.json" >"$T/cov.json"
