@@ -1,0 +1,116 @@
+/* infer.c - covariances of fits; see infer.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fit/infer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fit/solve.h"
+
+#define AT(i, j) ((i) * ((i) + 1) / 2 + (j))
+
+static int upwards(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Half-width in which residuals count as "at zero" for objectives with a kink: Silverman's rule on
+ * the median absolute residual. */
+static double bandwidth(const double *r, size_t n)
+{
+    double *s = malloc((n + 1) * sizeof *s);
+    if (!s) return 0;
+    for (size_t i = 0; i < n; i++) s[i] = fabs(r[i]);
+    qsort(s, n, sizeof *s, upwards);
+    double sigma = 1.4826 * s[n / 2];
+    free(s);
+    return fmax(1.06 * sigma * pow((double)n, -0.2), 1e-14);
+}
+
+/* C = J A J' for n x n matrices. */
+static void transform(int n, const double *jacobian, const double *a, double *c)
+{
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            for (int k = 0; k < n; k++) {
+                for (int l = 0; l < n; l++)
+                    sum += jacobian[i * n + k] * a[k * n + l] * jacobian[j * n + l];
+            }
+            c[i * n + j] = sum;
+        }
+    }
+}
+
+int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data *d,
+                     const struct fit_options *o, struct err *e)
+{
+    struct fit_problem p;
+    struct fit_options own = *o;
+    int n = f->law->n, index[LAW_PARAMS], k = 0;
+    own.objective = f->objective;
+    if (fit_problem_open(&p, f->law, d, &own, e)) return -1;
+    double *r = malloc((d->n + 1) * sizeof *r);
+    if (!r) return err_set(e, "out of memory");
+    fit_residuals(f, d, r);
+    bool kink = f->objective.kind == OBJ_LAD || f->objective.kind == OBJ_ASYM;
+    /* The derivative of psi is the density of residuals near zero: with a delta that holds a
+     * handful of rows it is noise, so it is taken over a bandwidth, and scaled back to the
+     * objective's own units. */
+    double own_delta = f->objective.kind == OBJ_HUBER ? f->objective.delta : kink ? 1 : INFINITY;
+    double delta = isfinite(own_delta) ? bandwidth(r, d->n) : INFINITY, scale = 1;
+    if (!kink && own_delta >= delta) delta = own_delta;
+    if (kink || own_delta < delta) scale = own_delta / delta;
+    double f0, g[LAW_PARAMS], h[LAW_HESSIAN], m[LAW_HESSIAN], b[LAW_PARAMS * LAW_PARAMS] = {0};
+    p.loss.delta = p.loss.active = delta;
+    fit_evaluate(&p, f->t, &f0, g, h, m);
+    memset(c, 0, sizeof *c);
+    for (int i = 0; i < n; i++) {
+        if (!f->at_bound[i] && !f->vanished[i]) index[k++] = i;
+    }
+    double psi2 = 0, slope = 0, df = fmax((double)d->n - k, 1);
+    for (size_t i = 0; i < d->n; i++) {
+        double x[3] = {d->rows.x[0][i], d->rows.x[1][i], d->rows.x[2][i]}, lg[LAW_PARAMS],
+               lh[LAW_HESSIAN];
+        double L = law_internal(f->law, f->t, x, f->centre, lg, lh), size = fabs(r[i]);
+        double w = d->rows.w[i] * (r[i] > 0 ? p.loss.over : 1);
+        double psi = kink ? w : w * fmin(size, own_delta), step = p.loss.log ? 1 / L : 1;
+        psi2 += psi * psi / w;
+        slope += size <= delta ? w * scale : 0;
+        for (int a = 0; a < n; a++) {
+            for (int q = 0; q <= a; q++) b[a * n + q] += psi * psi * lg[a] * lg[q] * step * step;
+        }
+    }
+    free(r);
+    slope /= (double)d->n;
+    c->unit = psi2 / df / slope;
+    double a[LAW_HESSIAN], inverse[LAW_PARAMS * LAW_PARAMS] = {0};
+    for (int i = 0; i < k; i++) {
+        for (int j = 0; j <= i; j++) a[AT(i, j)] = h[AT(index[i], index[j])] * scale;
+    }
+    c->positive = k > 0 && slope > 0 && cholesky(k, a);
+    for (int i = 0; i < k; i++) {
+        double column[LAW_PARAMS] = {0};
+        column[i] = 1;
+        if (c->positive) cholesky_solve(k, a, column);
+        for (int j = 0; j < k; j++)
+            inverse[index[j] * n + index[i]] = c->positive ? column[j] : NAN;
+    }
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            c->hessian_t[i * n + j] = c->unit * inverse[i * n + j];
+            double bij = i > j ? b[i * n + j] : b[j * n + i];
+            b[i * n + j] = i >= j ? b[i * n + j] : bij;
+        }
+    }
+    transform(n, inverse, b, c->sandwich_t);
+    for (int i = 0; i < n * n; i++) c->sandwich_t[i] *= (double)d->n / df;
+    double jacobian[LAW_PARAMS * LAW_PARAMS];
+    law_jacobian(f->law, f->centre, f->t, jacobian);
+    transform(n, jacobian, c->hessian_t, c->hessian);
+    transform(n, jacobian, c->sandwich_t, c->sandwich);
+    return 0;
+}
