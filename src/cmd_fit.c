@@ -1,0 +1,790 @@
+/* cmd_fit.c - tripod fit: scaling laws from a table of runs, with what they are worth.
+ *
+ * Reads points, fits a law, and prints a table (tab-separated; lines that begin with # are remarks)
+ * or one JSON object. The work is fit/analysis.c's.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fit/analysis.h"
+#include "src/cli.h"
+#include "src/commands.h"
+#include "src/num.h"
+
+enum { MAX_LIST = 64 };
+
+struct args {
+    struct cli_common common;
+    const char *law, *file;
+    struct points_options points;
+    const char *where[MAX_LIST];
+    size_t drop_lines[MAX_LIST];
+    const char *objective, *x;
+    const char *pins[LAW_PARAMS], *bounds[LAW_PARAMS];
+    size_t n_pins, n_bounds;
+    double budgets[MAX_LIST];
+    size_t n_budgets;
+    struct prediction predict[MAX_LIST];
+    size_t n_predict;
+    struct bootstrap_options bootstrap;
+    double level;
+    int grid;
+    bool no_profile, all_steps;
+};
+
+enum {
+    KEY_C = 0x200,
+    KEY_LOSS,
+    KEY_STEP,
+    KEY_UNIQUE,
+    KEY_WEIGHT,
+    KEY_RUN,
+    KEY_BY,
+    KEY_X,
+    KEY_UNIT,
+    KEY_WHERE,
+    KEY_DROP_HIGHEST,
+    KEY_DROP_LINE,
+    KEY_LAST,
+    KEY_ALL_STEPS,
+    KEY_OBJECTIVE,
+    KEY_PIN,
+    KEY_BOUND,
+    KEY_GRID,
+    KEY_BOOTSTRAP,
+    KEY_BOOT_STARTS,
+    KEY_SEED,
+    KEY_LEVEL,
+    KEY_NO_PROFILE,
+    KEY_BUDGET,
+    KEY_PREDICT,
+    KEY_N,
+    KEY_D,
+};
+
+static const struct argp_option options[] = {
+    {0, 0, 0, 0, "Columns (names as in the header; recognised when not given):", 1},
+    {"N", KEY_N, "COLUMN", 0, "Parameters", 1},
+    {"D", KEY_D, "COLUMN", 0, "Training tokens", 1},
+    {"C", KEY_C, "COLUMN", 0, "Training FLOP; two of N, D, C give the third by C = 6ND", 1},
+    {"loss", KEY_LOSS, "COLUMN", 0, "Loss in nats, or perplexity, or bits", 1},
+    {"loss-unit", KEY_UNIT, "UNIT", 0, "nats, bits or perplexity (default: by the column's name)",
+     1},
+    {"step", KEY_STEP, "COLUMN", 0, "Optimiser step", 1},
+    {"unique", KEY_UNIQUE, "COLUMN", 0, "Unique training tokens (law repeated)", 1},
+    {"weight", KEY_WEIGHT, "COLUMN", 0, "Weight of the row in the objective", 1},
+    {"run", KEY_RUN, "COLUMN", 0, "Name of the run, for --last and --bootstrap cluster", 1},
+    {"x", KEY_X, "N|D|C|step", 0, "The variable of a one-variable law (default: N)", 1},
+    {0, 0, 0, 0, "Rows:", 2},
+    {"where", KEY_WHERE, "TEST", 0,
+     "Keep rows where COLUMN=VALUE (or != < <= > >=; VALUE may be min or max); may be repeated", 2},
+    {"by", KEY_BY, "COLUMN", 0, "Fit each value of this column by itself", 2},
+    {"drop-highest", KEY_DROP_HIGHEST, "K", 0, "Drop the K highest losses", 2},
+    {"drop-line", KEY_DROP_LINE, "LINE", 0,
+     "Drop the row on this line of the file; may be repeated", 2},
+    {"last", KEY_LAST, 0, 0, "Keep the last step of each run (one-variable laws of N: the default)",
+     2},
+    {"all-steps", KEY_ALL_STEPS, 0, 0, "Keep every step, there too", 2},
+    {0, 0, 0, 0, "Fit:", 3},
+    {"objective", KEY_OBJECTIVE, "WHAT", 0,
+     "huber:DELTA or huber:auto, lad, logls (all on ln L), ls, asym:RATIO (on L); default "
+     "huber:1e-3, for "
+     "power and power-constant logls",
+     3},
+    {"pin", KEY_PIN, "NAME=VALUE", 0, "Hold a parameter; what that costs is reported", 3},
+    {"bound", KEY_BOUND, "NAME=LOW:HIGH", 0, "Keep a parameter in a range; either end may be empty",
+     3},
+    {"grid", KEY_GRID, "G", 0, "Starts: G x G exponents (default 6)", 3},
+    {0, 0, 0, 0, "Uncertainty:", 4},
+    {"bootstrap", KEY_BOOTSTRAP, "[KIND:]N", 0,
+     "N resamples; KIND pairs (default), residual, cluster (whole runs) or parametric; 0: none "
+     "(default "
+     "1000)",
+     4},
+    {"boot-starts", KEY_BOOT_STARTS, "K", 0, "Further starts of each resample (default 2)", 4},
+    {"seed", KEY_SEED, "S", 0, "Of the resamples (default 1)", 4},
+    {"level", KEY_LEVEL, "P", 0, "Of the intervals (default 0.95)", 4},
+    {"no-profile", KEY_NO_PROFILE, 0, 0, "Leave out the profile likelihood", 4},
+    {0, 0, 0, 0, "Further results:", 5},
+    {"budget", KEY_BUDGET, "C,...", 0, "Compute-optimal N, D, D/N and L at these FLOP, with bands",
+     5},
+    {"predict", KEY_PREDICT, "N[,D[,U]]", 0, "Loss there, with bands of the law and of a new run",
+     5},
+    {0},
+};
+
+static double real(const char *text, const char *what, const struct argp_state *state)
+{
+    struct err e;
+    double v;
+    if (parse_real(text, what, &v, &e)) cli_misuse(state, "%s", e.text);
+    return v;
+}
+
+static uint64_t whole(const char *text, const char *what, uint64_t lo, uint64_t hi,
+                      const struct argp_state *state)
+{
+    struct err e;
+    uint64_t v;
+    if (parse_count(text, what, lo, hi, &v, &e)) cli_misuse(state, "%s", e.text);
+    return v;
+}
+
+/* Numbers between commas; at most `room`. */
+static size_t list(const char *text, const char *what, double *values, size_t room,
+                   const struct argp_state *state)
+{
+    char *copy = strdup(text), *save = NULL;
+    size_t n = 0;
+    if (!copy) cli_misuse(state, "out of memory");
+    for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save)) {
+        if (n == room) cli_misuse(state, "%s: too many numbers in '%s'", what, text);
+        values[n++] = real(s, what, state);
+        if (!(values[n - 1] > 0))
+            cli_misuse(state, "%s: expected more than 0, found '%s'", what, s);
+    }
+    free(copy);
+    if (n == 0) cli_misuse(state, "%s: expected a number, found '%s'", what, text);
+    return n;
+}
+
+static void parse_bootstrap(struct args *a, const char *arg, const struct argp_state *state)
+{
+    const char *colon = strchr(arg, ':');
+    if (colon) {
+        size_t n = (size_t)(colon - arg), k = 0;
+        while (k < BOOT_KINDS &&
+               (strlen(bootstrap_names[k]) != n || strncmp(arg, bootstrap_names[k], n)))
+            k++;
+        if (k == BOOT_KINDS)
+            cli_misuse(state,
+                       "--bootstrap: expected pairs, residual, cluster or parametric, found '%.*s'",
+                       (int)n, arg);
+        a->bootstrap.kind = (enum bootstrap_kind)k;
+        arg = colon + 1;
+    }
+    a->bootstrap.n = whole(arg, "--bootstrap", 0, 10000000, state);
+    if (a->bootstrap.n && a->bootstrap.n < 20)
+        cli_misuse(state, "--bootstrap: expected 0 or at least 20 resamples, found '%s'", arg);
+}
+
+static void parse_unit(struct args *a, const char *arg, const struct argp_state *state)
+{
+    static const char *const names[] = {"nats", "bits", "perplexity"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(arg, names[i])) continue;
+        a->points.unit = (enum points_unit)(UNIT_NATS + i);
+        return;
+    }
+    cli_misuse(state, "--loss-unit: expected nats, bits or perplexity, found '%s'", arg);
+}
+
+static void push(const char **to, size_t *n, size_t room, const char *arg, const char *what,
+                 const struct argp_state *state)
+{
+    if (*n == room) cli_misuse(state, "%s: given more than %zu times", what, room);
+    to[(*n)++] = arg;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct args *a = state->input;
+    double v[3] = {0};
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->common;
+        return 0;
+    case KEY_N:
+        a->points.column[POINTS_N] = arg;
+        return 0;
+    case KEY_D:
+        a->points.column[POINTS_D] = arg;
+        return 0;
+    case KEY_C:
+        a->points.column[POINTS_C] = arg;
+        return 0;
+    case KEY_LOSS:
+        a->points.column[POINTS_LOSS] = arg;
+        return 0;
+    case KEY_STEP:
+        a->points.column[POINTS_STEP] = arg;
+        return 0;
+    case KEY_UNIQUE:
+        a->points.column[POINTS_UNIQUE] = arg;
+        return 0;
+    case KEY_WEIGHT:
+        a->points.column[POINTS_WEIGHT] = arg;
+        return 0;
+    case KEY_RUN:
+        a->points.column[POINTS_RUN] = arg;
+        return 0;
+    case KEY_BY:
+        a->points.column[POINTS_BY] = arg;
+        return 0;
+    case KEY_X:
+        a->x = arg;
+        return 0;
+    case KEY_UNIT:
+        parse_unit(a, arg, state);
+        return 0;
+    case KEY_WHERE:
+        push(a->where, &a->points.n_where, MAX_LIST, arg, "--where", state);
+        return 0;
+    case KEY_DROP_HIGHEST:
+        a->points.drop_highest = whole(arg, "--drop-highest", 0, 1000000000, state);
+        return 0;
+    case KEY_DROP_LINE:
+        if (a->points.n_drop_lines == MAX_LIST) cli_misuse(state, "--drop-line: given too often");
+        a->drop_lines[a->points.n_drop_lines++] = whole(arg, "--drop-line", 1, 1000000000, state);
+        return 0;
+    case KEY_LAST:
+        a->points.last = true;
+        return 0;
+    case KEY_ALL_STEPS:
+        a->all_steps = true;
+        return 0;
+    case KEY_OBJECTIVE:
+        a->objective = arg;
+        return 0;
+    case KEY_PIN:
+        push(a->pins, &a->n_pins, LAW_PARAMS, arg, "--pin", state);
+        return 0;
+    case KEY_BOUND:
+        push(a->bounds, &a->n_bounds, LAW_PARAMS, arg, "--bound", state);
+        return 0;
+    case KEY_GRID:
+        a->grid = (int)whole(arg, "--grid", 2, 30, state);
+        return 0;
+    case KEY_BOOTSTRAP:
+        parse_bootstrap(a, arg, state);
+        return 0;
+    case KEY_BOOT_STARTS:
+        a->bootstrap.starts = (int)whole(arg, "--boot-starts", 0, 8, state);
+        return 0;
+    case KEY_SEED:
+        a->bootstrap.seed = whole(arg, "--seed", 0, 9000000000000000, state);
+        return 0;
+    case KEY_LEVEL:
+        a->level = real(arg, "--level", state);
+        if (!(a->level > 0.01 && a->level < 0.9999))
+            cli_misuse(state, "--level: expected a probability such as 0.95, found '%s'", arg);
+        return 0;
+    case KEY_NO_PROFILE:
+        a->no_profile = true;
+        return 0;
+    case KEY_BUDGET:
+        a->n_budgets +=
+            list(arg, "--budget", a->budgets + a->n_budgets, MAX_LIST - a->n_budgets, state);
+        return 0;
+    case KEY_PREDICT:
+        if (a->n_predict == MAX_LIST) cli_misuse(state, "--predict: given too often");
+        list(arg, "--predict", v, 3, state);
+        a->predict[a->n_predict++] = (struct prediction){.N = v[0], .D = v[1], .U = v[2]};
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 1) cli_misuse(state, "expected LAW and FILE, found also '%s'", arg);
+        *(state->arg_num ? &a->file : &a->law) = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->law)
+            cli_misuse(state, "expected a law and a file; 'tripod fit laws' lists the laws");
+        if (!a->file && strcmp(a->law, "laws"))
+            cli_misuse(state, "expected a CSV file after the law");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {
+    options,
+    parse,
+    "LAW FILE\nlaws",
+    "Fits a scaling law to a table of training runs (CSV, or points.csv of tripod gather) and says "
+    "what the "
+    "rows identify."
+    "\v"
+    "Examples:\n"
+    "  tripod fit laws                      the laws, their formulas and sources\n"
+    "  tripod fit power losses/points.csv   L = A N^-alpha over model sizes\n"
+    "  tripod fit power losses/points.csv --x step --by model\n"
+    "  tripod fit chinchilla runs.csv --drop-highest 5 --budget 1e21,1e23\n"
+    "  tripod fit chinchilla runs.csv --objective lad --bootstrap cluster:4000 --json\n\n"
+    "Parameters are in the papers' units: N in parameters, D in tokens, loss in nats. Verdicts: "
+    "identified; "
+    "weak (an exponent or E known to 20 % or worse, a coefficient to a factor of 4); unidentified "
+    "(the rows do "
+    "not tell). FILE may be - for stdin.",
+    children,
+    NULL,
+    NULL,
+};
+
+/* ------------------------------------------------------------------------------------------ laws
+ */
+
+static int print_laws(const struct args *a, struct err *e)
+{
+    if (a->common.json) {
+        json_t *all = json_array();
+        for (size_t i = 0; i < n_laws; i++) {
+            json_t *params = json_object();
+            for (int k = 0; k < laws[i].n; k++)
+                json_object_set_new(params, laws[i].param[k].name,
+                                    json_string(laws[i].param[k].text));
+            json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s, s:o}", "law", laws[i].name,
+                                                 "formula", laws[i].formula, "text", laws[i].text,
+                                                 "citation", laws[i].citation, "params", params));
+        }
+        return cli_write_json(&a->common, all, e);
+    }
+    for (size_t i = 0; i < n_laws; i++) {
+        printf("%s\n    %s\n    %s\n    %s\n", laws[i].name, laws[i].formula, laws[i].text,
+               laws[i].citation);
+        for (int k = 0; k < laws[i].n; k++)
+            printf("    %-7s %s\n", laws[i].param[k].name, laws[i].param[k].text);
+    }
+    return 0;
+}
+
+/* --------------------------------------------------------------------------------------- options
+ */
+
+static int parameter(const struct law *law, const char *text, const char *what, const char **value,
+                     struct err *e)
+{
+    const char *equal = strchr(text, '=');
+    char name[32] = "";
+    if (equal && (size_t)(equal - text) < sizeof name) memcpy(name, text, (size_t)(equal - text));
+    int i = equal ? law_param_index(law, name) : -1;
+    if (i >= 0) {
+        *value = equal + 1;
+        return i;
+    }
+    char all[200] = "";
+    for (int k = 0; k < law->n; k++) {
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", k ? ", " : "", law->param[k].name);
+    }
+    return err_set(e, "%s: expected NAME=... with a parameter of %s (%s), found '%.60s'", what,
+                   law->name, all, text);
+}
+
+static int read_pins(const struct args *a, const struct law *law, struct fit_options *o,
+                     struct err *e)
+{
+    const char *value;
+    for (size_t k = 0; k < a->n_pins; k++) {
+        int i = parameter(law, a->pins[k], "--pin", &value, e);
+        if (i < 0 || parse_real(value, "--pin", &o->pin[i], e)) return -1;
+        if (o->pin[i] < 0 && law->param[i].map != MAP_PLAIN)
+            return err_set(e, "--pin %s: expected at least 0, found '%s'", law->param[i].name,
+                           value);
+        o->pinned[i] = true;
+    }
+    for (size_t k = 0; k < a->n_bounds; k++) {
+        int i = parameter(law, a->bounds[k], "--bound", &value, e);
+        if (i < 0) return -1;
+        const char *colon = strchr(value, ':');
+        char low[64] = "";
+        if (!colon || (size_t)(colon - value) >= sizeof low)
+            return err_set(e, "--bound %s: expected LOW:HIGH, found '%.60s'", law->param[i].name,
+                           value);
+        memcpy(low, value, (size_t)(colon - value));
+        o->lower[i] = -INFINITY;
+        o->upper[i] = INFINITY;
+        if ((*low && parse_real(low, "--bound", &o->lower[i], e)) ||
+            (colon[1] && parse_real(colon + 1, "--bound", &o->upper[i], e)))
+            return -1;
+        o->bounded[i] = true;
+    }
+    return 0;
+}
+
+static int variable(const char *name, enum points_column *x, struct err *e)
+{
+    static const struct {
+        const char *name;
+        enum points_column column;
+    } known[] = {{"N", POINTS_N}, {"D", POINTS_D}, {"C", POINTS_C}, {"step", POINTS_STEP}};
+    *x = POINTS_N;
+    for (size_t i = 0; name && i < 4; i++) {
+        if (strcasecmp(name, known[i].name)) continue;
+        *x = known[i].column;
+        return 0;
+    }
+    return name ? err_set(e, "--x: expected N, D, C or step, found '%.60s'", name) : 0;
+}
+
+static unsigned needed(const struct law *law, enum points_column x)
+{
+    if (law->variables & LAW_ANY) return 1u << x;
+    unsigned need = 0;
+    if (law->variables & LAW_N) need |= 1u << POINTS_N;
+    if (law->variables & LAW_D) need |= 1u << (law->variables & LAW_STEP ? POINTS_STEP : POINTS_D);
+    if (law->variables & LAW_U) need |= 1u << POINTS_UNIQUE;
+    return need;
+}
+
+static int read_points(struct points *p, const struct args *a, const struct law *law,
+                       enum points_column x, struct err *e)
+{
+    struct points_options o = a->points;
+    o.where = a->where;
+    o.drop_lines = a->drop_lines;
+    o.need = needed(law, x);
+    if (points_read(p, a->file, &o, e)) return -1;
+    bool one = law->variables & LAW_ANY, steps = p->have >> POINTS_STEP & 1;
+    if (one && x == POINTS_N && steps && p->n_runs < p->n && !o.last && !a->all_steps &&
+        strcmp(a->file, "-")) {
+        points_close(p);
+        o.last = true;
+        if (points_read(p, a->file, &o, e)) return -1;
+        if (points_note(p, e,
+                        "only the last step of each run is used; --all-steps keeps the others"))
+            return -1;
+    } else if (one && x != POINTS_N && p->n_runs > 1 && p->n_by < 2) {
+        if (points_note(p, e, "%zu runs are fitted together; --by %s fits each by itself",
+                        p->n_runs, p->column[POINTS_RUN]))
+            return -1;
+    }
+    return points_examine(p, e);
+}
+
+/* ---------------------------------------------------------------------------------------- output
+ */
+
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *interval_json(const struct interval *i)
+{
+    return json_pack("{s:o, s:o, s:o}", "se", number(i->se), "lo", number(i->lo), "hi",
+                     number(i->hi));
+}
+
+static json_t *known_json(const struct known *k)
+{
+    json_t *all = json_object();
+    json_object_set_new(all, "bootstrap_percentile", interval_json(&k->percentile));
+    json_object_set_new(all, "bootstrap_bca", interval_json(&k->bca));
+    if (k->has_profile)
+        json_object_set_new(all, "profile",
+                            json_pack("{s:o, s:o, s:b, s:b}", "lo", number(k->profile.lo), "hi",
+                                      number(k->profile.hi), "lo_open", k->profile.lo_open,
+                                      "hi_open", k->profile.hi_open));
+    json_object_set_new(all, "sandwich", interval_json(&k->sandwich));
+    json_object_set_new(all, "hessian", interval_json(&k->hessian));
+    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "value", number(k->value), "se",
+                     number(k->se), "lo", number(k->lo), "hi", number(k->hi), "verdict",
+                     verdict_names[k->verdict], "reason", k->reason, "intervals", all);
+}
+
+static json_t *dropped_json(const struct points *p)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < p->n_dropped; i++) {
+        json_t *reason = json_string(p->dropped[i].reason);
+        json_array_append_new(rows,
+                              json_pack("{s:I, s:o}", "line", (json_int_t)p->dropped[i].line,
+                                        "reason", reason ? reason : json_string("not UTF-8")));
+    }
+    return rows;
+}
+
+static json_t *text_json(const char *text)
+{
+    json_t *s = text ? json_string(text) : json_null();
+    return s ? s : json_string("not UTF-8");
+}
+
+static json_t *analysis_json(const struct analysis *a, const struct points *p,
+                             const struct args *args)
+{
+    const struct fit *f = &a->fit;
+    const struct law *law = f->law;
+    char objective[40], hash[20];
+    objective_text(&f->objective, objective, sizeof objective);
+    snprintf(hash, sizeof hash, "%016" PRIx64, p->hash);
+    json_t *o = json_object(), *params = json_object(), *corr = json_object();
+    json_object_set_new(o, "law", json_string(law->name));
+    json_object_set_new(o, "formula", json_string(law->formula));
+    json_object_set_new(o, "objective", json_string(objective));
+    json_object_set_new(o, "objective_value", number(f->value));
+    for (int i = 0; i < law->n; i++) {
+        json_object_set_new(params, law->param[i].name, known_json(&a->known[i]));
+        json_t *row = json_object();
+        for (int k = 0; k < law->n; k++)
+            json_object_set_new(row, law->param[k].name, number(a->correlation[i * law->n + k]));
+        json_object_set_new(corr, law->param[i].name, row);
+    }
+    json_object_set_new(o, "params", params);
+    json_object_set_new(o, "interval", json_string(a->interval_kind));
+    json_object_set_new(o, "level", number(args->level));
+    json_object_set_new(o, "starts",
+                        json_pack("{s:i, s:i}", "total", f->starts, "agree", f->agree));
+    json_object_set_new(o, "rows",
+                        json_pack("{s:I, s:I, s:o}", "used", (json_int_t)p->n, "dropped",
+                                  (json_int_t)p->n_dropped, "dropped_rows", dropped_json(p)));
+    json_object_set_new(o, "verdict", json_string(verdict_names[a->verdict]));
+    json_object_set_new(o, "reason", json_string(a->reason));
+    json_object_set_new(o, "flat_direction", json_string(a->flat));
+    json_object_set_new(o, "gradient_norm", number(f->gradient));
+    json_object_set_new(o, "newton_decrement", number(f->decrement));
+    json_object_set_new(o, "condition", number(f->condition));
+    json_object_set_new(o, "condition_raw", number(f->condition_raw));
+    json_object_set_new(o, "rss", number(f->rss));
+    json_object_set_new(o, "rss_log", number(f->rss_log));
+    json_object_set_new(o, "correlation", corr);
+    json_object_set_new(o, "correlation_from", json_string(a->correlation_from));
+    json_object_set_new(
+        o, "bootstrap",
+        json_pack("{s:s, s:I, s:I, s:i, s:I, s:I}", "kind", bootstrap_names[args->bootstrap.kind],
+                  "resamples", (json_int_t)a->bootstrap.n, "failed",
+                  (json_int_t)a->bootstrap.failed, "starts", args->bootstrap.starts + 1,
+                  "another_start_won", (json_int_t)a->bootstrap.moved, "seed",
+                  (json_int_t)args->bootstrap.seed));
+    json_t *derived = json_array(), *predictions = json_array(), *notes = json_array();
+    for (size_t i = 0; i < a->n_derived; i++) {
+        const struct derived *d = &a->derived[i];
+        json_array_append_new(derived,
+                              json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "name", d->name,
+                                        "budget", d->budget > 0 ? number(d->budget) : json_null(),
+                                        "value", number(d->value), "se", number(d->interval.se),
+                                        "lo", number(d->interval.lo), "hi", number(d->interval.hi),
+                                        "verdict", verdict_names[d->verdict], "reason", d->reason));
+    }
+    for (size_t i = 0; i < a->n_predict; i++) {
+        const struct prediction *q = &a->predict[i];
+        json_array_append_new(predictions,
+                              json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "N", number(q->N),
+                                        "D", q->D > 0 ? number(q->D) : json_null(), "loss",
+                                        number(q->loss), "lo", number(q->lo), "hi", number(q->hi),
+                                        "new_lo", number(q->new_lo), "new_hi", number(q->new_hi)));
+    }
+    for (size_t i = 0; i < p->n_notes; i++) json_array_append_new(notes, text_json(p->notes[i]));
+    json_object_set_new(o, "derived", derived);
+    json_object_set_new(o, "predictions", predictions);
+    json_object_set_new(o, "notes", notes);
+    json_object_set_new(o, "data",
+                        json_pack("{s:o, s:s, s:o, s:o}", "file", text_json(p->path), "xxh3", hash,
+                                  "loss",
+                                  text_json(p->loss_conversion ? p->loss_conversion : "nats"),
+                                  "flop_rule", text_json(p->flop_rule)));
+    return o;
+}
+
+static void cell(double v)
+{
+    if (isfinite(v))
+        printf("\t%.8g", v);
+    else
+        fputs(isinf(v) ? v > 0 ? "\tinf" : "\t-inf" : "\t-", stdout);
+}
+
+static void print_remarks(const struct analysis *a, const struct points *p, const struct args *args)
+{
+    const struct fit *f = &a->fit;
+    char objective[40];
+    objective_text(&f->objective, objective, sizeof objective);
+    printf("# %s: %s\n", f->law->name, f->law->formula);
+    printf("# %s (xxh3 %016" PRIx64 "): %zu rows used, %zu dropped", p->path, p->hash, p->n,
+           p->n_dropped);
+    if (p->loss_conversion) printf("; loss = %s", p->loss_conversion);
+    if (p->flop_rule) printf("; C = %s", p->flop_rule);
+    printf("\n");
+    size_t shown = p->n_dropped < 12 ? p->n_dropped : 10;
+    for (size_t i = 0; i < shown; i++)
+        printf("# line %zu dropped: %s\n", p->dropped[i].line, p->dropped[i].reason);
+    if (shown < p->n_dropped)
+        printf("# ... and %zu more (--json lists them)\n", p->n_dropped - shown);
+    for (size_t i = 0; i < p->n_notes; i++) printf("# note: %s\n", p->notes[i]);
+    printf("# objective %s = %.14g; %d of %d starts agree; gradient %.1e, Newton decrement %.1e, "
+           "condition "
+           "%.2g (in natural parameters %.2g)\n",
+           objective, f->value, f->agree, f->starts, f->gradient, f->decrement, f->condition,
+           f->condition_raw);
+    printf("# lo, hi: %s, %.4g %%", a->interval_kind, 100 * args->level);
+    if (a->bootstrap.n)
+        printf("; %zu resamples, seed %" PRIu64
+               ", %d starts each, %zu failed, in %zu another start won",
+               a->bootstrap.n, args->bootstrap.seed, args->bootstrap.starts + 1,
+               a->bootstrap.failed, a->bootstrap.moved);
+    printf("\n");
+}
+
+static void print_tables(const struct analysis *a)
+{
+    const struct law *law = a->fit.law;
+    printf("parameter\tvalue\tse\tlo\thi\tverdict\tbca_lo\tbca_hi\tprofile_lo\tprofile_"
+           "hi\tsandwich_se\t"
+           "hessian_se\treason\n");
+    for (int i = 0; i < law->n; i++) {
+        const struct known *k = &a->known[i];
+        printf("%s", law->param[i].name);
+        cell(k->value);
+        cell(k->se);
+        cell(k->lo);
+        cell(k->hi);
+        printf("\t%s", verdict_names[k->verdict]);
+        cell(k->bca.lo);
+        cell(k->bca.hi);
+        cell(k->has_profile ? k->profile.lo : NAN);
+        cell(k->has_profile ? k->profile.hi : NAN);
+        cell(k->sandwich.se);
+        cell(k->hessian.se);
+        printf("\t%s\n", k->reason);
+    }
+    if (a->n_derived) printf("\nquantity\tvalue\tse\tlo\thi\tverdict\tbudget\treason\n");
+    for (size_t i = 0; i < a->n_derived; i++) {
+        const struct derived *d = &a->derived[i];
+        printf("%s", d->name);
+        cell(d->value);
+        cell(d->interval.se);
+        cell(d->interval.lo);
+        cell(d->interval.hi);
+        printf("\t%s", verdict_names[d->verdict]);
+        cell(d->budget > 0 ? d->budget : NAN);
+        printf("\t%s\n", d->reason);
+    }
+    if (a->n_predict) printf("\nN\tD\tloss\tlo\thi\tnew_lo\tnew_hi\n");
+    for (size_t i = 0; i < a->n_predict; i++) {
+        const struct prediction *q = &a->predict[i];
+        printf("%.8g", q->N);
+        cell(q->D > 0 ? q->D : NAN);
+        cell(q->loss);
+        cell(q->lo);
+        cell(q->hi);
+        cell(q->new_lo);
+        cell(q->new_hi);
+        printf("\n");
+    }
+    printf("\ncorrelation");
+    for (int i = 0; i < law->n; i++) printf("\t%s", law->param[i].name);
+    printf("\n");
+    for (int i = 0; i < law->n; i++) {
+        printf("%s", law->param[i].name);
+        for (int k = 0; k < law->n; k++) {
+            double r = a->correlation[i * law->n + k];
+            if (isfinite(r))
+                printf("\t%.4f", r);
+            else
+                printf("\t-");
+        }
+        printf("\n");
+    }
+    printf("# verdict: %s%s%s\n", verdict_names[a->verdict], a->reason[0] ? ": " : "", a->reason);
+    if (a->flat[0]) printf("# flattest direction: %s\n", a->flat);
+}
+
+/* --------------------------------------------------------------------------------------- command
+ */
+
+static int fit_one(const struct args *args, const struct law *law, const struct points *p,
+                   const struct analysis_options *o, const char *group, json_t *json, struct err *e)
+{
+    struct analysis a;
+    int status = analyse(&a, p, law, o, e);
+    if (!status && args->common.json) {
+        json_t *one = analysis_json(&a, p, args);
+        if (group) {
+            json_object_set_new(one, "group", text_json(group));
+            json_array_append_new(json_object_get(json, "groups"), one);
+        } else {
+            json_object_update(json, one);
+            json_decref(one);
+        }
+    } else if (!status) {
+        if (group) printf("# group %s\n", group);
+        print_remarks(&a, p, args);
+        print_tables(&a);
+        if (group) printf("\n");
+    }
+    analysis_close(&a);
+    return status;
+}
+
+/* Each group by itself; a group that cannot be fitted is said so, and only if none can is it a
+ * failure. */
+static int fit_groups(const struct args *args, const struct law *law, const struct points *p,
+                      const struct analysis_options *o, json_t *json, struct err *e)
+{
+    size_t *rows = malloc((p->n + 1) * sizeof *rows), good = 0;
+    if (!rows) return err_set(e, "%s: out of memory", p->path);
+    json_object_set_new(json, "law", json_string(law->name));
+    json_object_set_new(json, "groups", json_array());
+    for (size_t g = 0; g < p->n_by; g++) {
+        struct points part;
+        size_t n = 0;
+        for (size_t i = 0; i < p->n; i++) {
+            if (p->by[i] == g) rows[n++] = i;
+        }
+        if (points_select(&part, p, rows, n, e)) break;
+        if (!fit_one(args, law, &part, o, p->by_names[g], json, e)) {
+            good++;
+        } else if (args->common.json) {
+            json_array_append_new(
+                json_object_get(json, "groups"),
+                json_pack("{s:o, s:s}", "group", text_json(p->by_names[g]), "failed", e->text));
+        } else if (p->n_by > 1) {
+            printf("# group %s: not fitted: %s\n\n", p->by_names[g], e->text);
+        }
+        points_close(&part);
+    }
+    free(rows);
+    return good ? 0 : -1;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+    static struct args args;
+    args = (struct args){.level = 0.95, .bootstrap = {.n = 1000, .seed = 1, .starts = 2}};
+    cli_parse(&cmd_fit, argc, argv, &args);
+    if (!strcmp(args.law, "laws")) return print_laws(&args, e);
+    cli_use_threads(args.common.threads);
+    struct analysis_options o = {.bootstrap = args.bootstrap,
+                                 .profile = !args.no_profile,
+                                 .level = args.level,
+                                 .budgets = args.budgets,
+                                 .n_budgets = args.n_budgets,
+                                 .predict = args.predict,
+                                 .n_predict = args.n_predict};
+    const struct law *law = law_find(args.law, e);
+    if (!law) return -1;
+    const char *objective = args.objective                           ? args.objective
+                            : law->variables & LAW_ANY && law->terms ? "logls"
+                                                                     : "huber:1e-3";
+    if (objective_parse(&o.fit.objective, objective, e) || read_pins(&args, law, &o.fit, e))
+        return -1;
+    if (variable(args.x, &o.x, e)) return -1;
+    if (args.x && !(law->variables & LAW_ANY))
+        return err_set(e, "--x: the law %s has its own variables", law->name);
+    o.fit.grid = args.grid;
+    struct points p;
+    if (read_points(&p, &args, law, o.x, e)) return -1;
+    json_t *json = cli_provenance();
+    int status = json ? 0 : err_set(e, "out of memory");
+    if (!status) {
+        if (args.points.column[POINTS_BY])
+            status = fit_groups(&args, law, &p, &o, json, e);
+        else
+            status = fit_one(&args, law, &p, &o, NULL, json, e);
+        if (status) err_prefix(e, "%s", p.path);
+    }
+    if (!status)
+        status = cli_write_json(&args.common, json, e);
+    else
+        json_decref(json);
+    points_close(&p);
+    return status;
+}
+
+const struct command cmd_fit = {
+    "fit", "scaling laws from a table of runs, with intervals and verdicts", &argp, run};
