@@ -11,8 +11,11 @@
 #include <string.h>
 
 #include "fit/solve.h"
+#include "src/rng.h"
 
 #define AT(i, j) ((i) * ((i) + 1) / 2 + (j))
+
+enum { MANY_STEPS = 200 };
 
 /* ------------------------------------------------------------------------------------------ rows
  */
@@ -368,30 +371,10 @@ static void follow(struct fit_problem *p, double *t, double from, double to)
         t[index[i]] = fmin(fmax(t[index[i]] + s[i], p->lower[index[i]]), p->upper[index[i]]);
 }
 
-void fit_descend(struct fit_problem *p, double *t, bool warm, struct solve_result *r)
+/* Down from one delta to another, a fifth at a time; the last stage to full precision. */
+static void anneal(struct fit_problem *p, double *t, double delta, double target,
+                   struct solve_result *r)
 {
-    enum { MANY = 200 };
-    int kind = (int)p->objective.kind;
-    r->steps = 0;
-    if (kind == OBJ_LS || kind == OBJ_LOGLS) {
-        set_delta(p, INFINITY);
-        run(p, t, 1e-24, MANY, r);
-        return;
-    }
-    double target = kind == OBJ_HUBER ? p->objective.delta : 0;
-    if (warm && target > 0) {
-        double start[LAW_PARAMS];
-        memcpy(start, t, sizeof start);
-        set_delta(p, target);
-        run(p, t, 1e-24, 60, r);
-        if (r->converged) return;
-        memcpy(t, start, sizeof start);
-    }
-    set_delta(p, INFINITY);
-    run(p, t, 1e-3, 60, r);
-    double scale = fmax(sqrt(2 * r->f / total_weight(p->rows)), 1e-14);
-    if (target == 0) target = 1e-8 * scale;
-    double delta = 0.5 * scale;
     while (delta > target) {
         set_delta(p, delta);
         run(p, t, 1e-3, 12, r);
@@ -401,7 +384,87 @@ void fit_descend(struct fit_problem *p, double *t, bool warm, struct solve_resul
         delta = next;
     }
     set_delta(p, target);
-    run(p, t, 1e-24, MANY, r);
+    run(p, t, 1e-24, MANY_STEPS, r);
+}
+
+static double robust_target(const struct fit_problem *p, double scale)
+{
+    return p->objective.kind == OBJ_HUBER ? p->objective.delta : 1e-8 * scale;
+}
+
+void fit_descend(struct fit_problem *p, double *t, bool warm, struct solve_result *r)
+{
+    int kind = (int)p->objective.kind;
+    r->steps = 0;
+    if (kind == OBJ_LS || kind == OBJ_LOGLS) {
+        set_delta(p, INFINITY);
+        run(p, t, 1e-24, MANY_STEPS, r);
+        return;
+    }
+    if (warm && kind == OBJ_HUBER) {
+        double start[LAW_PARAMS];
+        memcpy(start, t, sizeof start);
+        set_delta(p, p->objective.delta);
+        run(p, t, 1e-24, 60, r);
+        if (r->converged) return;
+        memcpy(t, start, sizeof start);
+    }
+    set_delta(p, INFINITY);
+    run(p, t, 1e-3, 60, r);
+    double scale = fmax(sqrt(2 * r->f / total_weight(p->rows)), 1e-14);
+    anneal(p, t, 0.5 * scale, robust_target(p, scale), r);
+}
+
+/* Objectives with a kink have many local minima a millionth apart: the law bends over the rows it
+ * passes through. From the best, small random steps (a fraction of a standard error) and short
+ * descents, until a round of them finds nothing lower. */
+static void search_nearby(struct fit_problem *p, double *t, struct solve_result *r)
+{
+    enum { ROUND = 24, ROUNDS = 6 };
+    int n = p->law->n, index[LAW_PARAMS], k = 0;
+    for (int i = 0; i < n; i++) {
+        if (!r->at_bound[i]) index[k++] = i;
+    }
+    double best = fit_objective_value(p, t);
+    for (int round = 0; round < ROUNDS; round++) {
+        double f, g[LAW_PARAMS], h[LAW_HESSIAN], m[LAW_HESSIAN], a[LAW_HESSIAN];
+        double tries[ROUND][LAW_PARAMS], values[ROUND];
+        struct solve_result results[ROUND];
+        set_delta(p, INFINITY);
+        fit_evaluate(p, t, &f, g, h, m);
+        double scale = fmax(sqrt(2 * f / total_weight(p->rows)), 1e-14);
+        for (int i = 0; i < k; i++) {
+            for (int j = 0; j <= i; j++) a[AT(i, j)] = m[AT(index[i], index[j])];
+        }
+        if (k == 0 || !cholesky(k, a)) return;
+#pragma omp parallel for schedule(dynamic)
+        for (int trial = 0; trial < ROUND; trial++) {
+            struct fit_problem mine = *p;
+            double z[LAW_PARAMS], size = scale * (trial % 3 == 0 ? 0.1 : trial % 3 == 1 ? 0.3 : 1);
+            for (int i = 0; i < k; i++)
+                z[i] = rng_gaussian(1, (uint64_t)(round * ROUND + trial), (uint64_t)i);
+            /* The covariance of z L^-1 is that of least squares. */
+            for (int i = k; i-- > 0;) {
+                for (int j = i + 1; j < k; j++) z[i] -= a[AT(j, i)] * z[j];
+                z[i] /= a[AT(i, i)];
+            }
+            memcpy(tries[trial], t, sizeof tries[trial]);
+            for (int i = 0; i < k; i++) tries[trial][index[i]] += size * z[i];
+            results[trial].steps = 0;
+            anneal(&mine, tries[trial], 0.02 * scale, robust_target(p, scale), &results[trial]);
+            values[trial] =
+                results[trial].converged ? fit_objective_value(&mine, tries[trial]) : INFINITY;
+        }
+        int found = -1;
+        for (int i = 0; i < ROUND; i++) {
+            if (!(values[i] < best * (1 - 1e-12))) continue;
+            best = values[i];
+            found = i;
+        }
+        if (found < 0) return;
+        memcpy(t, tries[found], sizeof tries[found]);
+        *r = results[found];
+    }
 }
 
 double fit_objective_value(const struct fit_problem *p, const double *t)
@@ -654,6 +717,8 @@ int fit_law(struct fit *f, const struct law *law, struct fit_data *d, const stru
     }
     double close = 1e-8 * r[best].f + 1e-26 * total_weight(p.rows);
     for (int i = 0; i < n; i++) f->agree += r[i].converged && r[i].f - r[best].f <= close;
+    if (o->objective.kind == OBJ_LAD || o->objective.kind == OBJ_ASYM)
+        search_nearby(&p, t[best], &r[best]);
     memcpy(f->t, t[best], sizeof f->t);
     law_to_natural(law, f->centre, f->t, f->params);
     describe(f, &p, d, &r[best]);

@@ -13,6 +13,7 @@
     X(tokenize) \
     X(scan) \
     X(gather) \
+    X(fit) \
     X(allocate) \
     X(count) \
     X(epoch) \
