@@ -20,8 +20,8 @@ struct attention_scratch {
     float *maximum;     /* [rows] */
     float *rescale;     /* [rows] */
     float *gather;      /* [16][row_size]: rows on their way into panels */
-    float *keys;        /* ceil(n / 32) panels of [head_size][32] */
-    float *values;      /* ceil(head_size / 32) panels of [n][32] */
+    float *keys;        /* panels of [head_size][16 or 32] for n keys, rounded up to 32 */
+    float *values;      /* panels of [n][16 or 32] for row_size dimensions */
     size_t row_size;    /* head_size rounded up to 32 */
     size_t floats;      /* in all */
 };

@@ -1,7 +1,7 @@
 /* attention.c - causal softmax attention of one document (Vaswani et al. 2017; online softmax:
  * Milakov & Gimelshein 2018; rotary embedding: Su et al. 2021), head after head:
  *
- *   keys into panels of 32 [dimension][key], values into panels of 32 [key][dimension], turned
+ *   keys into panels [dimension][WIDTH keys], values into panels [key][WIDTH dimensions], turned
  *   for each tile of up to 28 query rows, for each block of 256 keys up to the tile's last row:
  *       S = Q K^T             micro-kernels as in a GEMM, the tile of S staying in the L1 cache
  *       P = exp(S - max)      row by row; max, sum and rescaling once per block
@@ -26,6 +26,9 @@ enum { MR = 6, NC = 1, TILE = 4 };
 #else
 enum { MR = 4, NC = 1, TILE = 4 };
 #endif
+/* Columns of a panel: what one micro-kernel reads, so that its part of a panel is contiguous (at a
+ * stride of two cache lines it would use half of the L1 cache's sets). */
+enum { WIDTH = 16 * NC };
 _Static_assert(MR *TILE <= ATTENTION_ROWS, "the tile fits its scratch");
 
 /* C[m][16 NC] = C diag(rescale) + A B over k steps; A and C in strips, B a panel. rescale NULL: C
@@ -49,7 +52,7 @@ V_WORD void micro(float *c, const float *a, const float *b, size_t k, const floa
     for (size_t p = 0; p < k; p++) {
         vf w[NC];
 #pragma GCC unroll 2
-        for (int j = 0; j < NC; j++) w[j] = v_load(b + p * SIMD_PANEL + 16 * j);
+        for (int j = 0; j < NC; j++) w[j] = v_load(b + p * WIDTH + 16 * j);
 #pragma GCC unroll 16
         for (int i = 0; i < m; i++) {
             vf x = v_set1(a[i * SIMD_STRIP + p]);
@@ -144,9 +147,9 @@ static void transpose_into_panel(float *to, const float *x, size_t stride, size_
         v_transpose(r);
         if (n == 16) {
 #pragma GCC unroll 16
-            for (int i = 0; i < 16; i++) v_store(to + (d + (size_t)i) * SIMD_PANEL, r[i]);
+            for (int i = 0; i < 16; i++) v_store(to + (d + (size_t)i) * WIDTH, r[i]);
         } else {
-            for (size_t i = 0; i < n; i++) v_store(to + (d + i) * SIMD_PANEL, r[i]);
+            for (size_t i = 0; i < n; i++) v_store(to + (d + i) * WIDTH, r[i]);
         }
     }
 }
@@ -165,7 +168,8 @@ static void pack_keys(const struct attention_scratch *s, struct strips qkv, size
                 memset(row, 0, H * sizeof *row);
             }
         }
-        transpose_into_panel(s->keys + t / 32 * 32 * H + t % 32, s->gather, s->row_size, H);
+        transpose_into_panel(s->keys + t / WIDTH * WIDTH * H + t % WIDTH, s->gather, s->row_size,
+                             H);
     }
 }
 
@@ -175,10 +179,9 @@ static void pack_values(const struct attention_scratch *s, struct strips qkv, si
     memset(s->gather, 0, s->row_size * sizeof *s->gather); /* the last panel's padding */
     for (size_t t = 0; t < n; t++) {
         copy_out_of(s->gather, qkv, row0 + t, column, H);
-        for (size_t d = 0; d < H; d += 32) {
-            float *to = s->values + d * n + t * 32;
+        for (size_t d = 0; d < s->row_size; d += 16) {
+            float *to = s->values + d / WIDTH * WIDTH * n + t * WIDTH + d % WIDTH;
             v_store(to, v_load(s->gather + d));
-            v_store(to + 16, v_load(s->gather + d + 16));
         }
     }
 }
@@ -203,26 +206,31 @@ static void softmax_row(const struct attention_scratch *s, size_t row, size_t ow
                         bool first)
 {
     float *x = s->scores + row * ATTENTION_KEYS;
-    const vf low = v_set1(-INFINITY);
-    size_t whole = own / 16 * 16;
+    size_t whole = own / 16 * 16, j = 0;
     float old = first ? -INFINITY : s->maximum[row], m = old;
 
     if (own) {
-        vf top = v_set1(old);
-        for (size_t j = 0; j < whole; j += 16) top = v_max(top, v_load(x + j));
-        if (whole < own) {
-            vf last = v_keep_n(v_load(x + whole), own - whole, low);
-            v_store(x + whole, last);
-            top = v_max(top, last);
+        vf top = v_set1(old), other = top;
+        for (; j + 32 <= whole; j += 32) {
+            top = v_max(top, v_load(x + j));
+            other = v_max(other, v_load(x + j + 16));
         }
-        m = v_hmax(top);
+        if (j < whole) top = v_max(top, v_load(x + j));
+        if (whole < own) other = v_max(other, v_keep_n(v_load(x + whole), own - whole, other));
+        m = v_hmax(v_max(top, other));
     }
     vf shift = v_set1(m), sum = v_zero();
-    size_t j = 0;
-    for (; j < own; j += 16) {
-        vf p = m_exp_negative(v_sub(v_load(x + j), shift));
+    for (j = 0; j < whole; j += 16) {
+        vf p = m_exp_softmax(v_sub(v_load(x + j), shift));
         v_store(x + j, p);
         sum = v_add(sum, p);
+    }
+    if (whole < own) {
+        vf p = m_exp_softmax(v_sub(v_load(x + whole), shift));
+        p = v_keep_n(p, own - whole, v_zero());
+        v_store(x + whole, p);
+        sum = v_add(sum, p);
+        j += 16;
     }
     for (; j < width; j += 16) v_store(x + j, v_zero());
 
@@ -234,7 +242,7 @@ static void softmax_row(const struct attention_scratch *s, size_t row, size_t ow
         float r = 1.0f;
         if (m != old) {
             float t[16];
-            v_store(t, m_exp_negative(v_set1(old - m)));
+            v_store(t, m_exp_softmax(v_set1(old - m)));
             r = t[0];
         }
         s->rescale[row] = r;
@@ -273,13 +281,13 @@ static void score_block(const struct attention_scratch *s, const struct group *g
         1,
 #endif
     };
-    for (size_t k = 0; k < keys_seen(&groups[count - 1], k0); k += 16 * NC)
+    for (size_t k = 0; k < keys_seen(&groups[count - 1], k0); k += WIDTH)
         for (size_t d = 0; d < H; d += SIMD_STRIP)
             for (size_t g = 0; g < count; g++) {
                 if (k >= keys_seen(&groups[g], k0)) continue;
                 size_t at = groups[g].at * SIMD_STRIP,
                        depth = H - d < SIMD_STRIP ? H - d : SIMD_STRIP;
-                const float *keys = s->keys + ((k0 + k) / 32 * H + d) * 32 + (k0 + k) % 32;
+                const float *keys = s->keys + (k0 + k) * H + d * WIDTH;
                 micros[groups[g].m](s->scores + at + k, s->queries + d * ATTENTION_ROWS + at, keys,
                                     depth, d ? ones : NULL);
             }
@@ -289,13 +297,12 @@ static void value_block(const struct attention_scratch *s, const struct group *g
                         size_t n, size_t k0, size_t H)
 {
     struct strips sums = {s->sums, ATTENTION_ROWS};
-    for (size_t d = 0; d < H; d += 16 * NC)
+    for (size_t d = 0; d < H; d += WIDTH)
         for (size_t g = 0; g < count; g++) {
             size_t at = groups[g].at, depth = keys_seen(&groups[g], k0);
             if (!depth) continue;
             micros[groups[g].m](strip_at(sums, at, d), s->scores + at * ATTENTION_KEYS,
-                                s->values + d / 32 * 32 * n + k0 * 32 + d % 32, depth,
-                                k0 ? s->rescale + at : NULL);
+                                s->values + d * n + k0 * WIDTH, depth, k0 ? s->rescale + at : NULL);
         }
 }
 

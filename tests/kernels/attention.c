@@ -70,8 +70,8 @@ static void compare_head(int t, struct strips out, struct strips qkv, size_t row
             size /= sum;
             /* scores known to less than a nat: any of the values may be the answer */
             double bound = score_error > 0.5 ? 2 * most : 2 * weight_error * size;
-            /* exponentials and products that are denormal, or too small even for that */
-            bound += (double)(i + 1) * 0x1p-149 * (most + 2);
+            /* exponentials below 2^-126 stay there; products that are denormal */
+            bound += (double)(i + 1) * (0x1p-126 * most + 0x1p-148);
             expect_close(t, (double)*strip_at(out, row0 + i, h * H + c), want, bound, size);
         }
     }
