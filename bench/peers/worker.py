@@ -131,7 +131,7 @@ class LlamaCpp:
     """llama.cpp through llama-cpp-python's low-level interface, float32 weights and KV cache; the
     log-softmax over the logits it returns is PyTorch's (vectorised, on the same threads).
     config: batch one|packN (documents as separate sequences of one batch of at most N tokens),
-    flash 0|1, ubatch. load: mmap 0|1."""
+    flash 0|1, ubatch. load: mmap 0|1, blas 0|1 (OpenBLAS for the large products)."""
 
     def __init__(self, job):
         import llama_cpp
@@ -143,6 +143,12 @@ class LlamaCpp:
         llama_cpp.llama_log_set(silent, ctypes.c_void_p(0))
         self.silent = silent
         llama_cpp.llama_backend_init()
+        if job["load"]["blas"]:
+            ggml = os.path.join(os.path.dirname(llama_cpp.__file__), "lib", "libggml.so.0")
+            load = ctypes.CDLL(ggml).ggml_backend_load
+            load.argtypes, load.restype = [ctypes.c_char_p], ctypes.c_void_p
+            if not load(os.path.join(sys.prefix, "lib", "libggml-blas.so").encode()):
+                raise RuntimeError("llama.cpp cannot load its BLAS backend")
         params = llama_cpp.llama_model_default_params()
         params.use_mmap = bool(job["load"]["mmap"])
         self.model = llama_cpp.llama_load_model_from_file(job["model"].encode(), params)
