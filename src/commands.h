@@ -17,6 +17,7 @@
     X(allocate) \
     X(count) \
     X(epoch) \
+    X(evals) \
     /* end */
 
 #define X(name) extern const struct command cmd_##name;
