@@ -7,8 +7,12 @@
  * sums is oneDNN's, so results are close to ours, not equal.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/onednn.h"
+
 #include <math.h>
 #include <oneapi/dnnl/dnnl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "simd/simd.h"
@@ -124,4 +128,105 @@ void onednn_head(const struct kernels *kernels, float *loss, struct strips x, si
         const double *state = p.state + 3 * r;
         loss[r] = (float)(state[0] - state[2] + log(state[1]));
     }
+}
+
+struct onednn_matmul {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_primitive_desc_t description;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t in, weights, out; /* in and out: handles set at each run */
+    bool owns_weights;
+};
+
+/* W [n, k] row-major to the layout the primitive asks for. */
+static dnnl_status_t pack(struct onednn_matmul *m, size_t n, size_t k, const float *w)
+{
+    dnnl_dims_t dims = {(dnnl_dim_t)k, (dnnl_dim_t)n}, strides = {1, (dnnl_dim_t)k};
+    dnnl_memory_desc_t plain;
+    dnnl_memory_t from = NULL;
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_primitive_t reorder = NULL;
+    dnnl_exec_arg_t arguments[2] = {{DNNL_ARG_FROM, NULL}, {DNNL_ARG_TO, NULL}};
+    const dnnl_memory_desc_t *packed =
+        dnnl_primitive_desc_query_md(m->description, dnnl_query_weights_md, 0);
+    dnnl_status_t s = dnnl_memory_desc_init_by_strides(&plain, 2, dims, dnnl_f32, strides);
+    if (!s) s = dnnl_memory_create(&from, &plain, m->engine, (void *)(uintptr_t)w);
+    if (!s) s = dnnl_memory_create(&m->weights, packed, m->engine, DNNL_MEMORY_ALLOCATE);
+    m->owns_weights = !s;
+    if (!s)
+        s = dnnl_reorder_primitive_desc_create(&description, &plain, m->engine, packed, m->engine,
+                                               NULL);
+    if (!s) s = dnnl_primitive_create(&reorder, description);
+    arguments[0].memory = from;
+    arguments[1].memory = m->weights;
+    if (!s) s = dnnl_primitive_execute(reorder, m->stream, 2, arguments);
+    if (!s) s = dnnl_stream_wait(m->stream);
+    if (reorder) dnnl_primitive_destroy(reorder);
+    if (description) dnnl_primitive_desc_destroy(description);
+    if (from) dnnl_memory_destroy(from);
+    return s;
+}
+
+struct onednn_matmul *onednn_matmul_new(size_t rows, size_t n, size_t k, const float *w,
+                                        const struct onednn_matmul *share)
+{
+    struct onednn_matmul *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    dnnl_dim_t R = (dnnl_dim_t)rows, N = (dnnl_dim_t)n, C = (dnnl_dim_t)k;
+    dnnl_dims_t in_dims = {R, C}, weight_dims = {C, N}, out_dims = {R, N};
+    dnnl_memory_desc_t in, weights, out;
+    dnnl_matmul_desc_t matmul;
+    dnnl_status_t s = dnnl_engine_create(&m->engine, dnnl_cpu, 0);
+    if (!s) s = dnnl_stream_create(&m->stream, m->engine, dnnl_stream_default_flags);
+    if (!s) s = dnnl_memory_desc_init_by_tag(&in, 2, in_dims, dnnl_f32, dnnl_ab);
+    if (!s)
+        s = dnnl_memory_desc_init_by_tag(&weights, 2, weight_dims, dnnl_f32, dnnl_format_tag_any);
+    if (!s) s = dnnl_memory_desc_init_by_tag(&out, 2, out_dims, dnnl_f32, dnnl_ab);
+    if (!s) s = dnnl_matmul_desc_init(&matmul, &in, &weights, NULL, &out);
+    if (!s) s = dnnl_primitive_desc_create(&m->description, &matmul, NULL, m->engine, NULL);
+    if (!s) s = dnnl_primitive_create(&m->primitive, m->description);
+    if (!s) s = dnnl_memory_create(&m->in, &in, m->engine, DNNL_MEMORY_NONE);
+    if (!s) s = dnnl_memory_create(&m->out, &out, m->engine, DNNL_MEMORY_NONE);
+    if (!s && share)
+        m->weights = share->weights;
+    else if (!s)
+        s = pack(m, n, k, w);
+    if (s) {
+        onednn_matmul_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+int onednn_matmul_run(struct onednn_matmul *m, float *out, float *in)
+{
+    dnnl_exec_arg_t arguments[3] = {
+        {DNNL_ARG_SRC, m->in}, {DNNL_ARG_WEIGHTS, m->weights}, {DNNL_ARG_DST, m->out}};
+    dnnl_status_t s = dnnl_memory_set_data_handle(m->in, in);
+    if (!s) s = dnnl_memory_set_data_handle(m->out, out);
+    if (!s) s = dnnl_primitive_execute(m->primitive, m->stream, 3, arguments);
+    if (!s) s = dnnl_stream_wait(m->stream);
+    return s ? -1 : 0;
+}
+
+void onednn_matmul_free(struct onednn_matmul *m)
+{
+    if (!m) return;
+    if (m->in) dnnl_memory_destroy(m->in);
+    if (m->out) dnnl_memory_destroy(m->out);
+    if (m->owns_weights) dnnl_memory_destroy(m->weights);
+    if (m->primitive) dnnl_primitive_destroy(m->primitive);
+    if (m->description) dnnl_primitive_desc_destroy(m->description);
+    if (m->stream) dnnl_stream_destroy(m->stream);
+    if (m->engine) dnnl_engine_destroy(m->engine);
+    free(m);
+}
+
+const char *onednn_version(void)
+{
+    static char text[32];
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(text, sizeof text, "%d.%d.%d", v->major, v->minor, v->patch);
+    return text;
 }

@@ -18,6 +18,7 @@
     X(count) \
     X(epoch) \
     X(evals) \
+    X(bench) \
     /* end */
 
 #define X(name) extern const struct command cmd_##name;

@@ -1,0 +1,24 @@
+/* onednn.h - oneDNN at its best, for `tripod bench` only: a float32 matmul primitive that chose its
+ * own layout for the weights and packed them beforehand, on row-major activations.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_SIMD_ONEDNN_H
+#define TRIPOD_SIMD_ONEDNN_H
+
+#include <stddef.h>
+
+struct onednn_matmul;
+
+/* out [rows, n] = in [rows, k] W^T with W [n, k] row-major, which is copied. A primitive is used by
+ * the thread that made it; `share`, unless NULL, is one of the same shape whose weights it uses and
+ * that outlives it (w is then not read). NULL when oneDNN refuses or memory runs out. */
+struct onednn_matmul *onednn_matmul_new(size_t rows, size_t n, size_t k, const float *w,
+                                        const struct onednn_matmul *share);
+/* -1 when oneDNN reports a failure. */
+int onednn_matmul_run(struct onednn_matmul *m, float *out, float *in);
+void onednn_matmul_free(struct onednn_matmul *m);
+
+/* "2.6.3" */
+const char *onednn_version(void);
+
+#endif

@@ -1,0 +1,44 @@
+# tripod bench: the keys scripts rely on, baselines, refusals.
+# SPDX-License-Identifier: GPL-3.0-or-later
+. "$(dirname "$0")/lib.sh"
+few="--rounds 1 --threads 1 --memory 4M"
+# shellcheck disable=SC2086
+ok bench_peak "$TRIPOD" bench peak $few --json
+cp "$T/out" "$T/peak.json"
+# shellcheck disable=SC2086
+ok bench_kernels "$TRIPOD" bench kernels $few --json --simd scalar --save "$T/base.json"
+# shellcheck disable=SC2086
+ok bench_against "$TRIPOD" bench kernels $few --json="$T/kernels.json" --simd scalar --against "$T/base.json"
+if grep -q 'gelu_erf .*x$' "$T/out"; then echo "ok bench_ratio_column"; else echo "FAIL bench_ratio_column"; code=1; fi
+# shellcheck disable=SC2086
+ok bench_gemm "$TRIPOD" bench gemm --rounds 1 --threads 2 --rows 20 --models 70m --json
+cp "$T/out" "$T/gemm.json"
+if python3 - "$T" <<'PY'
+import json, sys
+load = lambda name: json.load(open(sys.argv[1] + "/" + name))
+peak = load("peak.json")
+cpu = open("/proc/cpuinfo").read()
+if " avx512vl" in cpu and " avx512dq" in cpu: assert peak["f32_avx512"] > 1
+if " avx2" in cpu and " fma" in cpu: assert peak["f32_avx2"] > 1
+assert peak["read_bandwidth"] > 0.1 and peak["per_thread"]["read_bandwidth"] > 0.1
+kernels = load("kernels.json")
+assert set(kernels["against"]) == set(kernels["rates"]) and kernels["simd"] == "scalar"
+assert all(0 < r for r in kernels["against"].values())
+assert {k["bound"] for k in kernels["kernels"]} <= {"memory", "arithmetic"}
+gemm = load("gemm.json")
+assert [p["product"] for p in gemm["products"]] == \
+    ["qkv", "dense", "mlp_in", "mlp_out", "vocabulary", "head", "attention"]
+assert all(p["native"] > 0 and p["percent"] > 0 for p in gemm["products"])
+assert all(p["ratio"] > 0 for p in gemm["products"][:6]) and gemm["threads"] == 2
+assert gemm["provenance"]["command"][:2] == ["tripod", "bench"]
+PY
+then echo "ok bench_json"; else echo "FAIL bench_json"; code=1; fi
+echo '{"bench": "kernels"}' >"$T/no.json"
+fails bench_no_rates 'no.json: expected what --save wrote' "$TRIPOD" bench kernels --against "$T/no.json"
+fails bench_no_baseline 'none.json: ' "$TRIPOD" bench kernels --against "$T/none.json"
+fails bench_blas 'libnone.so: no library with cblas_sgemm' "$TRIPOD" bench gemm --blas libnone.so
+misuse bench_nothing 'peak, kernels or gemm' "$TRIPOD" bench
+misuse bench_word "found 'peaks'" "$TRIPOD" bench peaks
+misuse bench_models "'71m' is not a Pythia size" "$TRIPOD" bench gemm --models 70m,71m
+misuse bench_rows 'rows: expected' "$TRIPOD" bench gemm --rows 0
+exit $code
