@@ -19,7 +19,7 @@ static size_t same_model(const struct record *r, size_t count, size_t at)
 int loss_plot(const struct record *r, size_t count, const char *path, bool *drawn, struct err *e)
 {
     double *memory = calloc(count * 8 + 1, sizeof *memory);
-    struct plot_series *curves = calloc(count, sizeof *curves), sizes = {.name = "last step"};
+    struct plot_series *curves = calloc(count, sizeof *curves), sizes = {0};
     char(*colors)[8] = calloc(count, sizeof *colors);
     if (!memory || !curves || !colors) {
         free(memory);

@@ -141,7 +141,7 @@ static void extent(const struct plot *p, bool along_x, double range[2])
         for (size_t c = 0; c < 3; c++) {
             for (size_t k = 0; columns[c] && k < s->n; k++) {
                 double v = columns[c][k];
-                if (!drawable(v, logarithmic)) continue;
+                if (!drawable(v, logarithmic) || !drawable(s->x[k], p->xlog)) continue;
                 if (v < range[0]) range[0] = v;
                 if (v > range[1]) range[1] = v;
             }

@@ -1,0 +1,41 @@
+#!/bin/sh
+# The main job on the demo suite: import, tokenize, scan, gather, fit, draw. What `make demo` runs after building.
+# The text is Debian's licences, which the models have not seen; DEMO_OUT says where the results go.
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -eu
+cd "$(dirname "$0")/../.."
+tripod=${TRIPOD:-./tripod}
+out=${DEMO_OUT:-demo-out}
+suite=models/demo
+
+say() { printf '\n== %s\n' "$*"; }
+# The command as a user would type it, then its output.
+show() {
+    printf '$ tripod'
+    printf ' %s' "$@" | cut -c -150
+    printf '\n'
+    "$tripod" "$@"
+}
+
+rm -rf "$out"
+mkdir -p "$out/models"
+texts=$(find /usr/share/common-licenses -maxdepth 1 -type f | LC_ALL=C sort)
+
+say "Convert every checkpoint to a file that is mapped, not read"
+show import "$suite"/demo-*/step* -o "$out/models/" >"$out/import.log"
+echo "$(ls "$out"/models | wc -l) checkpoints in $out/models"
+say "Tokenize the licence texts of this machine"
+# shellcheck disable=SC2086
+"$tripod" tokenize $texts -t "$suite/tokenizer.json" -o "$out/licences"
+say "The loss of every token under every checkpoint, in windows of the models' 256 tokens"
+"$tripod" scan "$out"/models/*.tripod -c "$out/licences" -t "$suite/tokenizer.json" --window 256 -o "$out/losses" >"$out/scan.log"
+say "All together: mean losses, the matrix of tokens x checkpoints, a figure"
+show gather "$out/losses" -o "$out/losses.npy" --plot "$out/losses.png"
+say "The scaling law: loss of the last checkpoints against parameters"
+show fit power "$out/losses/points.csv" | grep -v '^#'
+say "Loss against training step, model by model"
+show fit power "$out/losses/points.csv" --x step --by model --bootstrap 0 | grep -E '^(model|parameter|alpha|# model|==)' || true
+say "Results"
+echo "figure   $out/losses.png"
+echo "points   $out/losses/points.csv"
+echo "losses   $out/losses/*.npy (one a checkpoint), $out/losses.npy (all)"
