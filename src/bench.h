@@ -23,6 +23,7 @@ struct bench {
     struct cli_common common;
     int threads, rounds;
     size_t rows;                   /* of activations, each thread */
+    size_t batch_tokens;           /* of a scan */
     size_t memory;                 /* of the streams; 0: by the caches */
     bool cpu_time;                 /* rates by CPU time of the slowest thread, not by the wall's */
     const char *models;            /* sizes, separated by commas: "70m,1.4b" */

@@ -23,8 +23,10 @@ static const char *current_command = "";
 
 void cli_start(int argc, char **argv)
 {
-    saved_argc = argc;
-    saved_argv = argv;
+    /* A copy: argp sorts the options before the other arguments. */
+    saved_argv = malloc((size_t)(argc + 1) * sizeof *saved_argv);
+    if (saved_argv) memcpy(saved_argv, argv, (size_t)(argc + 1) * sizeof *saved_argv);
+    saved_argc = saved_argv ? argc : 0;
     clock_gettime(CLOCK_MONOTONIC, &started);
 }
 

@@ -17,7 +17,9 @@
 #include "simd/onednn.h"
 #include "simd/peak.h"
 #include "src/bench.h"
+#include "src/bench_scan.h"
 #include "src/commands.h"
+#include "src/scan.h"
 #include "src/file.h"
 #include "src/num.h"
 
@@ -579,6 +581,7 @@ static const struct bench_command commands[] = {
     {"kernels", "every kernel beside the limit that binds it", bench_kernels_command},
     {"gemm", "products, loss head and attention of each model beside oneDNN and OpenBLAS",
      bench_gemm_command},
+    {"scan", "the main job end to end: tokens in a file to losses in a file", bench_scan_command},
     {NULL, NULL, NULL},
 };
 
@@ -616,7 +619,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
     case KEY_ROWS:
         if (parse_count(arg, "--rows", 1, 1U << 20, &n, &e)) cli_misuse(state, "%s", e.text);
-        a->bench.rows = n;
+        a->bench.rows = a->bench.batch_tokens = n;
         return 0;
     case KEY_ROUNDS:
         if (parse_count(arg, "--rounds", 1, BENCH_ROUNDS, &n, &e)) cli_misuse(state, "%s", e.text);
@@ -645,14 +648,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         for (const struct bench_command *c = commands; c->name; c++)
             if (!strcmp(c->name, state->argv[state->next])) a->command = c;
         if (!a->command)
-            cli_misuse(state, "expected peak, kernels or gemm, found '%s'",
+            cli_misuse(state, "expected peak, kernels, gemm or scan, found '%s'",
                        state->argv[state->next]);
-        if (a->bench.count)
+        if (a->bench.count && a->command->run != bench_scan_command)
             cli_misuse(state, "%s takes no argument, found '%s'", a->command->name,
                        a->bench.arguments[0]);
         return 0;
     case ARGP_KEY_END:
-        if (!a->command) cli_misuse(state, "what? peak, kernels or gemm");
+        if (!a->command) cli_misuse(state, "what? peak, kernels, gemm or scan");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -663,14 +666,18 @@ static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}
 static const struct argp argp = {
     options,
     parse,
-    "peak|kernels|gemm",
+    "peak|kernels|gemm\nscan [TOKENS|short|MODEL...]",
     "Measures the kernels against the machine's own limits.\v"
     "peak: register-only multiply-adds of each instruction set, and bandwidth. kernels: each "
     "kernel "
     "on buffers larger than the caches. gemm: every product of a Pythia model, its loss head and "
     "attention, beside oneDNN (weights packed beforehand) and OpenBLAS. Each thread works on data "
+    "of its own; entrants take turns and the median round counts. scan: whole scans of documents "
     "of "
-    "its own; entrants take turns and the median round counts.",
+    "TOKENS tokens (1024) or of short ones (log-normal, median 60), under random weights of the "
+    "sizes "
+    "in --models or under the MODELs named; MFU is useful FLOP/s over the FMA peak of the same "
+    "minute.",
     children,
     NULL,
     NULL};
@@ -706,7 +713,11 @@ static int save(const struct bench *bench, struct err *e)
 
 static int run(int argc, char **argv, struct err *e)
 {
-    struct args a = {.bench = {.rounds = 7, .rows = 1024, .models = "70m,160m,410m,1b"}, .isa = -1};
+    struct args a = {.bench = {.rounds = 7,
+                               .rows = 1024,
+                               .batch_tokens = SCAN_BATCH_TOKENS,
+                               .models = "70m,160m,410m,1b"},
+                     .isa = -1};
     struct bench *bench = &a.bench;
     cli_parse(&cmd_bench, argc, argv, &a);
     bench->kernels = a.isa < 0 ? simd_best() : simd_kernels((enum simd_isa)a.isa);
