@@ -276,9 +276,11 @@ void envelope_free(struct envelope *f)
 
 static void print_line(FILE *out, const char *name, const struct ols_line *l, const char *how)
 {
+    const double v[] = {l->slope, l->slope_se, l->slope_lo, l->slope_hi, l->intercept};
     if (!l->n) return;
-    fprintf(out, "%s\t%.6g\t%.4g\t%.6g\t%.6g\t%.6g\t%zu\t%s\n", name, l->slope, l->slope_se,
-            l->slope_lo, l->slope_hi, l->intercept, l->n, how);
+    fputs(name, out);
+    for (size_t i = 0; i < 5; i++) fprintf(out, isnan(v[i]) ? "\t-" : "\t%.6g", v[i]);
+    fprintf(out, "\t%zu\t%s\t%s\n", l->n, how, ols_verdict(l));
 }
 
 void envelope_print(const struct envelope *f, FILE *out)
@@ -289,7 +291,7 @@ void envelope_print(const struct envelope *f, FILE *out)
         fprintf(out, "%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%zu\t%s\n", w->N, w->C, w->C_lo, w->C_hi,
                 w->D, w->loss, w->budgets, w->edge ? "yes" : "no");
     }
-    fprintf(out, "\nlaw\texponent\tse\tlo\thi\tlog10_coefficient\tpoints\tinterval\n");
+    fprintf(out, "\nlaw\texponent\tse\tlo\thi\tlog10_coefficient\tpoints\tinterval\tverdict\n");
     print_line(out, "N*(C)", &f->N_of_C, "jackknife over runs");
     print_line(out, "D*(C)", &f->D_of_C, "jackknife over runs");
     print_line(out, "N*(C) by size", &f->N_by_size, "t");
@@ -307,7 +309,7 @@ static json_t *line_json(const struct ols_line *l, const char *how)
     return json_pack("{s:f, s:o, s:o, s:o, s:f, s:I, s:s, s:s}", "value", l->slope, "se",
                      real(l->slope_se), "lo", real(l->slope_lo), "hi", real(l->slope_hi),
                      "log10_coefficient", l->intercept, "points", (json_int_t)l->n, "interval", how,
-                     "verdict", isfinite(l->slope_lo) ? "identified" : "unidentified");
+                     "verdict", ols_verdict(l));
 }
 
 json_t *envelope_json(const struct envelope *f)

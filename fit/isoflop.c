@@ -114,7 +114,8 @@ static int reject_mad(const double *x, const double *y, size_t n, bool *in, doub
     return 0;
 }
 
-/* Leaves out the k points (k = 1 .. n / 3) whose leaving is least explained by chance. The
+/* Leaves out the k points (k = 1 .. n / 6, at least 1) whose leaving is least explained by chance.
+ * More than a few are no outliers but a curve that is no parabola: that is the bias's business. The
  * residual's floor keeps rounding noise of exact data from passing for a signal. */
 static int reject_exact(const double *x, const double *y, size_t n, double level, bool *in,
                         struct err *e)
@@ -131,7 +132,8 @@ static int reject_exact(const double *x, const double *y, size_t n, double level
         free(index);
         return err_set(e, "isoflop: out of memory");
     }
-    for (size_t k = 1; k <= n / 3 && n - k >= 5 && choose(n, k) <= MOST_SUBSETS; k++) {
+    for (size_t k = 1; k <= (n < 6 ? 1 : n / 6) && n - k >= 5 && choose(n, k) <= MOST_SUBSETS;
+         k++) {
         double least = INFINITY;
         for (size_t i = 0; i < k; i++) index[i] = i;
         do {
@@ -145,7 +147,7 @@ static int reject_exact(const double *x, const double *y, size_t n, double level
         double d2 = (double)(n - k - 3), rss = least + floor_rss;
         double f = fmax(all.rss - least, 0) / (double)k / (rss / d2);
         double tail = choose(n, k) * ols_f_tail(f, (double)k, d2);
-        if (tail < best_p) {
+        if (tail < best_p && all.rss / ((double)n - 3) >= 9 * rss / d2) {
             best_p = tail;
             memcpy(in, kept, n * sizeof *in);
         }
@@ -390,10 +392,18 @@ void isoflop_corrected_free(struct isoflop_corrected *c)
 
 static const char *const statuses[] = {"ok", "outside", "weak", "refused"};
 
+static void cells(FILE *out, const double *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) fprintf(out, isnan(v[i]) ? "\t-" : "\t%.6g", v[i]);
+}
+
 static void print_line(FILE *out, const char *name, const struct ols_line *l)
 {
-    fprintf(out, "%s\t%.6g\t%.4g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%zu\n", name, l->slope, l->slope_se,
-            l->slope_lo, l->slope_hi, l->intercept, l->intercept_lo, l->intercept_hi, l->n);
+    const double v[] = {l->slope,     l->slope_se,     l->slope_lo,    l->slope_hi,
+                        l->intercept, l->intercept_lo, l->intercept_hi};
+    fputs(name, out);
+    cells(out, v, 7);
+    fprintf(out, "\t%zu\t%s\n", l->n, ols_verdict(l));
 }
 
 void isoflop_print(const struct isoflop *f, const struct isoflop_corrected *corrected, FILE *out)
@@ -404,18 +414,19 @@ void isoflop_print(const struct isoflop *f, const struct isoflop_corrected *corr
             corrected ? "\tN_corrected\tbias_percent" : "");
     for (size_t i = 0; i < f->n; i++) {
         const struct isoflop_budget *b = &f->budget[i];
-        fprintf(out,
-                "%.6g\t%zu\t%zu\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t"
-                "%.6g\t%s\t%s",
-                b->C, b->n, b->inliers, b->curvature, b->curvature_lo, b->curvature_hi, b->N,
-                b->N_lo, b->N_hi, b->D, b->D_lo, b->D_hi, b->loss, b->loss_lo, b->loss_hi,
-                statuses[b->status], b->used ? "yes" : "no");
-        if (corrected)
-            fprintf(out, "\t%.6g\t%+.4f", b->N * exp(-corrected->shift[i]),
-                    100 * expm1(corrected->shift[i]));
+        const double v[] = {
+            b->curvature, b->curvature_lo, b->curvature_hi, b->N,    b->N_lo,    b->N_hi,
+            b->D,         b->D_lo,         b->D_hi,         b->loss, b->loss_lo, b->loss_hi};
+        fprintf(out, "%.6g\t%zu\t%zu", b->C, b->n, b->inliers);
+        cells(out, v, 12);
+        fprintf(out, "\t%s\t%s", statuses[b->status], b->used ? "yes" : "no");
+        if (corrected) {
+            const double c[] = {b->N * exp(-corrected->shift[i]), 100 * expm1(corrected->shift[i])};
+            cells(out, c, 2);
+        }
         fprintf(out, "\t%s\n", b->reason);
     }
-    fprintf(out, "\nlaw\texponent\tse\tlo\thi\tlog10_coefficient\tlo\thi\tbudgets\n");
+    fprintf(out, "\nlaw\texponent\tse\tlo\thi\tlog10_coefficient\tlo\thi\tbudgets\tverdict\n");
     print_line(out, "N*(C)", &f->N_of_C);
     print_line(out, "D*(C)", &f->D_of_C);
     print_line(out, "D*(N*)", &f->D_of_N);
@@ -444,7 +455,7 @@ static json_t *line_json(const struct ols_line *l)
                         interval(l->intercept, l->intercept_lo, l->intercept_hi));
     json_object_set_new(o, "r2", real(l->r2));
     json_object_set_new(o, "budgets", json_integer((json_int_t)l->n));
-    json_object_set_new(o, "verdict", json_string(l->n < 3 ? "unidentified" : "identified"));
+    json_object_set_new(o, "verdict", json_string(ols_verdict(l)));
     return o;
 }
 

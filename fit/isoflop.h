@@ -21,8 +21,9 @@
 #include "src/err.h"
 
 enum isoflop_reject {
-    /* Of all ways to leave out k points (k up to a third), the one least explained by chance, when
-     * its F-test with every way counted (Bonferroni) is below reject_level. */
+    /* Of all ways to leave out k points (k up to a sixth of n, at least 1), the one least explained
+     * by chance, when its F-test with every way counted (Bonferroni) is below reject_level and the
+     * residual deviation falls to a third. */
     ISOFLOP_REJECT_EXACT,
     ISOFLOP_REJECT_NONE,
     /* RANSAC's rule, as scikit-learn applies it, over every subset of 4: keep what lies within the

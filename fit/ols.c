@@ -63,6 +63,13 @@ double ols_line_at(const struct ols_line *fit, double x, double *lo, double *hi)
     return y;
 }
 
+const char *ols_verdict(const struct ols_line *fit)
+{
+    double half = 0.5 * (fit->slope_hi - fit->slope_lo);
+    if (fit->n < 3 || !isfinite(half)) return "unidentified";
+    return half > 0.2 * fabs(fit->slope) ? "weak" : "identified";
+}
+
 /* Inverse of a symmetric 3x3 by cofactors; false when it is singular to working precision. */
 static bool invert3(const double m[3][3], double inverse[3][3])
 {

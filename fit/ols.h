@@ -29,6 +29,10 @@ bool ols_line(const double *x, const double *y, size_t n, double level, struct o
 /* The line's value at X and its confidence interval (of the mean, not of a new point). */
 double ols_line_at(const struct ols_line *fit, double x, double *lo, double *hi);
 
+/* "identified"; "weak": the slope is known to 20 % or worse, or its interval holds 0;
+ * "unidentified": fewer than three points, or no interval. */
+const char *ols_verdict(const struct ols_line *fit);
+
 /* y = c0 + c1 u + c2 u^2 with u = x - centre. */
 struct ols_parabola {
     size_t n;

@@ -304,7 +304,7 @@ static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}
 static const struct argp argp = {
     options,
     parse,
-    "LAW FILE\nlaws",
+    "LAW FILE\nisoflop FILE\nenvelope FILE\napproaches FILE\nbias\nlaws",
     "Fits a scaling law to a table of training runs (CSV, or points.csv of tripod gather) and says "
     "what the "
     "rows identify."
@@ -314,6 +314,8 @@ static const struct argp argp = {
     "  tripod fit power losses/points.csv   L = A N^-alpha over model sizes\n"
     "  tripod fit power losses/points.csv --x step --by model\n"
     "  tripod fit chinchilla runs.csv --drop-highest 5 --budget 1e21,1e23\n"
+    "  tripod fit isoflop --help            Hoffmann et al.'s Approaches 1 and 2, all three side "
+    "by side\n"
     "  tripod fit chinchilla runs.csv --objective lad --bootstrap cluster:4000 --json\n\n"
     "Parameters are in the papers' units: N in parameters, D in tokens, loss in nats. Verdicts: "
     "identified; "
@@ -746,6 +748,7 @@ static int run(int argc, char **argv, struct err *e)
 {
     static struct args args;
     args = (struct args){.level = 0.95, .bootstrap = {.n = 1000, .seed = 1, .starts = 2}};
+    if (cmd_fit_is_approach(argc, argv)) return cmd_fit_approach(argc, argv, e);
     cli_parse(&cmd_fit, argc, argv, &args);
     if (!strcmp(args.law, "laws")) return print_laws(&args, e);
     cli_use_threads(args.common.threads);

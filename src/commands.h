@@ -25,4 +25,8 @@
 COMMANDS(X)
 #undef X
 
+/* tripod fit isoflop|envelope|approaches|bias (cmd_approaches.c), which have options of their own. */
+bool cmd_fit_is_approach(int argc, char **argv);
+int cmd_fit_approach(int argc, char **argv, struct err *e);
+
 #endif

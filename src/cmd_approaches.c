@@ -1,0 +1,718 @@
+/* cmd_approaches.c - the part of `tripod fit` that is no single law: isoflop (Approach 2), envelope
+ * (Approach 1), approaches (1, 2 and 3 side by side) and bias (the error of Approach 2 by design).
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fit/allocate.h"
+#include "fit/analysis.h"
+#include "fit/bias.h"
+#include "fit/envelope.h"
+#include "fit/isoflop.h"
+#include "fit/points.h"
+#include "src/cli.h"
+#include "src/commands.h"
+#include "src/num.h"
+#include "src/plot.h"
+
+enum { MAX_LIST = 64 };
+
+struct args {
+    struct cli_common common;
+    const char *mode, *file, *surface, *plot, *budget;
+    struct points_options points;
+    const char *where[MAX_LIST];
+    size_t drop_lines[MAX_LIST];
+    struct isoflop_options isoflop;
+    struct envelope_options envelope;
+    double level, span;
+    size_t resamples, design;
+    uint64_t seed;
+    bool every_step;
+};
+
+enum {
+    KEY_N = 0x6001,
+    KEY_D,
+    KEY_C,
+    KEY_LOSS,
+    KEY_STEP,
+    KEY_RUN,
+    KEY_UNIT,
+    KEY_WHERE,
+    KEY_DROP_HIGHEST,
+    KEY_DROP_LINE,
+    KEY_ALL_STEPS,
+    KEY_REJECT,
+    KEY_KEEP,
+    KEY_TOLERANCE,
+    KEY_SURFACE,
+    KEY_PLOT,
+    KEY_LEVEL,
+    KEY_BUDGETS,
+    KEY_BUDGET,
+    KEY_BOOTSTRAP,
+    KEY_SEED,
+    KEY_SPAN,
+    KEY_POINTS
+};
+
+static const struct argp_option options[] = {
+    {0, 0, 0, 0, "Columns (recognised when not given) and rows:", 1},
+    {"N", KEY_N, "COLUMN", 0, "Parameters", 1},
+    {"D", KEY_D, "COLUMN", 0, "Training tokens", 1},
+    {"C", KEY_C, "COLUMN", 0, "Training FLOP; two of N, D, C give the third by C = 6ND", 1},
+    {"loss", KEY_LOSS, "COLUMN", 0, "Loss in nats, or perplexity, or bits", 1},
+    {"loss-unit", KEY_UNIT, "UNIT", 0, "nats, bits or perplexity (default: by the column's name)",
+     1},
+    {"step", KEY_STEP, "COLUMN", 0, "Optimiser step", 1},
+    {"run", KEY_RUN, "COLUMN", 0, "Name of the training run (envelope; default: one run per N)", 1},
+    {"where", KEY_WHERE, "TEST", 0,
+     "Keep rows where COLUMN=VALUE (or != < <= > >=); may be repeated", 1},
+    {"drop-highest", KEY_DROP_HIGHEST, "K", 0, "Drop the K highest losses", 1},
+    {"drop-line", KEY_DROP_LINE, "LINE", 0,
+     "Drop the row on this line of the file; may be repeated", 1},
+    {"all-steps", KEY_ALL_STEPS, 0, 0, "isoflop: every checkpoint, not only a run's last", 1},
+    {0, 0, 0, 0, "isoflop:", 2},
+    {"reject", KEY_REJECT, "RULE", 0,
+     "exact[:P] (default, P 0.01): the points whose leaving is least explained by chance, of all "
+     "subsets; "
+     "mad: RANSAC's rule over all subsets of 4; none",
+     2},
+    {"keep", KEY_KEEP, 0, 0,
+     "Use weak minima and those outside the sizes tried; envelope: edges too", 2},
+    {"tolerance", KEY_TOLERANCE, "SHARE", 0, "Budgets closer than this are one (default 0.05)", 2},
+    {"surface", KEY_SURFACE, "WHICH", 0,
+     "Exponents for the bias of the parabolas: fit (default: Chinchilla's law through the same "
+     "rows), "
+     "ALPHA,BETA, or none",
+     2},
+    {0, 0, 0, 0, "envelope:", 3},
+    {"envelope-budgets", KEY_BUDGETS, "N", 0, "Budgets to compare at, even in ln C (default 1500)",
+     3},
+    {0, 0, 0, 0, "bias:", 4},
+    {"span", KEY_SPAN, "FACTOR", 0, "Sizes from N*/FACTOR to N* x FACTOR (default 16)", 4},
+    {"points", KEY_POINTS, "N", 0, "How many (default 15)", 4},
+    {0, 0, 0, 0, "Results:", 5},
+    {"budget", KEY_BUDGET, "C,...", 0, "approaches: N* and D* of each approach there", 5},
+    {"level", KEY_LEVEL, "P", 0, "Of the intervals (default 0.95)", 5},
+    {"bootstrap", KEY_BOOTSTRAP, "N", 0, "approaches: resamples for Approach 3 (default 1000)", 5},
+    {"seed", KEY_SEED, "S", 0, "Of the resamples (default 1)", 5},
+    {"plot", KEY_PLOT, "FILE", 0, "isoflop: draw losses, parabolas and minima (.png, .svg, .pdf)",
+     5},
+    {0},
+};
+
+static double number(const char *arg, const char *what, double lo, double hi,
+                     struct argp_state *state)
+{
+    struct err e;
+    double v;
+    if (parse_real(arg, what, &v, &e)) cli_misuse(state, "%s", e.text);
+    if (!(v >= lo && v <= hi))
+        cli_misuse(state, "%s: expected %g to %g, found '%s'", what, lo, hi, arg);
+    return v;
+}
+
+static uint64_t whole(const char *arg, const char *what, uint64_t lo, uint64_t hi,
+                      struct argp_state *state)
+{
+    struct err e;
+    uint64_t v;
+    if (parse_count(arg, what, lo, hi, &v, &e)) cli_misuse(state, "%s", e.text);
+    return v;
+}
+
+static void parse_reject(struct isoflop_options *o, const char *arg, struct argp_state *state)
+{
+    if (!strcmp(arg, "none"))
+        o->reject = ISOFLOP_REJECT_NONE;
+    else if (!strcmp(arg, "mad"))
+        o->reject = ISOFLOP_REJECT_MAD;
+    else if (!strncmp(arg, "exact", 5) && (!arg[5] || arg[5] == ':'))
+        o->reject_level = arg[5] ? number(arg + 6, "--reject exact", 1e-12, 0.5, state) : 0;
+    else
+        cli_misuse(state, "--reject: expected exact, exact:P, mad or none, found '%s'", arg);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct args *a = state->input;
+    static const char *const units[] = {"nats", "bits", "perplexity"};
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->common;
+        return 0;
+    case KEY_N:
+        a->points.column[POINTS_N] = arg;
+        return 0;
+    case KEY_D:
+        a->points.column[POINTS_D] = arg;
+        return 0;
+    case KEY_C:
+        a->points.column[POINTS_C] = arg;
+        return 0;
+    case KEY_LOSS:
+        a->points.column[POINTS_LOSS] = arg;
+        return 0;
+    case KEY_STEP:
+        a->points.column[POINTS_STEP] = arg;
+        return 0;
+    case KEY_RUN:
+        a->points.column[POINTS_RUN] = arg;
+        return 0;
+    case KEY_UNIT:
+        for (int i = 0; i < 3; i++)
+            if (!strcmp(arg, units[i])) a->points.unit = (enum points_unit)(UNIT_NATS + i);
+        if (a->points.unit == UNIT_AUTO)
+            cli_misuse(state, "--loss-unit: expected nats, bits or perplexity, found '%s'", arg);
+        return 0;
+    case KEY_WHERE:
+        if (a->points.n_where == MAX_LIST)
+            cli_misuse(state, "--where: given more than %d times", MAX_LIST);
+        a->where[a->points.n_where++] = arg;
+        return 0;
+    case KEY_DROP_HIGHEST:
+        a->points.drop_highest = whole(arg, "--drop-highest", 0, 1000000000, state);
+        return 0;
+    case KEY_DROP_LINE:
+        if (a->points.n_drop_lines == MAX_LIST) cli_misuse(state, "--drop-line: given too often");
+        a->drop_lines[a->points.n_drop_lines++] = whole(arg, "--drop-line", 1, 1000000000, state);
+        return 0;
+    case KEY_ALL_STEPS:
+        a->every_step = true;
+        return 0;
+    case KEY_REJECT:
+        parse_reject(&a->isoflop, arg, state);
+        return 0;
+    case KEY_KEEP:
+        a->isoflop.keep = a->envelope.keep_edges = true;
+        return 0;
+    case KEY_TOLERANCE:
+        a->isoflop.tolerance = number(arg, "--tolerance", 1e-9, 10, state);
+        return 0;
+    case KEY_SURFACE:
+        a->surface = arg;
+        return 0;
+    case KEY_PLOT:
+        a->plot = arg;
+        return 0;
+    case KEY_LEVEL:
+        a->level = number(arg, "--level", 0.01, 0.9999, state);
+        return 0;
+    case KEY_BUDGETS:
+        a->envelope.budgets = whole(arg, "--envelope-budgets", 10, 1000000, state);
+        return 0;
+    case KEY_BUDGET:
+        a->budget = arg;
+        return 0;
+    case KEY_BOOTSTRAP:
+        a->resamples = whole(arg, "--bootstrap", 20, 10000000, state);
+        return 0;
+    case KEY_SEED:
+        a->seed = whole(arg, "--seed", 0, 9000000000000000, state);
+        return 0;
+    case KEY_SPAN:
+        a->span = number(arg, "--span", 1.0001, 1e6, state);
+        return 0;
+    case KEY_POINTS:
+        a->design = whole(arg, "--points", 3, 100000, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 1) cli_misuse(state, "found also '%s'", arg);
+        *(state->arg_num ? &a->file : &a->mode) = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (strcmp(a->mode ? a->mode : "", "bias") && !a->file)
+            cli_misuse(state, "expected a CSV file after '%s'", a->mode);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 90}, {0}};
+static const struct argp argp = {
+    options,
+    parse,
+    "isoflop FILE\nenvelope FILE\napproaches FILE\nbias",
+    "Hoffmann et al.'s three ways to compute-optimal N and D. isoflop: a parabola per budget and "
+    "the power "
+    "laws of the minima; envelope: the best of the training curves at each budget; approaches: "
+    "both beside "
+    "the parametric law; bias: the systematic error of a parabola's minimum at a surface.\v"
+    "Examples:\n"
+    "  tripod fit isoflop runs.csv --plot isoflop.png\n"
+    "  tripod fit isoflop runs.csv --where 'loss<2' --reject mad\n"
+    "  tripod fit envelope curves.csv --run name\n"
+    "  tripod fit approaches runs.csv --drop-highest 5 --budget 5.76e23\n"
+    "  tripod fit bias --surface 0.34,0.28 --span 16 --points 15\n",
+    children,
+    NULL,
+    NULL};
+static const struct command approaches = {"fit", "", &argp, NULL};
+
+/* "0.34,0.28" */
+static int read_exponents(const char *text, double *alpha, double *beta, struct err *e)
+{
+    char end;
+    if (sscanf(text, "%lf,%lf%c", alpha, beta, &end) != 2 || !(*alpha > 0 && *beta > 0) ||
+        !(*alpha < 20 && *beta < 20))
+        return err_set(
+            e, "--surface: expected fit, none or ALPHA,BETA such as 0.34,0.28, found '%s'", text);
+    return 0;
+}
+
+/* Rows for a mode: isoFLOP wants the last step of each run, the envelope every one. */
+static int read(const struct args *a, bool last, struct points *p, struct err *e)
+{
+    struct points_options o = a->points;
+    o.where = a->where;
+    o.drop_lines = a->drop_lines;
+    o.need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
+    if (points_read(p, a->file, &o, e)) return -1;
+    bool steps = p->have >> POINTS_STEP & 1, named = p->have >> POINTS_RUN & 1;
+    if (!last || !steps || !named || a->every_step || p->n_runs == p->n || !strcmp(a->file, "-"))
+        return 0;
+    points_close(p);
+    o.last = true;
+    if (points_read(p, a->file, &o, e)) return -1;
+    return points_note(p, e,
+                       "only the last step of each run is used; --all-steps keeps the others");
+}
+
+/* run[i]: the run column, or without one the size. */
+static int runs_of(const struct points *p, size_t **run, struct err *e)
+{
+    *run = malloc((p->n + 1) * sizeof **run);
+    if (!*run) return err_set(e, "%s: out of memory", p->path);
+    bool named = p->have >> POINTS_RUN & 1;
+    for (size_t i = 0; i < p->n; i++) {
+        size_t k = 0;
+        while (!named && (p->N[k] < p->N[i] || p->N[k] > p->N[i])) k++;
+        (*run)[i] = named ? p->run[i] : k;
+    }
+    return 0;
+}
+
+/* Chinchilla's law through the rows: the surface for the bias, and Approach 3 when resamples are
+ * asked. */
+static int surface(const struct args *a, const struct points *p, size_t resamples,
+                   const double *budgets, size_t n, struct analysis *s, struct err *e)
+{
+    struct analysis_options o = {.level = a->level,
+                                 .bootstrap = {.n = resamples, .seed = a->seed, .starts = 2},
+                                 .budgets = budgets,
+                                 .n_budgets = n};
+    const struct law *law = law_find("chinchilla", e);
+    if (!law || objective_parse(&o.fit.objective, "huber:1e-3", e)) return -1;
+    return analyse(s, p, law, &o, e);
+}
+
+static void remarks(const struct points *p)
+{
+    printf("# %s (xxh3 %016" PRIx64 "): %zu rows used, %zu dropped", p->path, p->hash, p->n,
+           p->n_dropped);
+    if (p->loss_conversion) printf("; loss = %s", p->loss_conversion);
+    if (p->flop_rule) printf("; C = %s", p->flop_rule);
+    putchar('\n');
+    for (size_t i = 0; i < p->n_dropped && i < 12; i++)
+        printf("# line %zu dropped: %s\n", p->dropped[i].line, p->dropped[i].reason);
+    if (p->n_dropped > 12) printf("# ... and %zu more\n", p->n_dropped - 12);
+    for (size_t i = 0; i < p->n_notes; i++) printf("# note: %s\n", p->notes[i]);
+}
+
+static json_t *text_json(const char *text)
+{
+    json_t *s = text ? json_string(text) : json_null();
+    return s ? s : json_string("not UTF-8");
+}
+
+static json_t *real(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+/* The keys every fit has: law, objective, params, rows, verdict; the rest of DETAILS beside them.
+ */
+static json_t *envelope_of(const struct points *p, const char *objective, const struct ols_line *N,
+                           const struct ols_line *D, json_t *details)
+{
+    char hash[20];
+    const struct ols_line *lines[] = {N, D};
+    const char *const names[] = {"a", "b"};
+    json_t *params = json_object(), *notes = json_array();
+    snprintf(hash, sizeof hash, "%016" PRIx64, p->hash);
+    for (int i = 0; i < 2; i++) {
+        const struct ols_line *l = lines[i];
+        json_object_set_new(params, names[i],
+                            json_pack("{s:f, s:o, s:o, s:o, s:s}", "value", l->slope, "se",
+                                      real(l->slope_se), "lo", real(l->slope_lo), "hi",
+                                      real(l->slope_hi), "verdict", ols_verdict(l)));
+    }
+    for (size_t i = 0; i < p->n_notes; i++) json_array_append_new(notes, text_json(p->notes[i]));
+    json_object_set_new(details, "objective", json_string(objective));
+    json_object_set_new(details, "params", params);
+    json_object_set_new(
+        details, "rows",
+        json_pack("{s:I, s:I}", "used", (json_int_t)p->n, "dropped", (json_int_t)p->n_dropped));
+    json_object_set_new(details, "verdict", json_string(ols_verdict(N)));
+    json_object_set_new(details, "notes", notes);
+    json_object_set_new(details, "data",
+                        json_pack("{s:o, s:s}", "file", text_json(p->path), "xxh3", hash));
+    json_object_set_new(details, "provenance", cli_provenance());
+    return details;
+}
+
+/* The correction, by the exponents asked for; none and a reason when there is no surface. */
+static int correct(const struct args *a, const struct points *p, const struct isoflop *f,
+                   struct isoflop_corrected *c, bool *corrected, char *why, size_t size,
+                   struct err *e)
+{
+    double alpha, beta;
+    *corrected = false;
+    *why = 0;
+    if (a->surface && !strcmp(a->surface, "none")) return 0;
+    if (a->surface && strcmp(a->surface, "fit")) {
+        if (read_exponents(a->surface, &alpha, &beta, e) ||
+            isoflop_correct(f, p->N, alpha, beta, c, e))
+            return -1;
+        snprintf(why, size, "alpha %.6g, beta %.6g as given", alpha, beta);
+        *corrected = true;
+        return 0;
+    }
+    struct analysis s = {0};
+    struct err reason;
+    int status = surface(a, p, 0, NULL, 0, &s, &reason);
+    if (!status) {
+        alpha = s.fit.params[law_param_index(s.fit.law, "alpha")];
+        beta = s.fit.params[law_param_index(s.fit.law, "beta")];
+        snprintf(why, size, "alpha %.6g, beta %.6g of Chinchilla's law through the same rows",
+                 alpha, beta);
+        status = isoflop_correct(f, p->N, alpha, beta, c, &reason);
+    }
+    if (status)
+        snprintf(why, size, "no correction: %.150s", reason.text);
+    else
+        *corrected = true;
+    analysis_close(&s);
+    return 0;
+}
+
+static int run_isoflop(const struct args *a, struct err *e)
+{
+    struct points p;
+    struct isoflop f = {0};
+    struct isoflop_corrected c = {0};
+    bool corrected = false, drawn = true;
+    char why[256] = "";
+    if (read(a, true, &p, e)) return -1;
+    int status = isoflop_fit(p.N, p.D, p.C, p.loss, p.n, &a->isoflop, &f, e);
+    if (status) err_prefix(e, "%s", p.path);
+    if (!status) status = correct(a, &p, &f, &c, &corrected, why, sizeof why, e);
+    if (!status && a->plot) status = isoflop_plot(&f, p.N, p.loss, a->plot, &drawn, e);
+    if (!status && a->common.json) {
+        json_t *o = isoflop_json(&f, corrected ? &c : NULL);
+        json_object_set_new(o, "surface", json_string(why));
+        status = cli_write_json(&a->common,
+                                envelope_of(&p, "least squares of the loss on ln N, by budget",
+                                            &f.N_of_C, &f.D_of_C, o),
+                                e);
+    } else if (!status) {
+        remarks(&p);
+        for (size_t i = 0; i < f.n; i++) {
+            const struct isoflop_budget *b = &f.budget[i];
+            for (size_t k = 0; k < b->n; k++)
+                if (b->status != ISOFLOP_REFUSED && !b->in[k])
+                    printf("# line %zu (C %.3g, N %.4g, loss %.6g): left out as an outlier\n",
+                           p.line[b->row[k]], b->C, p.N[b->row[k]], p.loss[b->row[k]]);
+        }
+        if (*why) printf("# bias of the parabolas: %s\n", why);
+        isoflop_print(&f, corrected ? &c : NULL, stdout);
+    }
+    if (!status) plot_note(a->plot ? a->plot : "", drawn, stderr);
+    isoflop_corrected_free(&c);
+    isoflop_free(&f);
+    points_close(&p);
+    return status;
+}
+
+static int run_envelope(const struct args *a, struct err *e)
+{
+    struct points p;
+    struct envelope f = {0};
+    size_t *run = NULL;
+    if (read(a, false, &p, e)) return -1;
+    int status = runs_of(&p, &run, e);
+    if (!status) {
+        status = envelope_fit(p.N, p.D, p.C, p.loss, run, p.n, &a->envelope, &f, e);
+        if (status) err_prefix(e, "%s", p.path);
+    }
+    if (!status && a->common.json) {
+        status = cli_write_json(
+            &a->common,
+            envelope_of(&p, "least loss at each budget", &f.N_of_C, &f.D_of_C, envelope_json(&f)),
+            e);
+    } else if (!status) {
+        remarks(&p);
+        printf("# %zu curves, %zu runs of one checkpoint; of %zu budgets %zu have two curves, %zu "
+               "are used\n",
+               f.runs, f.single, f.budgets, f.compared, f.used);
+        envelope_print(&f, stdout);
+    }
+    free(run);
+    envelope_free(&f);
+    points_close(&p);
+    return status;
+}
+
+/* One approach's answer: exponents, and the lines N*(C), D*(C) or Approach 3's own numbers. */
+struct answer {
+    const char *name;
+    bool known;
+    double a[3], b[3]; /* value, lo, hi */
+    const char *verdict;
+    double N[MAX_LIST][3], D[MAX_LIST][3];
+    char reason[300];
+};
+
+static void from_lines(struct answer *r, const struct ols_line *N, const struct ols_line *D,
+                       const double *budgets, size_t n)
+{
+    const double a[3] = {N->slope, N->slope_lo, N->slope_hi},
+                 b[3] = {D->slope, D->slope_lo, D->slope_hi};
+    r->known = true;
+    r->verdict = ols_verdict(N);
+    memcpy(r->a, a, sizeof a);
+    memcpy(r->b, b, sizeof b);
+    for (size_t i = 0; i < n; i++) {
+        double x = log10(budgets[i]), lo, hi;
+        r->N[i][0] = pow(10, ols_line_at(N, x, &lo, &hi));
+        r->N[i][1] = pow(10, lo);
+        r->N[i][2] = pow(10, hi);
+        r->D[i][0] = pow(10, ols_line_at(D, x, &lo, &hi));
+        r->D[i][1] = pow(10, lo);
+        r->D[i][2] = pow(10, hi);
+    }
+}
+
+static void from_analysis(struct answer *r, const struct analysis *s)
+{
+    size_t nN = 0, nD = 0;
+    r->known = true;
+    r->verdict = verdict_names[s->verdict];
+    snprintf(r->reason, sizeof r->reason, "%.280s", s->reason);
+    for (size_t i = 0; i < s->n_derived; i++) {
+        const struct derived *d = &s->derived[i];
+        const double v[3] = {d->value, d->interval.lo, d->interval.hi};
+        double *to = !strcmp(d->name, "a")    ? r->a
+                     : !strcmp(d->name, "b")  ? r->b
+                     : !strcmp(d->name, "N*") ? r->N[nN++]
+                     : !strcmp(d->name, "D*") ? r->D[nD++]
+                                              : NULL;
+        if (to) memcpy(to, v, sizeof v);
+    }
+}
+
+static void print_three(const double v[3])
+{
+    for (int i = 0; i < 3; i++) printf(isnan(v[i]) ? "\t-" : "\t%.6g", v[i]);
+}
+
+static json_t *three_json(const double v[3])
+{
+    return json_pack("{s:o, s:o, s:o}", "value", real(v[0]), "lo", real(v[1]), "hi", real(v[2]));
+}
+
+static int read_budgets(const char *text, double *budgets, size_t *n, struct err *e)
+{
+    char *copy = strdup(text), *save = NULL;
+    int status = copy ? 0 : err_set(e, "out of memory");
+    for (char *s = copy ? strtok_r(copy, ",", &save) : NULL; s && !status;
+         s = strtok_r(NULL, ",", &save)) {
+        if (*n == MAX_LIST) status = err_set(e, "--budget: at most %d", MAX_LIST);
+        if (!status) status = parse_real(s, "--budget", &budgets[*n], e);
+        if (!status && !(budgets[(*n)++] > 0))
+            status = err_set(e, "--budget: expected positive FLOP, found '%s'", s);
+    }
+    free(copy);
+    return status;
+}
+
+enum { ONE, ONE_SIZES, TWO, TWO_CORRECTED, THREE, ANSWERS };
+
+static int write_answers(const struct args *a, const struct points *p, const struct answer *r,
+                         const double *budgets, size_t n, struct err *e)
+{
+    if (!a->common.json) {
+        remarks(p);
+        puts("approach\ta\ta_lo\ta_hi\tb\tb_lo\tb_hi\tverdict\treason");
+        for (int i = 0; i < ANSWERS; i++) {
+            printf("%s", r[i].name);
+            print_three(r[i].a);
+            print_three(r[i].b);
+            printf("\t%s\t%s\n", r[i].verdict, r[i].reason);
+        }
+        if (n) puts("\nC\tapproach\tN\tN_lo\tN_hi\tD\tD_lo\tD_hi\tD_per_N");
+        for (size_t k = 0; k < n; k++) {
+            for (int i = 0; i < ANSWERS; i++) {
+                if (!r[i].known) continue;
+                printf("%.6g\t%s", budgets[k], r[i].name);
+                print_three(r[i].N[k]);
+                print_three(r[i].D[k]);
+                printf("\t%.5g\n", r[i].D[k][0] / r[i].N[k][0]);
+            }
+        }
+        return 0;
+    }
+    json_t *list = json_array();
+    for (int i = 0; i < ANSWERS; i++) {
+        json_t *o =
+            json_pack("{s:s, s:o, s:o, s:s, s:s}", "approach", r[i].name, "a", three_json(r[i].a),
+                      "b", three_json(r[i].b), "verdict", r[i].verdict, "reason", r[i].reason);
+        json_t *at = json_array();
+        for (size_t k = 0; k < n && r[i].known; k++)
+            json_array_append_new(at, json_pack("{s:f, s:o, s:o}", "C", budgets[k], "N",
+                                                three_json(r[i].N[k]), "D", three_json(r[i].D[k])));
+        json_object_set_new(o, "budgets", at);
+        json_array_append_new(list, o);
+    }
+    return cli_write_json(&a->common,
+                          json_pack("{s:s, s:f, s:o, s:{s:I, s:I}, s:o}", "law", "approaches",
+                                    "level", a->level, "approaches", list, "rows", "used",
+                                    (json_int_t)p->n, "dropped", (json_int_t)p->n_dropped,
+                                    "provenance", cli_provenance()),
+                          e);
+}
+
+static int run_approaches(const struct args *a, struct err *e)
+{
+    static struct answer r[ANSWERS];
+    const char *const names[ANSWERS] = {"1 envelope", "1 envelope, by size", "2 isoFLOP",
+                                        "2 isoFLOP, bias corrected", "3 parametric"};
+    double budgets[MAX_LIST];
+    size_t n = 0, *run = NULL;
+    struct points every, last;
+    struct envelope one = {0};
+    struct isoflop two = {0};
+    struct isoflop_corrected c = {0};
+    struct analysis three = {0};
+    struct err why;
+    for (int i = 0; i < ANSWERS; i++) {
+        r[i] = (struct answer){.name = names[i],
+                               .verdict = "unidentified",
+                               .a = {NAN, NAN, NAN},
+                               .b = {NAN, NAN, NAN}};
+    }
+    if (a->budget && read_budgets(a->budget, budgets, &n, e)) return -1;
+    if (read(a, false, &every, e)) return -1;
+    if (read(a, true, &last, e)) {
+        points_close(&every);
+        return -1;
+    }
+    int status = runs_of(&every, &run, e);
+    if (status) goto out;
+    if (!envelope_fit(every.N, every.D, every.C, every.loss, run, every.n, &a->envelope, &one,
+                      &why)) {
+        from_lines(&r[ONE], &one.N_of_C, &one.D_of_C, budgets, n);
+        snprintf(r[ONE].reason, sizeof r[ONE].reason, "jackknife over runs%s",
+                 every.have >> POINTS_RUN & 1
+                     ? ""
+                     : "; no column of runs: rows of one N taken as one curve");
+        for (size_t k = 0; k < n; k++) /* 1500 budgets are not observations: no band from them */
+            r[ONE].N[k][1] = r[ONE].N[k][2] = r[ONE].D[k][1] = r[ONE].D[k][2] = NAN;
+        if (one.N_by_size.n > 1)
+            from_lines(&r[ONE_SIZES], &one.N_by_size, &one.D_by_size, budgets, n);
+    } else {
+        snprintf(r[ONE].reason, sizeof r[ONE].reason, "%.280s", why.text);
+        snprintf(r[ONE_SIZES].reason, sizeof r[ONE].reason, "%.280s", why.text);
+    }
+    bool parametric = !surface(a, &last, a->resamples, budgets, n, &three, &why);
+    if (parametric)
+        from_analysis(&r[THREE], &three);
+    else
+        snprintf(r[THREE].reason, sizeof r[THREE].reason, "%.280s", why.text);
+    if (!isoflop_fit(last.N, last.D, last.C, last.loss, last.n, &a->isoflop, &two, &why)) {
+        from_lines(&r[TWO], &two.N_of_C, &two.D_of_C, budgets, n);
+        snprintf(r[TWO].reason, sizeof r[TWO].reason, "%zu of %zu budgets", two.used, two.n);
+        const double *q = parametric ? three.fit.params : NULL;
+        double alpha = q ? q[law_param_index(three.fit.law, "alpha")] : 0;
+        double beta = q ? q[law_param_index(three.fit.law, "beta")] : 0;
+        if (!q) {
+            snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason,
+                     "no surface to take the bias from");
+        } else if (!isoflop_correct(&two, last.N, alpha, beta, &c, &why)) {
+            from_lines(&r[TWO_CORRECTED], &c.N_of_C, &c.D_of_C, budgets, n);
+            snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason, "at alpha %.4g, beta %.4g",
+                     alpha, beta);
+        } else {
+            snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason, "%.280s", why.text);
+        }
+    } else {
+        snprintf(r[TWO].reason, sizeof r[TWO].reason, "%.280s", why.text);
+        snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason, "no minima to correct");
+    }
+    if (!r[ONE].known && !r[TWO].known && !r[THREE].known)
+        status = err_set(e, "%s: none of the three approaches works: %.200s; %.200s; %.200s",
+                         last.path, r[ONE].reason, r[TWO].reason, r[THREE].reason);
+    else
+        status = write_answers(a, &last, r, budgets, n, e);
+    analysis_close(&three);
+out:
+    free(run);
+    envelope_free(&one);
+    isoflop_corrected_free(&c);
+    isoflop_free(&two);
+    points_close(&every);
+    points_close(&last);
+    return status;
+}
+
+/* What a design of sizes even in ln N does to Approach 2, before any run is made. */
+static int run_bias(const struct args *a, struct err *e)
+{
+    double alpha, beta;
+    if (!a->surface) return err_set(e, "bias: --surface ALPHA,BETA is missing");
+    if (read_exponents(a->surface, &alpha, &beta, e)) return -1;
+    double v = bias_even(alpha, beta, a->span, a->design);
+    if (a->common.json)
+        return cli_write_json(&a->common,
+                              json_pack("{s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o}", "alpha", alpha,
+                                        "beta", beta, "span", a->span, "points",
+                                        (json_int_t)a->design, "vertex_ln", v, "N", expm1(v), "D",
+                                        expm1(-v), "provenance", cli_provenance()),
+                              e);
+    puts("alpha\tbeta\tspan\tpoints\tvertex_ln\tN_percent\tD_percent");
+    printf("%.6g\t%.6g\t%.6g\t%zu\t%.8g\t%+.4f\t%+.4f\n", alpha, beta, a->span, a->design, v,
+           100 * expm1(v), 100 * expm1(-v));
+    return 0;
+}
+
+bool cmd_fit_is_approach(int argc, char **argv)
+{
+    static const char *const modes[] = {"isoflop", "envelope", "approaches", "bias"};
+    for (int i = 1; i < argc; i++) {
+        for (int k = 0; k < 4; k++) {
+            if (!strcmp(argv[i], modes[k])) return true;
+        }
+    }
+    return false;
+}
+
+int cmd_fit_approach(int argc, char **argv, struct err *e)
+{
+    static struct args a;
+    a = (struct args){.level = 0.95, .resamples = 1000, .seed = 1, .span = 16, .design = 15};
+    cli_parse(&approaches, argc, argv, &a);
+    cli_use_threads(a.common.threads);
+    a.isoflop.level = a.envelope.level = a.level;
+    if (!strcmp(a.mode, "isoflop")) return run_isoflop(&a, e);
+    if (!strcmp(a.mode, "envelope")) return run_envelope(&a, e);
+    if (!strcmp(a.mode, "approaches")) return run_approaches(&a, e);
+    if (!strcmp(a.mode, "bias")) return run_bias(&a, e);
+    return err_set(e, "expected isoflop, envelope, approaches or bias first, found '%s'", a.mode);
+}
