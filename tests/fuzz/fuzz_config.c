@@ -1,5 +1,6 @@
 /* Fuzz target: any bytes as a config.json; what is accepted must be a model that can be laid out.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
