@@ -38,32 +38,23 @@ V_WORD void micro(float *c, const float *a, const float *b, size_t k, const floa
 {
     vf acc[MR][NC];
     if (rescale) {
-#pragma GCC unroll 16
-        for (int i = 0; i < m; i++)
-#pragma GCC unroll 2
-            for (int j = 0; j < NC; j++)
+        V_FOR (i, m)
+            V_FOR (j, NC)
                 acc[i][j] = v_mul(v_load(c + i * SIMD_STRIP + 16 * j), v_set1(rescale[i]));
     } else {
-#pragma GCC unroll 16
-        for (int i = 0; i < m; i++)
-#pragma GCC unroll 2
-            for (int j = 0; j < NC; j++) acc[i][j] = v_zero();
+        V_FOR (i, m)
+            V_FOR (j, NC) acc[i][j] = v_zero();
     }
     for (size_t p = 0; p < k; p++) {
         vf w[NC];
-#pragma GCC unroll 2
-        for (int j = 0; j < NC; j++) w[j] = v_load(b + p * WIDTH + 16 * j);
-#pragma GCC unroll 16
-        for (int i = 0; i < m; i++) {
+        V_FOR (j, NC) w[j] = v_load(b + p * WIDTH + 16 * j);
+        V_FOR (i, m) {
             vf x = v_set1(a[i * SIMD_STRIP + p]);
-#pragma GCC unroll 2
-            for (int j = 0; j < NC; j++) acc[i][j] = v_fma(x, w[j], acc[i][j]);
+            V_FOR (j, NC) acc[i][j] = v_fma(x, w[j], acc[i][j]);
         }
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < m; i++)
-#pragma GCC unroll 2
-        for (int j = 0; j < NC; j++) v_store(c + i * SIMD_STRIP + 16 * j, acc[i][j]);
+    V_FOR (i, m)
+        V_FOR (j, NC) v_store(c + i * SIMD_STRIP + 16 * j, acc[i][j]);
 }
 
 typedef void micro_fn(float *c, const float *a, const float *b, size_t k, const float *rescale);
@@ -142,12 +133,10 @@ static void transpose_into_panel(float *to, const float *x, size_t stride, size_
     for (size_t d = 0; d < dimensions; d += 16) {
         size_t n = dimensions - d < 16 ? dimensions - d : 16;
         vf r[16];
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; i++) r[i] = v_load(x + (size_t)i * stride + d);
+        V_FOR (i, 16) r[i] = v_load(x + (size_t)i * stride + d);
         v_transpose(r);
         if (n == 16) {
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; i++) v_store(to + (d + (size_t)i) * WIDTH, r[i]);
+            V_FOR (i, 16) v_store(to + (d + (size_t)i) * WIDTH, r[i]);
         } else {
             for (size_t i = 0; i < n; i++) v_store(to + (d + i) * WIDTH, r[i]);
         }

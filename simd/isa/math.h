@@ -20,8 +20,7 @@
 V_WORD vf m_polynomial(vf x, const float *c, int n)
 {
     vf r = v_set1(c[n - 1]);
-#pragma GCC unroll 16
-    for (int i = n - 2; i >= 0; i--) r = v_fma(r, x, v_set1(c[i]));
+    V_FOR (i, n - 1) r = v_fma(r, x, v_set1(c[n - 2 - i]));
     return r;
 }
 

@@ -32,6 +32,15 @@
 
 #define V_WORD static inline __attribute__((always_inline, unused))
 
+/* for (i = 0; i < n; i++) laid out flat, where n is a constant once inlined: so that an array of
+ * words stays in registers. */
+#if defined __clang__
+#define V_UNROLL_ _Pragma("clang loop unroll(full)")
+#else
+#define V_UNROLL_ _Pragma("GCC unroll 16")
+#endif
+#define V_FOR(i, n) V_UNROLL_ for (int i = 0; i < (n); i++)
+
 /* K(gemm) is gemm_avx2 in the AVX2 object: kernels_internal.h declares them for every table. */
 #define V_PASTE_(a, b) a##_##b
 #define V_PASTE(a, b)  V_PASTE_(a, b)

@@ -222,8 +222,8 @@ V_WORD void v_store_bf16_n(uint16_t *p, vf x, size_t n)
 V_WORD void v_transpose8_(__m256 r[8])
 {
     __m256 t[8];
-#pragma GCC unroll 2
-    for (int i = 0; i < 8; i += 4) {
+    V_FOR (k, 2) {
+        int i = 4 * k;
         __m256 a = _mm256_unpacklo_ps(r[i], r[i + 1]), b = _mm256_unpackhi_ps(r[i], r[i + 1]);
         __m256 c = _mm256_unpacklo_ps(r[i + 2], r[i + 3]);
         __m256 d = _mm256_unpackhi_ps(r[i + 2], r[i + 3]);
@@ -232,8 +232,7 @@ V_WORD void v_transpose8_(__m256 r[8])
         t[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
         t[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
+    V_FOR (i, 4) {
         r[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
         r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
     }
@@ -248,8 +247,7 @@ V_WORD void v_transpose(vf r[16])
         q[2][i] = r[i + 8].lo;
         q[3][i] = r[i + 8].hi;
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) v_transpose8_(q[i]);
+    V_FOR (i, 4) v_transpose8_(q[i]);
     for (int i = 0; i < 8; i++) {
         r[i] = v_make_(q[0][i], q[2][i]);
         r[i + 8] = v_make_(q[1][i], q[3][i]);

@@ -176,21 +176,20 @@ V_WORD void v_transpose(vf r[16])
 {
     __m512d t[16];
     vf u[16];
-#pragma GCC unroll 8
-    for (int i = 0; i < 16; i += 2) {
+    V_FOR (k, 8) {
+        int i = 2 * k;
         t[i] = _mm512_castps_pd(_mm512_unpacklo_ps(r[i], r[i + 1]));
         t[i + 1] = _mm512_castps_pd(_mm512_unpackhi_ps(r[i], r[i + 1]));
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < 16; i += 4) {
+    V_FOR (k, 4) {
+        int i = 4 * k;
         u[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(t[i], t[i + 2]));
         u[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(t[i], t[i + 2]));
         u[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(t[i + 1], t[i + 3]));
         u[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(t[i + 1], t[i + 3]));
     }
     /* u[4 q + c], block b: column 4 b + c of rows 4 q to 4 q + 3 */
-#pragma GCC unroll 4
-    for (int c = 0; c < 4; c++) {
+    V_FOR (c, 4) {
         vf even01 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0x88);
         vf odd01 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0xdd);
         vf even23 = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0x88);
