@@ -1,0 +1,64 @@
+# The demo suite: its losses against float64 and PyTorch's float32, their digest (the same on every machine), and what `make demo` runs.
+# SPDX-License-Identifier: GPL-3.0-or-later
+. "$(dirname "$0")/lib.sh"
+golden=$ROOT/tests/golden/demo
+suite=$ROOT/models/demo
+python=/usr/bin/python3
+
+cp -r "$suite" "$T/suite"
+"$TRIPOD" tokenize "$golden"/doc1.txt "$golden"/doc2.txt "$golden"/doc3.txt -t "$suite/tokenizer.json" -o "$T/docs" >/dev/null
+ok "token ids are the reference's" $python - "$golden/reference.json" "$T/docs.bin" <<'P'
+import json, sys
+import numpy as np
+ids = sum((d["ids"] for d in json.load(open(sys.argv[1]))["documents"]), [])
+assert np.fromfile(sys.argv[2], "<u2").tolist() == ids and len(ids) > 500
+P
+"$TRIPOD" import "$T"/suite/demo-*/step* -o "$T/models/" >/dev/null
+"$TRIPOD" scan "$T"/models/*.tripod -c "$T/docs" -o "$T/docs-losses" >/dev/null 2>"$T/err" || { echo "FAIL scan: $(cat "$T/err")"; code=1; }
+"$TRIPOD" gather "$T/docs-losses" -o "$T/docs.npy" >/dev/null
+ok "errors are at most PyTorch's" $python - "$golden" "$T/docs-losses" <<'P'
+import glob, sys
+import numpy as np
+golden, ours = sys.argv[1:]
+truths = glob.glob(golden + "/*.f64.npy")
+assert len(truths) >= 3
+mean = np.zeros(2)
+for path in truths:
+    truth = np.load(path)
+    name = path.rsplit("/", 1)[1].replace(".f64.npy", "")
+    mine = np.abs(np.load(f"{ours}/{name}.npy") - truth)
+    torch = np.abs(np.load(path.replace("f64", "f32")) - truth)
+    print(name, mine.mean() / torch.mean(), mine.max() / torch.max(), file=sys.stderr)
+    mean += [mine.mean(), torch.mean()]
+    assert mine.mean() <= 1.1 * torch.mean() and mine.max() <= 1.5 * torch.max(), name
+P
+cat "$T/err"
+digest=$(sha256sum <"$T/docs.npy" | cut -c -64)
+if [ "$digest" = "$(cat "$golden/digest.txt")" ]; then
+    echo "ok the digest of all losses is the committed one"
+else
+    echo "FAIL digest: this machine's losses have $digest"; code=1
+fi
+
+# What make demo runs, on this machine's licences.
+ok "make demo's script" env DEMO_OUT="$T/demo" TRIPOD="$TRIPOD" sh "$suite/run.sh"
+shows "it shows the law" '^alpha'
+if command -v gnuplot >/dev/null; then
+    ok "it draws the figure" test -s "$T/demo/losses.png"
+else
+    echo "SKIP figure: no gnuplot"
+fi
+ok "losses fall with size and with step on text the models have not seen" $python - "$T/demo/losses/points.csv" <<'P'
+import csv, sys
+loss = {}
+for row in csv.DictReader(open(sys.argv[1])):
+    loss.setdefault(int(row["N"]), {})[int(row["step"])] = float(row["loss"])
+sizes = sorted(loss)
+assert len(sizes) == 5 and all(len(v) >= 7 for v in loss.values())
+last = max(loss[sizes[0]])
+assert all(loss[a][last] > loss[b][last] + .02 for a, b in zip(sizes, sizes[1:])), loss
+for n in sizes:
+    curve = [loss[n][s] for s in sorted(loss[n])]
+    assert all(a > b for a, b in zip(curve, curve[1:])), (n, curve)
+P
+exit $code
