@@ -242,6 +242,31 @@ out:
     return status;
 }
 
+/* What pins and bounds cost: the same fit without them. */
+static int cost_of_holding(struct analysis *a, const struct points *p,
+                           const struct analysis_options *o, struct err *e)
+{
+    const struct law *law = a->fit.law;
+    for (int i = 0; i < law->n; i++)
+        a->held += o->fit.pinned[i] || (o->fit.bounded[i] && a->fit.at_bound[i]);
+    if (!a->held) return 0;
+    struct fit_data d;
+    struct fit free_fit;
+    struct covariance c;
+    struct fit_options free_options = {.objective = a->fit.objective, .grid = o->fit.grid};
+    struct err ignored;
+    a->free_value = a->held_chi2 = a->held_p = NAN;
+    if (fit_data_open(&d, p, law, o->x, e)) return -1;
+    if (!fit_law(&free_fit, law, &d, &free_options, &ignored) &&
+        !infer_covariance(&c, &free_fit, &d, &free_options, &ignored)) {
+        a->free_value = free_fit.value;
+        a->held_chi2 = fmax(2 * (a->fit.value - free_fit.value) / c.unit, 0);
+        a->held_p = gsl_cdf_chisq_Q(a->held_chi2, a->held);
+    }
+    fit_data_close(&d);
+    return 0;
+}
+
 static void overall(struct analysis *a)
 {
     const struct fit *f = &a->fit;
@@ -299,7 +324,7 @@ int analyse(struct analysis *a, const struct points *p, const struct law *law,
     if (intervals(a, o, e)) goto out;
     correlations(a);
     a->verdict = verdict_params(a->known, &a->fit, &o->fit, a->correlation, a->covariance.positive);
-    if (derive(a, p, o, e) || predict(a, o, e)) goto out;
+    if (derive(a, p, o, e) || predict(a, o, e) || cost_of_holding(a, p, o, e)) goto out;
     overall(a);
     status = 0;
 out:

@@ -50,7 +50,11 @@ struct analysis {
     size_t n_derived;
     struct prediction *predict;
     size_t n_predict;
-    char flat[160]; /* the flattest direction */
+    int held;          /* pins and bounds at work; then: */
+    double free_value; /* the objective without them */
+    double held_chi2;  /* what they cost, in units of -2 ln L ... */
+    double held_p;     /* ... and how often chance costs as much */
+    char flat[160];    /* the flattest direction */
     enum verdict verdict;
     char reason[320];
 };

@@ -553,6 +553,11 @@ static json_t *analysis_json(const struct analysis *a, const struct points *p,
                   (json_int_t)a->bootstrap.failed, "starts", args->bootstrap.starts + 1,
                   "another_start_won", (json_int_t)a->bootstrap.moved, "seed",
                   (json_int_t)args->bootstrap.seed));
+    if (a->held)
+        json_object_set_new(o, "pinning",
+                            json_pack("{s:i, s:o, s:o, s:o}", "held", a->held,
+                                      "objective_value_without", number(a->free_value), "chi2",
+                                      number(a->held_chi2), "p", number(a->held_p)));
     json_t *derived = json_array(), *predictions = json_array(), *notes = json_array();
     for (size_t i = 0; i < a->n_derived; i++) {
         const struct derived *d = &a->derived[i];
@@ -613,6 +618,9 @@ static void print_remarks(const struct analysis *a, const struct points *p, cons
            "%.2g (in natural parameters %.2g)\n",
            objective, f->value, f->agree, f->starts, f->gradient, f->decrement, f->condition,
            f->condition_raw);
+    if (a->held)
+        printf("# pinning costs: objective %.14g without; chi2(%d) = %.4g, p = %.3g\n",
+               a->free_value, a->held, a->held_chi2, a->held_p);
     printf("# lo, hi: %s, %.4g %%", a->interval_kind, 100 * args->level);
     if (a->bootstrap.n)
         printf("; %zu resamples, seed %" PRIu64

@@ -41,7 +41,7 @@ misuse() {
     shift 2
     "$@" >"$T/out" 2>"$T/err"
     status=$?
-    if [ $status -eq 2 ] && [ ! -s "$T/out" ] && head -n 1 "$T/err" | grep -Eq "$regex"; then
+    if [ $status -eq 2 ] && [ ! -s "$T/out" ] && head -n 1 "$T/err" | grep -Eq -- "$regex"; then
         echo "ok $name"
     else
         echo "FAIL $name: exit $status: $(head -c 300 "$T/err")"

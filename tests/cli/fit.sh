@@ -1,0 +1,89 @@
+# Command-line tests of tripod fit.
+# SPDX-License-Identifier: GPL-3.0-or-later
+. "$(dirname "$0")/lib.sh"
+EPOCH=$ROOT/tests/data/epoch_chinchilla.csv
+has() { # NAME REGEX: the last command's stdout matches
+    if grep -Eq -- "$2" "$T/out"; then echo "ok $1"; else echo "FAIL $1: not found: $2"; code=1; fi
+}
+
+ok "fit laws" "$TRIPOD" fit laws
+has "fit laws lists formulas" 'L = E \+ A N\^-alpha \+ B D\^-beta'
+ok "fit chinchilla" "$TRIPOD" fit chinchilla "$EPOCH" --drop-highest 5 --bootstrap 40 --boot-starts 0 --budget 5.76e23 --predict 70B,1.4T
+has "fit: the optimum" '^# objective huber:0.001 = 0\.00101827401780.*36 of 36 starts agree'
+has "fit: alpha" '^alpha	0\.3473105	.*	identified'
+has "fit: dropped rows named" '^# line 2 dropped: loss 5\.00558 is one of the 5 highest'
+has "fit: D/N" '^D/N	17\.92101'
+has "fit: quantised losses" 'losses are quantised: 94 distinct values'
+cp "$T/out" "$T/one"
+ok "fit, another thread count" "$TRIPOD" fit chinchilla "$EPOCH" --drop-highest 5 --bootstrap 40 --boot-starts 0 --budget 5.76e23 --predict 70B,1.4T --threads 3
+if cmp -s "$T/one" "$T/out"; then echo "ok fit: same bytes for any thread count"; else echo "FAIL fit: threads change the output"; code=1; fi
+
+ok "fit --json" "$TRIPOD" fit chinchilla "$EPOCH" --drop-highest 5 --bootstrap 0 --json
+if python3 - "$T/out" <<'PY'
+import json, sys
+o = json.load(open(sys.argv[1]))
+assert o["law"] == "chinchilla" and o["objective"] == "huber:0.001"
+assert set(o["params"]) == {"E", "A", "B", "alpha", "beta"}
+for p in o["params"].values():
+    assert {"value", "se", "lo", "hi", "verdict"} <= set(p) and p["lo"] < p["value"] < p["hi"]
+assert o["starts"] == {"total": 36, "agree": 36} or o["starts"]["agree"] >= 34
+assert o["rows"]["used"] == 240 and o["rows"]["dropped"] == 5
+assert abs(o["objective_value"] - 0.0010182740178006) < 1e-13
+assert o["verdict"] in ("identified", "weak", "unidentified")
+PY
+then echo "ok fit: JSON has the keys promised"; else echo "FAIL fit: JSON"; code=1; fi
+
+ok "fit --pin" "$TRIPOD" fit chinchilla "$EPOCH" --drop-highest 5 --bootstrap 0 --no-profile --pin E=1.7
+has "fit: a pinned parameter" '^E	1\.7	.*	pinned'
+has "fit: what the pin costs" '^# pinning costs'
+ok "fit from stdin" sh -c "'$TRIPOD' fit power - --bootstrap 0 <'$EPOCH'"
+ok "fit --by" "$TRIPOD" fit power "$EPOCH" --x C --by "Model Size" --bootstrap 0
+
+printf 'model,N,N_total,step,tokens,mean_loss,se,perplexity\n' >"$T/points.csv"
+for m in 1 2 4 8 16; do for s in 0 8 16 64 512 4096; do
+    awk -v n=$m -v s=$s 'BEGIN { printf "m%d,%de6,%de6,%d,%d,%.9f,0.01,1\n", n, n, n, s, s * 2097152, 2 + 300 * (n * 1e6) ^ -0.3 + (s ? 3 * s ^ -0.5 : 6) }'
+done; done >>"$T/points.csv"
+ok "fit power of checkpoints" "$TRIPOD" fit power-constant "$T/points.csv" --bootstrap 0
+has "fit: last steps only" 'only the last step of each run is used'
+has "fit: the exponent of N" '^alpha	0\.3	|^alpha	0\.2999|^alpha	0\.3000'
+ok "fit steps" "$TRIPOD" fit steps "$T/points.csv" --bootstrap 0
+has "fit: the exponent of the step" '^beta	0\.5	|^beta	0\.4999|^beta	0\.5000'
+has "fit: step 0 is dropped and named" 'line 2 dropped: step is 0: expected more than 0'
+ok "fit each model over steps" "$TRIPOD" fit power-constant "$T/points.csv" --x step --by model --bootstrap 0
+ok "fit: header in another order, other names" sh -c "printf 'ppl;params;tokens\n20;1M;1B\n18;2M;1B\n17;4M;1B\n16.5;8M;1B\n' | '$TRIPOD' fit power - --bootstrap 0"
+has "fit: perplexity is converted and said" 'loss = ln\(perplexity\)'
+
+# Bad input: one line with file, line and column, exit 1, nothing on stdout.
+bad() { # NAME REGEX TEXT [ARGS]: a chinchilla fit of TEXT
+    local name=$1 regex=$2 text=$3
+    shift 3
+    printf "$text" >"$T/bad.csv"
+    fails "fit: $name" "$regex" "$TRIPOD" fit chinchilla "$T/bad.csv" "$@"
+}
+bad "empty file" 'bad.csv: expected a header and rows, found an empty file' ''
+bad "header only" 'bad.csv: line 1: expected data rows' 'N,D,loss\n'
+bad "no such column" "line 1: expected a column for the loss, found 'N', 'D', 'x'" 'N,D,x\n1,2,3\n'
+bad "not a number" "bad.csv: line 3, column 2 \(D\): expected a number, found 'abc'" 'N,D,loss\n1e6,1e9,3\n1e6,abc,3\n'
+bad "ragged row" 'bad.csv: line 3: expected 3 fields as in the header, found 2' 'N,D,loss\n1e6,1e9,3\n1e6,3\n'
+bad "open quote" 'bad.csv: line 2, column 1: a quote is opened and never closed' 'N,D,loss\n"1e6,1e9,3\n'
+bad "stray quote" 'bad.csv: line 2, column 2: expected a quote only around a whole field' 'N,D,loss\n1e6,1"e9,3\n'
+bad "zero byte" 'bad.csv: line 2: expected text, found a zero byte' 'N,D,loss\n1e6,\0001e9,3\n'
+bad "same header twice" "expected one column for N, found 'N' and 'n'" 'N,n,D,loss\n1,1,1,1\n'
+bad "two rows" '2 rows cannot determine the 5 parameters' 'N,D,loss\n1e6,1e9,3\n2e6,2e9,2.9\n'
+bad "one D only" 'D is the same in all 7 rows' 'N,D,loss\n1e6,1e9,3\n2e6,1e9,2.9\n3e6,1e9,2.8\n4e6,1e9,2.7\n5e6,1e9,2.6\n6e6,1e9,2.5\n7e6,1e9,2.4\n'
+bad "all N equal" 'N is the same in all 7 rows' 'N,D,loss\n1e6,1e9,3\n1e6,2e9,2.9\n1e6,3e9,2.8\n1e6,4e9,2.7\n1e6,5e9,2.6\n1e6,6e9,2.5\n1e6,7e9,2.4\n'
+bad "constant losses" 'all 6 losses are equal' 'N,D,loss\n1e6,1e9,3\n2e6,2e9,3\n3e6,1e9,3\n4e6,4e9,3\n5e6,5e9,3\n6e6,7e9,3\n'
+bad "no row left" 'no row is left of 1; line 2: loss is .nan.' 'N,D,loss\n1e6,1e9,nan\n'
+bad "negative weight" 'line 2, column 4 \(weight\): expected a weight of at least 0, found -1' 'N,D,loss,weight\n1e6,1e9,3,-1\n'
+fails "fit: missing file" "$T/none.csv: cannot open" "$TRIPOD" fit chinchilla "$T/none.csv"
+fails "fit: a directory" 'expected a file, found a directory' "$TRIPOD" fit chinchilla "$T"
+fails "fit: unknown law" "expected a law \(power, .*found 'nonsense'" "$TRIPOD" fit nonsense "$EPOCH"
+fails "fit: unknown objective" '--objective: expected huber:DELTA' "$TRIPOD" fit chinchilla "$EPOCH" --objective l2
+fails "fit: unknown parameter" 'expected NAME=... with a parameter of chinchilla \(E, A, B, alpha, beta\)' "$TRIPOD" fit chinchilla "$EPOCH" --pin gamma=1
+fails "fit: unknown column" "expected a column 'size' for N" "$TRIPOD" fit chinchilla "$EPOCH" --N size
+fails "fit: bad --where" '--where: expected COLUMN=VALUE' "$TRIPOD" fit chinchilla "$EPOCH" --where loss
+misuse "fit: no file" 'expected a CSV file after the law' "$TRIPOD" fit chinchilla
+misuse "fit: bad number" '--level: expected a probability' "$TRIPOD" fit chinchilla "$EPOCH" --level 95
+misuse "fit: bad bootstrap" '--bootstrap: expected pairs' "$TRIPOD" fit chinchilla "$EPOCH" --bootstrap rows:100
+fails "fit: full disk" 'cannot' sh -c "'$TRIPOD' fit power '$EPOCH' --bootstrap 0 >/dev/full"
+exit $code
