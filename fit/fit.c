@@ -329,18 +329,27 @@ static void set_delta(struct fit_problem *p, double delta)
     p->loss.delta = p->loss.active = delta;
 }
 
+static void correct(void *context, double *t)
+{
+    struct fit_problem *p = context;
+    fit_project(p, t, p->work);
+}
+
 static void run(struct fit_problem *p, double *t, double tolerance, int steps,
                 struct solve_result *r)
 {
     double weight = total_weight(p->rows);
-    struct solve_problem s = {.n = p->law->n,
-                              .function = problem_function,
-                              .context = p,
-                              .lower = p->lower,
-                              .upper = p->upper,
-                              .zero = 1e-29 * weight,
-                              .tolerance = tolerance,
-                              .max_steps = steps};
+    struct solve_problem s = {
+        .n = p->law->n,
+        .function = problem_function,
+        .context = p,
+        .lower = p->lower,
+        .upper = p->upper,
+        .zero = 1e-29 * weight,
+        .tolerance = tolerance,
+        .max_steps = steps,
+        .max_length = 2,
+        .correct = p->work && p->loss.delta == INFINITY && p->loss.over == 1 ? correct : NULL};
     int before = r->steps;
     solve(&s, t, r);
     r->steps += before;
@@ -392,7 +401,7 @@ static double robust_target(const struct fit_problem *p, double scale)
     return p->objective.kind == OBJ_HUBER ? p->objective.delta : 1e-8 * scale;
 }
 
-void fit_descend(struct fit_problem *p, double *t, bool warm, struct solve_result *r)
+static void descend(struct fit_problem *p, double *t, bool warm, struct solve_result *r)
 {
     int kind = (int)p->objective.kind;
     r->steps = 0;
@@ -413,6 +422,15 @@ void fit_descend(struct fit_problem *p, double *t, bool warm, struct solve_resul
     run(p, t, 1e-3, 60, r);
     double scale = fmax(sqrt(2 * r->f / total_weight(p->rows)), 1e-14);
     anneal(p, t, 0.5 * scale, robust_target(p, scale), r);
+}
+
+void fit_descend(struct fit_problem *p, double *t, bool warm, struct solve_result *r)
+{
+    /* Without the scratch a descent only takes longer. */
+    p->work = p->law->terms && !warm ? malloc(2 * p->rows->n * sizeof *p->work) : NULL;
+    descend(p, t, warm, r);
+    free(p->work);
+    p->work = NULL;
 }
 
 /* Objectives with a kink have many local minima a millionth apart: the law bends over the rows it

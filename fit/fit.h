@@ -70,6 +70,7 @@ struct fit_problem {
     struct objective objective;
     double lower[LAW_PARAMS], upper[LAW_PARAMS]; /* internal */
     struct kernel_loss loss;                     /* state of a descent */
+    double *work;                                /* scratch of a descent, or NULL */
 };
 
 struct fit {
@@ -99,6 +100,9 @@ int fit_problem_open(struct fit_problem *p, const struct law *law, struct fit_da
                      const struct fit_options *o, struct err *e);
 /* Starts of the law at these rows, best first; t [max][LAW_PARAMS]. Returns how many. */
 int fit_starts(const struct fit_problem *p, int grid, int max, double (*t)[LAW_PARAMS]);
+/* The best coefficients for the exponents in t, to first order, where all are positive and free;
+ * only for sums of terms. t is left alone otherwise. work [2 * rows->n]. */
+void fit_project(const struct fit_problem *p, double *t, double *work);
 struct solve_result;
 /* One descent from t, in place, through the deltas; warm: straight at the final one. */
 void fit_descend(struct fit_problem *p, double *t, bool warm, struct solve_result *r);

@@ -66,15 +66,17 @@ static int free_set(const struct solve_problem *p, const double *t, const double
     return n;
 }
 
-/* (H + lambda (M + diag M / 100)) s = -g over the free set. False when the matrix is not positive.
- */
-static bool damped_step(const struct value *v, double lambda, int n, const int *index, double *s)
+/* (H + lambda (M + diag M / 100)) s = -g over the free set, or with M in H's place. False when the
+ * matrix is not positive. */
+static bool damped_step(const struct value *v, bool exact, double lambda, int n, const int *index,
+                        double *s)
 {
+    const double *h = exact ? v->h : v->m;
     double a[SOLVE_PACKED];
     for (int i = 0; i < n; i++) {
         for (int j = 0; j <= i; j++) {
             int k = AT(index[i], index[j]);
-            a[AT(i, j)] = v->h[k] + lambda * v->m[k] * (i == j ? 1.01 : 1);
+            a[AT(i, j)] = h[k] + lambda * v->m[k] * (i == j ? 1.01 : 1);
         }
         s[i] = -v->g[index[i]];
     }
@@ -87,14 +89,15 @@ static bool damped_step(const struct value *v, double lambda, int n, const int *
 }
 
 /* f(t) - model(t + s) of the quadratic model. */
-static double predicted(const struct value *v, int n, const int *index, const double *s)
+static double predicted(const struct value *v, bool exact, int n, const int *index, const double *s)
 {
+    const double *h = exact ? v->h : v->m;
     double sum = 0;
     for (int i = 0; i < n; i++) {
         double hs = 0;
         for (int j = 0; j < n; j++) {
             int a = index[i > j ? i : j], b = index[i > j ? j : i];
-            hs += v->h[AT(a, b)] * s[j];
+            hs += h[AT(a, b)] * s[j];
         }
         sum -= s[i] * (v->g[index[i]] + 0.5 * hs);
     }
@@ -139,25 +142,38 @@ void solve(const struct solve_problem *p, double *t, struct solve_result *r)
     r->steps = 1;
     int n = free_set(p, t, now->g, index);
     while (r->steps < p->max_steps && isfinite(now->f) && n > 0) {
-        if (!damped_step(now, lambda, n, index, s)) {
+        /* Where the Hessian is not positive, Gauss-Newton's matrix is the better guide. */
+        bool exact = damped_step(now, true, lambda, n, index, s);
+        if (!exact && !damped_step(now, false, fmax(lambda, 1e-3), n, index, s)) {
             lambda = lambda > 0 ? 10 * lambda : 1e-3;
             if (lambda > 1e12) break;
             continue;
         }
-        move(p, t, n, index, s, to);
-        double gain = predicted(now, n, index, s), floor = fmax(fabs(now->f), p->zero);
+        double longest = 0, free_gain = predicted(now, exact, n, index, s),
+               floor = fmax(fabs(now->f), p->zero);
         if (now->f <= p->zero) break;
+        for (int i = 0; i < n; i++) longest = fmax(longest, fabs(s[i]));
+        move(p, t, n, index, s, to);
+        double gain = predicted(now, exact, n, index, s);
+        /* Nearly singular: the step, or what bounds left of it, is not to be trusted. */
+        if ((p->max_length > 0 && longest > p->max_length) ||
+            (gain <= 0 && free_gain > 1e-12 * floor)) {
+            lambda = fmax(lambda, 1e-3) * 8;
+            if (lambda > 1e12) break;
+            continue;
+        }
         bool tiny = gain <= 1e-12 * floor;
         if (tiny && lambda > 0) {
             /* A small step only says something when it is Newton's. */
             double newton[SOLVE_MAX];
-            if (lambda <= 1e-8 || damped_step(now, 0, n, index, newton)) {
+            if (lambda <= 1e-8 || damped_step(now, true, 0, n, index, newton)) {
                 lambda = 0;
                 if (polish++ > 4) break;
                 continue;
             }
         }
         if (tiny && gain <= p->tolerance * floor) break;
+        if (p->correct && gain > 1e-2 * floor) p->correct(p->context, to);
         evaluate(p, to, next);
         r->steps++;
         double actual = now->f - next->f;
@@ -195,7 +211,7 @@ void solve(const struct solve_problem *p, double *t, struct solve_result *r)
     if (!isfinite(now->f)) return;
     if (n == 0)
         r->decrement = 0;
-    else if (damped_step(now, 0, n, index, s))
-        r->decrement = predicted(now, n, index, s) / fmax(fabs(now->f), p->zero);
+    else if (damped_step(now, true, 0, n, index, s))
+        r->decrement = predicted(now, true, n, index, s) / fmax(fabs(now->f), p->zero);
     r->converged = now->f <= p->zero || r->decrement < 1e-10;
 }

@@ -30,6 +30,10 @@ struct solve_problem {
     double zero;                 /* a function value that counts as 0 (rounding of a perfect fit) */
     double tolerance;            /* relative decrement at which to stop: 1e-24 for a final answer */
     int max_steps;
+    /* Improves a trial point while steps still promise over 1 % of f (variable projection); or
+     * NULL. */
+    void (*correct)(void *context, double *t);
+    double max_length; /* of a step, in any variable; 0: no limit */
 };
 
 struct solve_result {

@@ -144,6 +144,29 @@ static int sum_starts(const struct fit_problem *p, int constant, int terms,
     return count;
 }
 
+void fit_project(const struct fit_problem *p, double *t, double *work)
+{
+    const struct law *law = p->law;
+    const struct law_term *a = &law->term[0], *b = &law->term[1];
+    const struct fit_rows *rows = p->rows;
+    int constant = law->constant;
+    double c[3], *u = work, *v = work + rows->n;
+    bool two = law->terms > 1;
+    if (!law->terms) return;
+    for (int i = 0; i < law->n; i++) {
+        if (p->lower[i] == p->upper[i]) return;
+    }
+    powers(rows, a->variable, t[a->exponent], u);
+    if (two) powers(rows, b->variable, t[b->exponent], v);
+    double score =
+        project(rows, objective_is_log(&p->objective), constant >= 0, law->terms, u, v, 1, c);
+    if (!isfinite(score) || (constant >= 0 && !(c[0] > 0)) || !(c[1] > 0) || (two && !(c[2] > 0)))
+        return;
+    if (constant >= 0) t[constant] = log(c[0]);
+    t[a->coefficient] = log(c[1]);
+    if (two) t[b->coefficient] = log(c[2]);
+}
+
 static int kaplan_starts(const struct fit_problem *p, int grid, struct start *out, double *work)
 {
     const struct fit_rows *rows = p->rows;
@@ -176,7 +199,8 @@ static int extended_starts(const struct fit_problem *p, int grid, struct start *
     static const struct law_term term[2] = {{1, 3, 0}, {2, 4, 1}};
     struct start base[64];
     int n = sum_starts(p, 0, 2, term, grid < 8 ? grid : 8, base, work), count = 0;
-    if (n > 12) n = 12;
+    int keep = grid < 6 ? 4 : 12;
+    if (n > keep) n = keep;
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < values; k++) {
             out[count] = base[i];
@@ -273,7 +297,7 @@ int fit_starts(const struct fit_problem *p, int grid, int max, double (*t)[LAW_P
     } else if (!strcmp(law->name, "kaplan")) {
         n = kaplan_starts(p, grid, out, work);
     } else if (!strcmp(law->name, "coupled")) {
-        static const double k[][2] = {{-0.5}, {0}, {0.6}};
+        static const double k[][2] = {{-0.5}, {0}, {0.3}};
         n = extended_starts(p, grid, out, work, 1, 3, k);
     } else if (!strcmp(law->name, "repeated")) {
         static const double r[][2] = {{2.7, 1.7}, {1, 1}, {4, 4}};

@@ -88,6 +88,11 @@ enum verdict verdict_params(struct known *k, const struct fit *f, const struct f
             k[i].verdict = PINNED;
             continue;
         }
+        if (o->bounded[i] && f->at_bound[i]) {
+            k[i].verdict = PINNED;
+            snprintf(k[i].reason, sizeof k[i].reason, "at the bound given");
+            continue;
+        }
         judge_param(&k[i], f, i, positive);
         if (gone[i]) judge(&k[i], UNIDENTIFIED, "its term went to zero");
         char with[80];

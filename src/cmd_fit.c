@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "fit/analysis.h"
+#include "fit/compare.h"
 #include "src/cli.h"
 #include "src/commands.h"
 #include "src/num.h"
@@ -33,7 +34,8 @@ struct args {
     struct bootstrap_options bootstrap;
     double level;
     int grid;
-    bool no_profile, all_steps;
+    bool no_profile, all_steps, compare, sensitivity;
+    double holdout;
 };
 
 enum {
@@ -62,6 +64,9 @@ enum {
     KEY_NO_PROFILE,
     KEY_BUDGET,
     KEY_PREDICT,
+    KEY_COMPARE,
+    KEY_HOLDOUT,
+    KEY_SENSITIVITY,
     KEY_N,
     KEY_D,
 };
@@ -113,6 +118,16 @@ static const struct argp_option options[] = {
     {"budget", KEY_BUDGET, "C,...", 0, "Compute-optimal N, D, D/N and L at these FLOP, with bands",
      5},
     {"predict", KEY_PREDICT, "N[,D[,U]]", 0, "Loss there, with bands of the law and of a new run",
+     5},
+    {"compare", KEY_COMPARE, 0, 0,
+     "All laws of these variables: AIC, AICc, BIC, errors with the largest compute and with each "
+     "budget left out",
+     5},
+    {"holdout", KEY_HOLDOUT, "C", 0, "With --compare: the largest compute is what has C or more",
+     5},
+    {"sensitivity", KEY_SENSITIVITY, 0, 0,
+     "The law again under other objectives, deltas, rows and counts of N: the spread of exponents "
+     "and D/N",
      5},
     {0},
 };
@@ -284,6 +299,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (a->n_predict == MAX_LIST) cli_misuse(state, "--predict: given too often");
         list(arg, "--predict", v, 3, state);
         a->predict[a->n_predict++] = (struct prediction){.N = v[0], .D = v[1], .U = v[2]};
+        return 0;
+    case KEY_COMPARE:
+        a->compare = true;
+        return 0;
+    case KEY_HOLDOUT:
+        a->holdout = real(arg, "--holdout", state);
+        return 0;
+    case KEY_SENSITIVITY:
+        a->sensitivity = true;
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 1) cli_misuse(state, "expected LAW and FILE, found also '%s'", arg);
@@ -694,6 +718,194 @@ static void print_tables(const struct analysis *a)
     if (a->flat[0]) printf("# flattest direction: %s\n", a->flat);
 }
 
+/* ------------------------------------------------------------------------- comparison, sensitivity
+ */
+
+static int compare(const struct args *args, const struct law *law, const struct points *p,
+                   const struct analysis_options *o, json_t *json, struct err *e)
+{
+    struct comparison rows[32];
+    double cut;
+    size_t groups;
+    int n = compare_laws(rows, p, law, o->x, &o->fit, args->holdout, &cut, &groups, e);
+    if (n < 0) return -1;
+    double best = INFINITY;
+    for (int i = 0; i < n; i++) best = fmin(best, isnan(rows[i].aic) ? INFINITY : rows[i].aic);
+    if (json) {
+        json_t *all = json_array();
+        for (int i = 0; i < n; i++) {
+            const struct comparison *c = &rows[i];
+            json_array_append_new(
+                all,
+                json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "law", c->law->name,
+                          "parameters", c->k, "rss_log", number(c->rss_log), "aic", number(c->aic),
+                          "aicc", number(c->aicc), "bic", number(c->bic), "delta_aic",
+                          number(c->aic - best), "rmse_largest_out", number(c->largest),
+                          "rmse_budgets_out", number(c->budgets), "reason", c->reason));
+        }
+        json_object_set_new(json, "compare",
+                            json_pack("{s:o, s:o, s:I}", "laws", all, "holdout", number(cut),
+                                      "budgets", (json_int_t)groups));
+        return 0;
+    }
+    printf("\n# comparison: information criteria of least squares on ln L; rms errors of ln L with "
+           "C >= %.4g left out "
+           "(%zu rows)\n# and with each of %zu budgets left out in turn\n",
+           cut, rows[0].test, groups);
+    printf("law\tparameters\trss_log\taic\taicc\tbic\tdelta_aic\trmse_largest_out\trmse_budgets_"
+           "out\treason\n");
+    for (int i = 0; i < n; i++) {
+        const struct comparison *c = &rows[i];
+        printf("%s\t%d", c->law->name, c->k);
+        cell(c->rss_log);
+        cell(c->aic);
+        cell(c->aicc);
+        cell(c->bic);
+        cell(c->aic - best);
+        cell(c->largest);
+        cell(c->budgets);
+        printf("\t%s\n", c->reason);
+    }
+    return 0;
+}
+
+enum { MAX_CHOICES = 16 };
+
+static void choice_row(const struct choice *c)
+{
+    printf("%s\t%zu", c->label, c->rows);
+    for (int i = 0; i < c->fit.law->n; i++) cell(c->fit.params[i]);
+    cell(c->a);
+    cell(c->ratio);
+    printf("\n");
+}
+
+/* Least and greatest of a value over the choices that have a fit. */
+static void spread(const struct choice *c, int n, int param, double *lo, double *hi)
+{
+    *lo = INFINITY;
+    *hi = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        if (c[i].reason[0]) continue;
+        double v = param == -1 ? c[i].a : param == -2 ? c[i].ratio : c[i].fit.params[param];
+        if (isnan(v)) continue;
+        *lo = fmin(*lo, v);
+        *hi = fmax(*hi, v);
+    }
+}
+
+static void print_choices(const struct choice *c, int n, const struct law *law, double budget)
+{
+    printf("\n# sensitivity: the same law under other choices; D/N at %.4g FLOP\nchoice\trows",
+           budget);
+    for (int i = 0; i < law->n; i++) printf("\t%s", law->param[i].name);
+    printf("\ta\tD/N\n");
+    for (int i = 0; i < n; i++) {
+        if (c[i].reason[0])
+            printf("%s\t%zu\t# no fit: %s\n", c[i].label, c[i].rows, c[i].reason);
+        else
+            choice_row(&c[i]);
+    }
+    for (int end = 0; end < 2; end++) {
+        printf("%s\t-", end ? "greatest" : "least");
+        for (int k = 0; k < law->n + 2; k++) {
+            double lo, hi;
+            spread(c, n, k < law->n ? k : law->n - 1 - k, &lo, &hi);
+            cell(isfinite(lo) ? end ? hi : lo : NAN);
+        }
+        printf("\n");
+    }
+}
+
+static json_t *choices_json(const struct choice *c, int n, const struct law *law, double budget)
+{
+    json_t *all = json_array(), *range = json_object();
+    for (int i = 0; i < n; i++) {
+        json_t *params = json_object();
+        for (int k = 0; k < law->n && !c[i].reason[0]; k++)
+            json_object_set_new(params, law->param[k].name, number(c[i].fit.params[k]));
+        json_array_append_new(all, json_pack("{s:o, s:I, s:o, s:o, s:o, s:s}", "choice",
+                                             text_json(c[i].label), "rows", (json_int_t)c[i].rows,
+                                             "params", params, "a", number(c[i].a), "D/N",
+                                             number(c[i].ratio), "reason", c[i].reason));
+    }
+    for (int k = 0; k < law->n + 2; k++) {
+        double lo, hi;
+        spread(c, n, k < law->n ? k : law->n - 1 - k, &lo, &hi);
+        json_object_set_new(range,
+                            k < law->n    ? law->param[k].name
+                            : k == law->n ? "a"
+                                          : "D/N",
+                            json_pack("[o, o]", number(lo), number(hi)));
+    }
+    return json_pack("{s:o, s:o, s:o}", "choices", all, "spread", range, "budget", number(budget));
+}
+
+/* The rows without the filters that drop outliers, or with one; N counted the other way. */
+static int other_points(struct choice *c, int *n, const struct args *args, const struct law *law,
+                        const struct points *p, const struct analysis_options *o,
+                        const char *objective, double budget, struct err *e)
+{
+    struct args other = *args;
+    struct points q;
+    struct err ignored;
+    bool dropping = args->points.drop_highest || args->points.n_drop_lines;
+    other.points.drop_highest = dropping ? 0 : 5;
+    other.points.n_drop_lines = 0;
+    if (strcmp(args->file, "-") && p->n > 20 && !read_points(&q, &other, law, o->x, &ignored)) {
+        choice_fit(&c[(*n)++], dropping ? "dropped rows back in" : "5 highest losses out", &q, law,
+                   o->x, &o->fit, objective, budget);
+        points_close(&q);
+    }
+    size_t *rows = malloc((p->n + 1) * sizeof *rows), count;
+    if (!rows) return err_set(e, "%s: out of memory", p->path);
+    if (!choice_inliers(p, law, o->x, &o->fit, 4, rows, &count, &ignored) && count < p->n &&
+        !points_select(&q, p, rows, count, &ignored)) {
+        choice_fit(&c[(*n)++], "residuals over 4 robust sd out", &q, law, o->x, &o->fit, objective,
+                   budget);
+        points_close(&q);
+    }
+    free(rows);
+    static const char *const counts[] = {"N_total", "N_with_embeddings", "N_non_embedding", "N"};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts && strcmp(args->file, "-"); i++) {
+        if (p->column[POINTS_N] && !strcasecmp(counts[i], p->column[POINTS_N])) continue;
+        other = *args;
+        other.points.column[POINTS_N] = counts[i];
+        if (read_points(&q, &other, law, o->x, &ignored)) continue;
+        char label[60];
+        snprintf(label, sizeof label, "N is column %s", counts[i]);
+        choice_fit(&c[(*n)++], label, &q, law, o->x, &o->fit, objective, budget);
+        points_close(&q);
+    }
+    return 0;
+}
+
+static int sensitivity(const struct args *args, const struct law *law, const struct points *p,
+                       const struct analysis_options *o, json_t *json, struct err *e)
+{
+    static const char *const objectives[] = {"huber:1e-4", "huber:1e-3", "huber:1e-2", "huber:auto",
+                                             "lad",        "logls",      "ls"};
+    struct choice *c = calloc(MAX_CHOICES, sizeof *c);
+    char objective[40], label[80];
+    int n = 0;
+    if (!c) return err_set(e, "out of memory");
+    double budget = args->n_budgets ? args->budgets[0] : 0;
+    for (size_t i = 0; i < p->n && !args->n_budgets; i++)
+        budget = fmax(budget, p->C[i] > 0 ? 100 * p->C[i] : 0);
+    objective_text(&o->fit.objective, objective, sizeof objective);
+    snprintf(label, sizeof label, "as asked: %s", objective);
+    choice_fit(&c[n++], label, p, law, o->x, &o->fit, objective, budget);
+    for (size_t i = 0; i < sizeof objectives / sizeof *objectives; i++)
+        choice_fit(&c[n++], objectives[i], p, law, o->x, &o->fit, objectives[i], budget);
+    int status = other_points(c, &n, args, law, p, o, objective, budget, e);
+    if (!status && json)
+        json_object_set_new(json, "sensitivity", choices_json(c, n, law, budget));
+    else if (!status)
+        print_choices(c, n, law, budget);
+    free(c);
+    return status;
+}
+
 /* --------------------------------------------------------------------------------------- command
  */
 
@@ -704,6 +916,8 @@ static int fit_one(const struct args *args, const struct law *law, const struct 
     int status = analyse(&a, p, law, o, e);
     if (!status && args->common.json) {
         json_t *one = analysis_json(&a, p, args);
+        if (args->compare) status = compare(args, law, p, o, one, e);
+        if (!status && args->sensitivity && !group) status = sensitivity(args, law, p, o, one, e);
         if (group) {
             json_object_set_new(one, "group", text_json(group));
             json_array_append_new(json_object_get(json, "groups"), one);
@@ -715,6 +929,8 @@ static int fit_one(const struct args *args, const struct law *law, const struct 
         if (group) printf("# group %s\n", group);
         print_remarks(&a, p, args);
         print_tables(&a);
+        if (args->compare) status = compare(args, law, p, o, NULL, e);
+        if (!status && args->sensitivity && !group) status = sensitivity(args, law, p, o, NULL, e);
         if (group) printf("\n");
     }
     analysis_close(&a);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "fit/analysis.h"
+#include "fit/compare.h"
 #include "fit/solve.h"
 #include "src/rng.h"
 
@@ -178,6 +179,67 @@ static void log_least_squares(void **state)
             close_to(f.condition_raw, 8.0e13, 0.02);
         }
         if (i == 4) close_to(f.params[5], 1.357, 1e-3);
+    }
+    points_close(&p);
+}
+
+/* Information criteria, and errors on runs larger than those fitted. */
+static void model_choice(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *law;
+        double aic, bic;
+    } known[] = {{"chinchilla", -1694.758, -1673.874},
+                 {"tied", -1686.360, -1668.957},
+                 {"additive", -1305.493, -1288.090},
+                 {"kaplan", -1297.047, -1279.644},
+                 {"coupled", -1738.921, -1714.556}};
+    static const struct {
+        double cut;
+        size_t test;
+        double huber, logls;
+    } holdout[] = {{3e19, 158, .01289, .01297},
+                   {1e20, 104, .01144, .01420},
+                   {3e20, 63, .01253, .01403},
+                   {1e21, 23, .01249, .01382}};
+    struct points p;
+    struct err e;
+    struct comparison rows[32];
+    struct fit_options o = {0};
+    double cut;
+    size_t groups;
+    load(&p, 5, NULL);
+    assert_int_equal(objective_parse(&o.objective, "logls", &e), 0);
+    int n = compare_laws(rows, &p, law_find("chinchilla", &e), POINTS_N, &o, 0, &cut, &groups, &e);
+    assert_int_equal(n, 5);
+    assert_true(rows[0].test >= 5 && groups > 2);
+    for (int i = 0; i < n; i++) {
+        assert_string_equal(rows[i].law->name, known[i].law);
+        assert_true(fabs(rows[i].aic - known[i].aic) < 6e-4);
+        assert_true(fabs(rows[i].bic - known[i].bic) < 6e-4);
+    }
+    /* Runs below a budget fitted, the others predicted. */
+    for (int h = 0; h < 4; h++) {
+        for (int j = 0; j < 2; j++) {
+            struct points train;
+            struct fit f;
+            size_t below[245], k = 0;
+            double sum = 0;
+            for (size_t i = 0; i < p.n; i++) {
+                if (p.C[i] < holdout[h].cut) below[k++] = i;
+            }
+            assert_int_equal(p.n - k, holdout[h].test);
+            assert_int_equal(points_select(&train, &p, below, k, &e), 0);
+            fit_points(&f, &train, "chinchilla", j ? "logls" : "huber:1e-3");
+            for (size_t i = 0; i < p.n; i++) {
+                double r = log(fit_predict(&f, p.N[i], p.D[i], NAN)) - log(p.loss[i]);
+                if (p.C[i] >= holdout[h].cut) sum += r * r;
+            }
+            assert_true(fabs(sqrt(sum / (double)holdout[h].test) -
+                             (j ? holdout[h].logls : holdout[h].huber)) < 6e-6);
+            points_close(&train);
+        }
     }
     points_close(&p);
 }
@@ -439,15 +501,11 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table),
-        cmocka_unit_test(below_1e21),
-        cmocka_unit_test(log_least_squares),
-        cmocka_unit_test(resamples),
-        cmocka_unit_test(invariance),
-        cmocka_unit_test(same_bits),
-        cmocka_unit_test(profile_in_E),
-        cmocka_unit_test(noise_free),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(table),        cmocka_unit_test(below_1e21),
+        cmocka_unit_test(model_choice), cmocka_unit_test(log_least_squares),
+        cmocka_unit_test(resamples),    cmocka_unit_test(invariance),
+        cmocka_unit_test(same_bits),    cmocka_unit_test(profile_in_E),
+        cmocka_unit_test(noise_free),   cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

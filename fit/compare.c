@@ -1,0 +1,269 @@
+/* compare.c - see compare.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fit/compare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sorted {
+    double C;
+    size_t row;
+};
+
+static int by_c(const void *a, const void *b)
+{
+    const struct sorted *p = a, *q = b;
+    if (p->C != q->C) return p->C < q->C ? -1 : 1;
+    return (p->row > q->row) - (p->row < q->row);
+}
+
+size_t compare_budgets(const double *C, size_t n, size_t *group)
+{
+    struct sorted *s = malloc((n + 1) * sizeof *s);
+    if (!s || n == 0) {
+        free(s);
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) s[i] = (struct sorted){C[i], i};
+    qsort(s, n, sizeof *s, by_c);
+    size_t count = 1;
+    group[s[0].row] = 0;
+    for (size_t i = 1; i < n; i++) {
+        count += s[i].C > 1.2 * s[i - 1].C;
+        group[s[i].row] = count - 1;
+    }
+    if (count < 3 || count > n / 4) {
+        count = n < 5 ? n : 5;
+        for (size_t i = 0; i < n; i++) group[s[i].row] = i * count / n;
+    }
+    free(s);
+    return count;
+}
+
+static bool applies(const struct law *law, const struct points *p)
+{
+    unsigned have = p->have;
+    if (law->variables & LAW_ANY) return false; /* a law of one variable is another question */
+    if (law->variables & LAW_U && !(have >> POINTS_UNIQUE & 1)) return false;
+    if (law->variables & LAW_STEP) {
+        for (size_t i = 0; i < p->n; i++) {
+            if (!(p->step[i] > 0)) return false;
+        }
+        return have >> POINTS_STEP & 1;
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        if (law->variables & LAW_D && !(p->D[i] > 0)) return false;
+        if (law->variables & LAW_U && !(p->unique[i] > 0)) return false;
+    }
+    return have >> POINTS_N & 1;
+}
+
+static double variable(const struct points *p, enum points_column x, size_t i)
+{
+    switch (x) {
+    case POINTS_D:
+        return p->D[i];
+    case POINTS_C:
+        return p->C[i];
+    case POINTS_STEP:
+        return p->step[i];
+    default:
+        return p->N[i];
+    }
+}
+
+static double predicted(const struct fit *f, const struct points *p, enum points_column x, size_t i)
+{
+    double first = f->law->variables & LAW_ANY ? variable(p, x, i) : p->N[i];
+    return fit_predict(f, first, f->law->variables & LAW_STEP ? p->step[i] : p->D[i], p->unique[i]);
+}
+
+static int fit_rows_of(struct fit *f, const struct points *p, const size_t *rows, size_t n,
+                       const struct law *law, enum points_column x, const struct fit_options *o,
+                       struct err *e)
+{
+    struct points part;
+    struct fit_data d;
+    if (points_select(&part, p, rows, n, e)) return -1;
+    int status = fit_data_open(&d, &part, law, x, e);
+    if (!status) {
+        status = fit_law(f, law, &d, o, e);
+        fit_data_close(&d);
+    }
+    points_close(&part);
+    return status;
+}
+
+/* Sum of squared errors of ln L on the rows of a group, by a fit to the others; NaN without one. */
+static double left_out(const struct points *p, const bool *out, const struct law *law,
+                       enum points_column x, const struct fit_options *o, size_t *count)
+{
+    size_t *rows = malloc((p->n + 1) * sizeof *rows), n = 0;
+    struct fit f;
+    struct err ignored;
+    double sum = NAN;
+    *count = 0;
+    if (!rows) return NAN;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!out[i]) rows[n++] = i;
+    }
+    if (!fit_rows_of(&f, p, rows, n, law, x, o, &ignored)) {
+        sum = 0;
+        for (size_t i = 0; i < p->n; i++) {
+            if (!out[i]) continue;
+            double r = log(predicted(&f, p, x, i)) - log(p->loss[i]);
+            sum += r * r;
+            ++*count;
+        }
+    }
+    free(rows);
+    return sum;
+}
+
+static void information(struct comparison *c, const struct points *p, enum points_column x,
+                        const struct fit_options *o)
+{
+    struct fit_options ls = *o;
+    struct fit_data d;
+    struct fit f;
+    struct err e;
+    ls.objective = (struct objective){.kind = OBJ_LOGLS, .ratio = 1};
+    c->rss_log = c->aic = c->aicc = c->bic = NAN;
+    if (fit_data_open(&d, p, c->law, x, &e)) {
+        snprintf(c->reason, sizeof c->reason, "%.190s", e.text);
+        return;
+    }
+    if (fit_law(&f, c->law, &d, &ls, &e)) {
+        snprintf(c->reason, sizeof c->reason, "%.190s", e.text);
+    } else {
+        double n = (double)p->n, k = f.free + 1;
+        c->k = f.free;
+        c->rss_log = f.rss_log;
+        double fit2 = n * (log(2 * 3.14159265358979324 * f.rss_log / n) + 1);
+        c->aic = fit2 + 2 * k;
+        c->aicc = n - k - 1 > 0 ? c->aic + 2 * k * (k + 1) / (n - k - 1) : NAN;
+        c->bic = fit2 + k * log(n);
+    }
+    fit_data_close(&d);
+}
+
+int compare_laws(struct comparison *rows, const struct points *p, const struct law *first,
+                 enum points_column x, const struct fit_options *o, double holdout, double *cut,
+                 size_t *groups, struct err *e)
+{
+    size_t *group = malloc((p->n + 1) * sizeof *group);
+    bool *out = malloc((p->n + 1) * sizeof *out);
+    double *compute = malloc((p->n + 1) * sizeof *compute);
+    int count = -1;
+    if (!group || !out || !compute) {
+        err_set(e, "out of memory");
+        goto done;
+    }
+    /* Without a C, the variable itself orders the runs. */
+    for (size_t i = 0; i < p->n; i++) compute[i] = p->C[i] > 0 ? p->C[i] : variable(p, x, i);
+    *groups = compare_budgets(compute, p->n, group);
+    /* The top budget, or as many as hold 5 rows: an error of one row says little. */
+    *cut = INFINITY;
+    size_t top = 0;
+    for (size_t g = *groups; g-- > 1 && top < 5;) {
+        for (size_t i = 0; i < p->n; i++) {
+            if (group[i] != g) continue;
+            *cut = fmin(*cut, compute[i]);
+            top++;
+        }
+    }
+    if (holdout > 0) *cut = holdout;
+    count = 0;
+    for (size_t l = 0; l <= n_laws; l++) {
+        const struct law *law = l ? &laws[l - 1] : first;
+        bool same_kind = first->variables & LAW_ANY && law->variables & LAW_ANY;
+        if (l &&
+            (law == first || !(same_kind || (!(first->variables & LAW_ANY) && applies(law, p)))))
+            continue;
+        struct comparison *c = &rows[count++];
+        *c = (struct comparison){.law = law, .largest = NAN, .budgets = NAN};
+        struct fit_options own = *o;
+        if (law != first) {
+            memset(own.pinned, 0, sizeof own.pinned);
+            memset(own.bounded, 0, sizeof own.bounded);
+        }
+        information(c, p, x, &own);
+        if (c->reason[0]) continue;
+        size_t n;
+        if (own.grid == 0) own.grid = 4; /* the hold-outs are many */
+        for (size_t i = 0; i < p->n; i++) out[i] = compute[i] >= *cut;
+        double sum = left_out(p, out, law, x, &own, &n);
+        c->test = n;
+        c->largest = n ? sqrt(sum / (double)n) : NAN;
+        size_t all = 0;
+        sum = 0;
+        for (size_t g = 0; g < *groups; g++) {
+            for (size_t i = 0; i < p->n; i++) out[i] = group[i] == g;
+            sum += left_out(p, out, law, x, &own, &n);
+            all += n;
+        }
+        c->budgets = sqrt(sum / (double)(all ? all : 1));
+    }
+done:
+    free(group);
+    free(out);
+    free(compute);
+    return count;
+}
+
+void choice_fit(struct choice *c, const char *label, const struct points *p, const struct law *law,
+                enum points_column x, const struct fit_options *o, const char *objective,
+                double budget)
+{
+    struct fit_options own = *o;
+    struct fit_data d;
+    struct err e;
+    double a, b, G;
+    *c = (struct choice){.rows = p->n, .a = NAN, .ratio = NAN};
+    snprintf(c->label, sizeof c->label, "%s", label);
+    if (objective_parse(&own.objective, objective, &e) || fit_data_open(&d, p, law, x, &e)) {
+        snprintf(c->reason, sizeof c->reason, "%.190s", e.text);
+        return;
+    }
+    if (fit_law(&c->fit, law, &d, &own, &e)) {
+        snprintf(c->reason, sizeof c->reason, "%.190s", e.text);
+    } else if (law_optimum(law, c->fit.params, &a, &b, &G)) {
+        c->a = a;
+        c->ratio = pow(budget / 6, b - a) / (G * G);
+    }
+    fit_data_close(&d);
+}
+
+static int upwards(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+int choice_inliers(const struct points *p, const struct law *law, enum points_column x,
+                   const struct fit_options *o, double bar, size_t *rows, size_t *n, struct err *e)
+{
+    struct fit_options own = *o;
+    struct fit_data d;
+    struct fit f;
+    own.objective = (struct objective){.kind = OBJ_LAD, .ratio = 1};
+    *n = 0;
+    if (fit_data_open(&d, p, law, x, e)) return -1;
+    double *r = malloc(2 * (p->n + 1) * sizeof *r), *s = r + p->n;
+    int status = r ? fit_law(&f, law, &d, &own, e) : err_set(e, "out of memory");
+    if (!status) {
+        fit_residuals(&f, &d, r);
+        for (size_t i = 0; i < p->n; i++) s[i] = fabs(r[i]);
+        qsort(s, p->n, sizeof *s, upwards);
+        double limit = bar * 1.4826 * s[p->n / 2];
+        for (size_t i = 0; i < p->n; i++) {
+            if (fabs(r[i]) <= limit) rows[(*n)++] = d.row[i];
+        }
+    }
+    free(r);
+    fit_data_close(&d);
+    return status;
+}
