@@ -613,7 +613,10 @@ int model_import(const char *folder, const char *out, const struct import_option
     if (o->name) snprintf(r.name, sizeof r.name, "%.255s", o->name);
     if (o->has_step) r.step = o->step;
     struct suite_id id;
-    if (r.step >= 0 && suite_find(r.name, &id)) r.tokens_seen = (double)suite_tokens(r.step);
+    if (r.step >= 0 && o->step_tokens > 0)
+        r.tokens_seen = (double)r.step * o->step_tokens;
+    else if (r.step >= 0 && suite_find(r.name, &id))
+        r.tokens_seen = (double)suite_tokens(r.step);
     if (flat_create(&m.writer, out, &m.config, m.dtypes, e)) goto out;
     r.config = m.config;
     r.tensors = m.writer.count;

@@ -14,6 +14,7 @@ struct import_options {
     const char *name;         /* NULL: from the folder's name */
     bool has_step;            /* false: the step, too */
     int64_t step;             /* with has_step; -1: not known */
+    double step_tokens;       /* training tokens of a step; 0: the suite's, for its models */
     const json_t *provenance; /* keys to add to the file's, or NULL; borrowed */
     bool quiet;               /* no progress line */
 };

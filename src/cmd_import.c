@@ -17,10 +17,10 @@ struct arguments {
     size_t count;
     const char *out, *name;
     bool has_step;
-    uint64_t step;
+    uint64_t step, step_tokens;
 };
 
-enum { KEY_NAME = 0x2001, KEY_STEP };
+enum { KEY_NAME = 0x2001, KEY_STEP, KEY_STEP_TOKENS };
 
 static const struct argp_option options[] = {
     {"output", 'o', "F", 0,
@@ -30,6 +30,9 @@ static const struct argp_option options[] = {
      0},
     {"name", KEY_NAME, "NAME", 0, "The model's name (default: from the folder's)", 0},
     {"step", KEY_STEP, "N", 0, "Its training step (default: from the folder's name)", 0},
+    {"step-tokens", KEY_STEP_TOKENS, "N", 0,
+     "Training tokens of a step, for models outside the Pythia suite (whose steps have 2097152)",
+     0},
     {0},
 };
 
@@ -52,6 +55,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_STEP:
         if (parse_count(arg, "--step", 0, INT64_MAX, &a->step, &e)) cli_misuse(state, "%s", e.text);
         a->has_step = true;
+        return 0;
+    case KEY_STEP_TOKENS:
+        if (parse_count(arg, "--step-tokens", 1, UINT64_C(1) << 40, &a->step_tokens, &e))
+            cli_misuse(state, "%s", e.text);
         return 0;
     case ARGP_KEY_ARG:
         a->folders = reallocarray(a->folders, a->count + 1, sizeof *a->folders);
@@ -111,6 +118,7 @@ static int import_one(const struct arguments *a, const char *folder, const char 
     const struct import_options o = {.name = a->name,
                                      .has_step = a->has_step,
                                      .step = (int64_t)a->step,
+                                     .step_tokens = (double)a->step_tokens,
                                      .provenance = provenance};
     double start = seconds();
     int status = model_import(folder, out, &o, &r, e);

@@ -55,6 +55,9 @@ ok import_override "$TRIPOD" import "$T/odd" -o "$T/named" --name pythia-31m --s
 ok import_override_info "$TRIPOD" info "$T/named"
 has import_override_model '^model	pythia-31m$'
 has import_override_tokens '^tokens_seen	8388608$'
+ok import_step_tokens "$TRIPOD" import "$T/odd" -o "$T/own" --name tiny --step 10 --step-tokens 4K
+ok import_step_tokens_info "$TRIPOD" info "$T/own"
+has import_step_tokens_seen '^tokens_seen	40000$'
 fails import_collision 'both .* would be written' "$TRIPOD" import "$T/odd" "$G/../folders/st-hub" "$T/odd" -o "$T/two"
 mkdir -p "$T/hub/models--EleutherAI--pythia-14m/refs" "$T/hub/models--EleutherAI--pythia-14m/snapshots"
 cp -r "$G/bin" "$T/hub/models--EleutherAI--pythia-14m/snapshots/c0ffee"
