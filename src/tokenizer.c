@@ -25,6 +25,9 @@ enum {
     CACHE_BITS = 15,        /* 1 MiB an encoder: larger loses in L2 what it wins in hits */
     KEY_BYTES = 15,
     KEY_IDS = 3,
+    LONG_BITS = 12, /* half a MiB for words that do not fit a slot: most of the world's scripts */
+    LONG_BYTES = 47,
+    LONG_IDS = 19,
 };
 #define NO_ID UINT32_MAX
 
@@ -77,6 +80,11 @@ struct slot {
     uint32_t count;
 };
 
+struct long_slot {
+    uint8_t text[LONG_BYTES], bytes; /* bytes 0: free */
+    uint32_t count, id[LONG_IDS];
+};
+
 struct symbol {
     uint32_t id, previous, next; /* indices; NO_ID: none */
 };
@@ -86,6 +94,7 @@ struct encoder {
     struct encoder *next;
     struct bytes repaired, normal, prefixed;
     struct slot *cache;
+    struct long_slot *long_cache;
     struct symbol *symbols;
     size_t symbol_room;
     uint64_t *heap;
@@ -928,6 +937,15 @@ static inline int encode_word(struct encoder *c, const uint8_t *p, size_t bytes,
             return 0;
         }
     }
+    struct long_slot *other = NULL;
+    if (bytes <= LONG_BYTES) {
+        other = &c->long_cache[XXH3_64bits(p, bytes) >> (64 - LONG_BITS)];
+        if (other->bytes == bytes && !memcmp(other->text, p, bytes)) {
+            memcpy(out->id + out->count, other->id, other->count * sizeof *other->id);
+            out->count += other->count;
+            return 0;
+        }
+    }
     if (bytes > SHORT_WORD) return merge_long(c, p, bytes, out, e);
     uint32_t id[SHORT_WORD];
     size_t n = 0;
@@ -941,6 +959,11 @@ static inline int encode_word(struct encoder *c, const uint8_t *p, size_t bytes,
         memcpy(slot->key, key, 16);
         memcpy(slot->id, id, n * sizeof *id);
         slot->count = (uint32_t)n;
+    } else if (other && n <= LONG_IDS) {
+        other->bytes = (uint8_t)bytes;
+        memcpy(other->text, p, bytes);
+        memcpy(other->id, id, n * sizeof *id);
+        other->count = (uint32_t)n;
     }
     return 0;
 }
@@ -1082,8 +1105,9 @@ struct encoder *encoder_open(const struct tokenizer *t)
     if (!c) return NULL;
     c->t = t;
     c->cache = calloc((size_t)1 << CACHE_BITS, sizeof *c->cache);
-    if (!c->cache) {
-        free(c);
+    c->long_cache = calloc((size_t)1 << LONG_BITS, sizeof *c->long_cache);
+    if (!c->cache || !c->long_cache) {
+        encoder_close(c);
         return NULL;
     }
     return c;
@@ -1096,6 +1120,7 @@ void encoder_close(struct encoder *c)
     bytes_free(&c->normal);
     bytes_free(&c->prefixed);
     free(c->cache);
+    free(c->long_cache);
     free(c->symbols);
     free(c->heap);
     free(c);
