@@ -31,7 +31,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps check check-long demo install uninstall clean asan fuzz fuzz-run format
+.PHONY: all help deps deps-clang check check-long demo install uninstall clean asan fuzz fuzz-run format
 all: tripod ## build ./tripod (the default)
 
 help: ## list the targets
@@ -61,6 +61,9 @@ $(foreach isa,scalar avx2 avx512,$(eval $(call isa_rule,$(isa))))
 
 deps: ## install what is missing, with apt-get (sudo unless root)
 	$(Q)sh tests/deps.sh
+
+deps-clang: ## the same, and what the fuzz targets and a clang build need
+	$(Q)sh tests/deps.sh clang
 
 $(B)/tests/%: tests/%.c $(LIBRARY)
 	@echo "  TEST  $@"

@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: what the program and its tests need, nothing more.
+# Installs the Debian packages that are missing: what the program, the demo and the tests need; with "clang" as argument, also
+# what fuzzing and the second compiler need.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
-packages="gcc libc6-dev make clang libclang-rt-14-dev clang-format libdnnl-dev libgsl-dev libzstd-dev libjansson-dev libutf8proc-dev libzip-dev
+packages="gcc libc6-dev make libdnnl-dev libgsl-dev libzstd-dev libjansson-dev libutf8proc-dev libzip-dev
 libxxhash-dev libcsv-dev gnuplot-nox libcmocka-dev python3 python3-numpy zstd"
+if [ "${1:-}" = clang ]; then packages="$packages clang libclang-rt-14-dev"; fi
 missing=
 for p in $packages; do
     dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"

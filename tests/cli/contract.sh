@@ -83,6 +83,15 @@ P
     rm -rf "$T/demo"
 done
 
+# The shape of Pythia 70M.
+if [ -n "${LONG:-}" ]; then
+    make_model=${B:-$ROOT/build}/tests/golden/make_model
+    model=$T/70m corpus=$T/words
+    "$make_model" "$model" --shape 70m --seed 7 >/dev/null
+    "$make_model" --corpus "$corpus" --limit 50277 --seed 2 30 290 1 2 77 >/dev/null
+    contract "contract 70m"
+fi
+
 # oneDNN is another order of sums: close, and it must not be the native path in disguise.
 model=$T/folders/st-f32 corpus=$T/folders/corpus
 scan n-native
