@@ -5,7 +5,7 @@
 set -eu
 packages="gcc libc6-dev make libdnnl-dev libgsl-dev libzstd-dev libjansson-dev libutf8proc-dev libzip-dev
 libxxhash-dev libcsv-dev gnuplot-nox libcmocka-dev python3 python3-numpy zstd"
-if [ "${1:-}" = clang ]; then packages="$packages clang libclang-rt-14-dev"; fi
+if [ "${1:-}" = clang ]; then packages="$packages clang libclang-rt-14-dev libomp-dev"; fi
 missing=
 for p in $packages; do
     dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
