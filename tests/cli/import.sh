@@ -208,6 +208,9 @@ if [ "$(id -u)" -eq 0 ] && mkdir "$T/disk" && mount -t tmpfs -o size=24k tmpfs "
     umount "$T/disk"
     mount -t tmpfs -o size=1m tmpfs "$T/disk" && cp "$G/st-hub"/* "$T/disk/" && mount -o remount,ro "$T/disk"
     fails import_read_only 'disk/x: cannot write: Read-only file system' "$TRIPOD" import "$T/disk" -o "$T/disk/x"
+    # A folder that cannot be written is imported into the user's cache.
+    ok import_cache env XDG_CACHE_HOME="$T/xdg" "$TRIPOD" scan -m "$T/disk" -c "$G/corpus" -o "$T/losses"
+    if compgen -G "$T/xdg/tripod/*.tripod" >/dev/null; then echo "ok import_cache_place"; else echo "FAIL import_cache_place"; code=1; fi
     umount "$T/disk"
 else
     echo "SKIP import_full_disk: only root can mount a small file system"
