@@ -16,7 +16,7 @@ bool cholesky(int n, double *a)
             for (int k = 0; k < j; k++) s -= a[AT(i, k)] * a[AT(j, k)];
             if (i == j) {
                 /* Below this the pivot is rounding. */
-                if (!(s > 1e-14 * fabs(a[AT(i, i)])) || !isfinite(s)) return false;
+                if (!(s > 1e-16 * fabs(a[AT(i, i)])) || !isfinite(s)) return false;
                 a[AT(i, i)] = sqrt(s);
             } else {
                 a[AT(i, j)] = s / a[AT(j, j)];
@@ -129,10 +129,35 @@ static double gradient_size(const struct value *v, int n, const int *index)
     return sum;
 }
 
+/* One exact step in the linear variables; costs an evaluation. */
+static void project(const struct solve_problem *p, double *t, struct value *v, int *steps)
+{
+    double a[SOLVE_PACKED], s[SOLVE_MAX], to[SOLVE_MAX];
+    int index[SOLVE_MAX], n = 0;
+    struct value projected;
+    if (!isfinite(v->f)) return;
+    for (int i = 0; i < p->n; i++) {
+        if (p->linear >> i & 1) index[n++] = i;
+    }
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j <= i; j++) a[AT(i, j)] = v->h[AT(index[i], index[j])];
+        s[i] = -v->g[index[i]];
+    }
+    if (!cholesky(n, a)) return;
+    cholesky_solve(n, a, s);
+    memcpy(to, t, (size_t)p->n * sizeof *to);
+    for (int i = 0; i < n; i++) to[index[i]] += s[i];
+    evaluate(p, to, &projected);
+    ++*steps;
+    if (!(projected.f < v->f)) return;
+    *v = projected;
+    memcpy(t, to, (size_t)p->n * sizeof *t);
+}
+
 void solve(const struct solve_problem *p, double *t, struct solve_result *r)
 {
     struct value buffer[2], *now = &buffer[0], *next = &buffer[1];
-    double lambda = 1e-2, s[SOLVE_MAX], to[SOLVE_MAX];
+    double lambda = p->damping > 0 ? p->damping : 1e-2, s[SOLVE_MAX], to[SOLVE_MAX];
     int index[SOLVE_MAX], polish = 0;
     memset(r, 0, sizeof *r);
     if (p->lower) {
@@ -140,6 +165,7 @@ void solve(const struct solve_problem *p, double *t, struct solve_result *r)
     }
     evaluate(p, t, now);
     r->steps = 1;
+    if (p->linear) project(p, t, now, &r->steps);
     int n = free_set(p, t, now->g, index);
     while (r->steps < p->max_steps && isfinite(now->f) && n > 0) {
         /* Where the Hessian is not positive, Gauss-Newton's matrix is the better guide. */
@@ -176,6 +202,7 @@ void solve(const struct solve_problem *p, double *t, struct solve_result *r)
         if (p->correct && gain > 1e-2 * floor) p->correct(p->context, to);
         evaluate(p, to, next);
         r->steps++;
+        if (p->linear && !tiny) project(p, to, next, &r->steps);
         double actual = now->f - next->f;
         bool better;
         if (tiny) {

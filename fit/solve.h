@@ -30,9 +30,13 @@ struct solve_problem {
     double zero;                 /* a function value that counts as 0 (rounding of a perfect fit) */
     double tolerance;            /* relative decrement at which to stop: 1e-24 for a final answer */
     int max_steps;
+    /* Bit per variable that f is quadratic in while the others are held (linear parameters of least
+     * squares): every trial point is taken to its minimum over them. */
+    unsigned linear;
     /* Improves a trial point while steps still promise over 1 % of f (variable projection); or
      * NULL. */
     void (*correct)(void *context, double *t);
+    double damping;    /* the first lambda; 0: 0.01 */
     double max_length; /* of a step, in any variable; 0: no limit */
 };
 
