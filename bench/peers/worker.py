@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import sys
+import threading
 import time
 
 import numpy as np
@@ -35,15 +36,25 @@ def batches(docs, how):
     return out + [now]
 
 
+def locked(queue, lock):
+    """The items of an iterator shared by several threads."""
+    while True:
+        with lock:
+            item = next(queue, None)
+        if item is None:
+            return
+        yield item
+
+
 class Torch:
-    """Hugging Face transformers. config: attention sdpa|eager, head whole|chunk, batch, and
-    inductor (torch.compile). load: dtype."""
+    """Hugging Face transformers. config: attention sdpa|eager, head whole|chunk, batch, workers
+    (Python threads that take batches in turn; the threads are divided among them). load: dtype."""
 
     def __init__(self, job):
         import torch
         import transformers
 
-        self.torch = torch
+        self.torch, self.threads = torch, job["threads"]
         torch.set_num_threads(job["threads"])
         transformers.utils.logging.disable_progress_bar()
         dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[job["load"]["dtype"]]
@@ -53,44 +64,69 @@ class Torch:
         self.versions = {"torch": torch.__version__, "transformers": transformers.__version__}
 
     def run(self, docs, config):
-        with self.torch.inference_mode():
-            return self.score(docs, config)
+        if self.model.config._attn_implementation != config["attention"]:
+            self.model.set_attn_implementation(config["attention"])
+        losses = [None] * len(docs)
+        queue = iter(batches(docs, config["batch"]))
+        n = config["workers"]
+        if n == 1:
+            self.score(docs, config, queue, losses)
+        else:
+            lock = threading.Lock()
+            failed = []
 
-    def score(self, docs, config):
+            def work():
+                try:
+                    self.torch.set_num_threads(self.threads // n)
+                    self.score(docs, config, locked(queue, lock), losses)
+                except Exception as e:
+                    failed.append(e)
+
+            team = [threading.Thread(target=work) for _ in range(n)]
+            for t in team:
+                t.start()
+            for t in team:
+                t.join()
+            self.torch.set_num_threads(self.threads)
+            if failed:
+                raise failed[0]
+        return np.concatenate(losses)
+
+    def score(self, docs, config, groups, losses):
+        with self.torch.inference_mode():
+            for group in groups:
+                self.score_group(docs, config, group, losses)
+
+    def score_group(self, docs, config, group, losses):
         torch, model = self.torch, self.model
         cross_entropy = torch.nn.functional.cross_entropy
-        if model.config._attn_implementation != config["attention"]:
-            model.set_attn_implementation(config["attention"])
-        losses = [None] * len(docs)
-        for group in batches(docs, config["batch"]):
-            width = max(len(docs[i]) for i in group)
-            # Padding on the right needs no mask: nothing real attends to it.
-            ids = torch.zeros(len(group), width, dtype=torch.int64)
+        width = max(len(docs[i]) for i in group)
+        # Padding on the right needs no mask: nothing real attends to it.
+        ids = torch.zeros(len(group), width, dtype=torch.int64)
+        for row, i in enumerate(group):
+            ids[row, : len(docs[i])] = torch.from_numpy(docs[i])
+        if config["head"] == "whole":
+            logits = model(input_ids=ids, use_cache=False).logits
             for row, i in enumerate(group):
-                ids[row, : len(docs[i])] = torch.from_numpy(docs[i])
-            if config["head"] == "whole":
-                logits = model(input_ids=ids, use_cache=False).logits
-                for row, i in enumerate(group):
-                    n = len(docs[i])
-                    got = cross_entropy(logits[row, : n - 1].float(), ids[row, 1:n], reduction="none")
-                    losses[i] = got.numpy()
-                continue
-            hidden = model.gpt_neox(input_ids=ids, use_cache=False).last_hidden_state
-            if len(group) == 1:
-                flat, target = hidden[0, :-1], ids[0, 1:]
-            else:  # only real positions go through the head
-                flat = torch.cat([hidden[r, : len(docs[i]) - 1] for r, i in enumerate(group)])
-                target = torch.cat([ids[r, 1 : len(docs[i])] for r, i in enumerate(group)])
-            got = [
-                cross_entropy(model.lm_head(f).float(), t, reduction="none")
-                for f, t in zip(flat.split(512), target.split(512))
-            ]
-            got = torch.cat(got).numpy() if got else np.zeros(0, np.float32)
-            at = 0
-            for i in group:
-                losses[i] = got[at : at + len(docs[i]) - 1]
-                at += len(docs[i]) - 1
-        return np.concatenate(losses)
+                n = len(docs[i])
+                got = cross_entropy(logits[row, : n - 1].float(), ids[row, 1:n], reduction="none")
+                losses[i] = got.numpy()
+            return
+        hidden = model.gpt_neox(input_ids=ids, use_cache=False).last_hidden_state
+        if len(group) == 1:
+            flat, target = hidden[0, :-1], ids[0, 1:]
+        else:  # only real positions go through the head
+            flat = torch.cat([hidden[r, : len(docs[i]) - 1] for r, i in enumerate(group)])
+            target = torch.cat([ids[r, 1 : len(docs[i])] for r, i in enumerate(group)])
+        got = [
+            cross_entropy(model.lm_head(f).float(), t, reduction="none")
+            for f, t in zip(flat.split(512), target.split(512))
+        ]
+        got = torch.cat(got).numpy() if got else np.zeros(0, np.float32)
+        at = 0
+        for i in group:
+            losses[i] = got[at : at + len(docs[i]) - 1]
+            at += len(docs[i]) - 1
 
 
 class CTranslate2:
@@ -251,7 +287,8 @@ def main():
             data = peer.prepare(docs) if hasattr(peer, "prepare") else docs
             # Warm-up with the longest and the first document: buffers and caches of this shape.
             longest = max(range(len(docs)), key=lambda i: len(docs[i]))
-            warm = [data[longest]] if config_is_single(task) else data[: min(8, len(data))]
+            alone = task["config"]["batch"] == "one" and task["config"].get("workers", 1) == 1
+            warm = [data[longest]] if alone else data[: min(8, len(data))]
             peer.run(warm, task["config"])
             cpu, start = time.process_time(), time.perf_counter()
             losses = peer.run(data, task["config"])
@@ -268,10 +305,6 @@ def main():
         except Exception as e:  # a configuration that a peer refuses is a result too
             line["error"] = f"{type(e).__name__}: {str(e)[:300]}"
         print("RESULT " + json.dumps(line), flush=True)
-
-
-def config_is_single(task):
-    return task["config"]["batch"] == "one"
 
 
 main()
