@@ -260,22 +260,27 @@ static int find_tokenizer(const struct options *o, struct tokenizer **t, struct 
     return status;
 }
 
+/* Whether the corpus is there, before a model is converted for it; *tokenised: it is a P.bin/P.idx.
+ */
+static int check_corpora(const struct options *o, bool *tokenised, struct err *e)
+{
+    *tokenised = o->n_corpora == 1 && corpus_exists(o->corpora[0]);
+    for (size_t i = 0; i < o->n_corpora && !*tokenised; i++) {
+        if (corpus_exists(o->corpora[i]))
+            return err_set(e,
+                           "%s: is a tokenised corpus: give one of these, or any number of texts",
+                           o->corpora[i]);
+        if (strcmp(o->corpora[i], "-") && access(o->corpora[i], R_OK))
+            return err_errno(e, "%s: cannot open", o->corpora[i]);
+    }
+    return 0;
+}
+
 /* Text to OUT/NAME.bin/.idx, NAME being the first file's; returns the prefix, which the caller
  * frees. */
 static char *tokenize_text(struct job *job, struct err *e)
 {
     const struct options *o = job->o;
-    for (size_t i = 0; i < o->n_corpora; i++) {
-        if (corpus_exists(o->corpora[i])) {
-            err_set(e, "%s: is a tokenised corpus: give one of these, or any number of texts",
-                    o->corpora[i]);
-            return NULL;
-        }
-        if (strcmp(o->corpora[i], "-") && access(o->corpora[i], R_OK)) {
-            err_errno(e, "%s: cannot open", o->corpora[i]);
-            return NULL;
-        }
-    }
     if (!job->tokenizer) {
         err_set(e, "%s: no tokenizer.json found beside it: give one with -t", o->models[0]);
         return NULL;
@@ -286,7 +291,7 @@ static char *tokenize_text(struct job *job, struct err *e)
         format_string("%s/%s", o->out, name && *name && strcmp(name, "-") ? name : "corpus");
     free(name);
     json_t *provenance = cli_provenance();
-    struct tokenize_options options = {.field = o->field};
+    struct tokenize_options options = {.field = o->field, .provenance = provenance};
     struct tokenize_stats stats;
     int status = prefix ? tokenize_files(o->corpora, o->n_corpora, job->tokenizer, prefix, &options,
                                          &stats, e)
@@ -324,14 +329,19 @@ static int check_tokenizer(const struct job *job, const char *prefix, struct err
 static int job_open(struct job *job, const struct options *o, struct err *e)
 {
     *job = (struct job){.o = o};
-    if (find_tokenizer(o, &job->tokenizer, e) || make_directories(o->out, e)) return -1;
-    bool tokenised = o->n_corpora == 1 && corpus_exists(o->corpora[0]);
+    bool tokenised;
+    if (check_corpora(o, &tokenised, e) || find_tokenizer(o, &job->tokenizer, e) ||
+        make_directories(o->out, e))
+        return -1;
     char *prefix = tokenised ? strdup(o->corpora[0]) : tokenize_text(job, e);
     if (!prefix) return -1;
     int status = corpus_open(&job->corpus, prefix, e);
     if (!status) status = check_tokenizer(job, job->corpus.prefix, e);
     free(prefix);
-    if (status || corpus_hash(&job->corpus, &job->corpus_hash, e)) return -1;
+    /* Of what is used only: the Pile in training order has 600 GB. */
+    struct corpus used = job->corpus;
+    if (o->documents && o->documents < used.documents) used.documents = o->documents;
+    if (status || corpus_hash(&used, &job->corpus_hash, e)) return -1;
     if (plan_make(&job->plan, &job->corpus, &o->protocol, o->documents, o->shard, o->shards, e))
         return -1;
     job->counts = (struct text_counts){-1, -1};
