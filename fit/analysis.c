@@ -137,6 +137,34 @@ static double quantity(const struct law *law, const double *params, enum quantit
     }
 }
 
+/* Without resamples: the sandwich covariance carried over to first order, in the logarithm. */
+static struct interval delta_method(const struct analysis *a, enum quantity q, double budget,
+                                    double value, double level)
+{
+    const struct fit *f = &a->fit;
+    int n = f->law->n;
+    double slope[LAW_PARAMS], variance = 0;
+    for (int i = 0; i < n; i++) {
+        double t[LAW_PARAMS], params[LAW_PARAMS], ends[2];
+        for (int side = 0; side < 2; side++) {
+            memcpy(t, f->t, sizeof t);
+            t[i] += side ? 1e-5 : -1e-5;
+            law_to_natural(f->law, f->centre, t, params);
+            ends[side] = quantity(f->law, params, q, budget);
+        }
+        slope[i] = (ends[1] - ends[0]) / 2e-5;
+    }
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < n; k++) {
+            double c = a->covariance.sandwich_t[i * n + k];
+            variance += c == 0 ? 0 : slope[i] * slope[k] * c;
+        }
+    }
+    if (!(variance >= 0)) return (struct interval){NAN, NAN, NAN};
+    double se = sqrt(variance), w = exp(gsl_cdf_ugaussian_Pinv((1 + level) / 2) * se / value);
+    return (struct interval){se, value / w, value * w};
+}
+
 static int derive_one(struct analysis *a, const struct analysis_options *o, const char *name,
                       enum quantity q, double budget, double *values, struct err *e)
 {
@@ -149,6 +177,10 @@ static int derive_one(struct analysis *a, const struct analysis_options *o, cons
     for (size_t k = 0; k < b->n; k++) {
         values[n] = quantity(a->fit.law, b->params[k], q, budget);
         n += isfinite(values[n]);
+    }
+    if (b->n == 0) {
+        d->interval = delta_method(a, q, budget, d->value, o->level);
+        return 0;
     }
     if (interval_percentile(values, n, o->level, &d->interval, e)) return -1;
     /* Resamples without an optimum are part of the answer. */

@@ -126,8 +126,9 @@ static int jackknife(struct bootstrap *b, const struct fit *f, const struct draw
 {
     size_t n = s->d->n, padded = s->d->rows.n;
     size_t units = s->o->kind == BOOT_CLUSTER ? s->n_clusters : n;
-    /* More add nothing to one number, the skewness. */
-    size_t step = units > 2000 ? units / 1000 : 1, count = (units + step - 1) / step;
+    /* Many add nothing to one number, the skewness: a thousand, or fewer of very many rows. */
+    size_t most = n > 2000 ? 50 + 2000000 / n : 1000, step = units > 2 * most ? units / most : 1;
+    size_t count = (units + step - 1) / step;
     b->jack = malloc(count * sizeof *b->jack);
     char *good = calloc(count, 1);
     int failed = !b->jack || !good;

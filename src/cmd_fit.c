@@ -34,7 +34,7 @@ struct args {
     struct bootstrap_options bootstrap;
     double level;
     int grid;
-    bool no_profile, all_steps, compare, sensitivity;
+    bool bootstrap_given, no_profile, all_steps, compare, sensitivity;
     double holdout;
 };
 
@@ -275,6 +275,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->grid = (int)whole(arg, "--grid", 2, 30, state);
         return 0;
     case KEY_BOOTSTRAP:
+        a->bootstrap_given = true;
         parse_bootstrap(a, arg, state);
         return 0;
     case KEY_BOOT_STARTS:
@@ -996,6 +997,18 @@ static int run(int argc, char **argv, struct err *e)
     o.fit.grid = args.grid;
     struct points p;
     if (read_points(&p, &args, law, o.x, e)) return -1;
+    if (!args.bootstrap_given && p.n > 2000) {
+        /* The default stays a matter of seconds. */
+        o.bootstrap.n = args.bootstrap.n = p.n > 20000 ? 100 : 2000000 / p.n;
+        o.bootstrap.starts = args.bootstrap.starts = 0;
+        if (points_note(&p, e,
+                        "%zu rows: the default bootstrap is %zu resamples, one start each; "
+                        "--bootstrap N asks for more",
+                        p.n, o.bootstrap.n)) {
+            points_close(&p);
+            return -1;
+        }
+    }
     json_t *json = cli_provenance();
     int status = json ? 0 : err_set(e, "out of memory");
     if (!status) {

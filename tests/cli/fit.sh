@@ -53,6 +53,12 @@ ok "fit each model over steps" "$TRIPOD" fit power-constant "$T/points.csv" --x 
 ok "fit: header in another order, other names" sh -c "printf 'ppl;params;tokens\n20;1M;1B\n18;2M;1B\n17;4M;1B\n16.5;8M;1B\n' | '$TRIPOD' fit power - --bootstrap 0"
 has "fit: perplexity is converted and said" 'loss = ln\(perplexity\)'
 
+# Pythia's wikitext bits per byte (v0), non-embedding N: ln y on ln N has slope -0.072426.
+printf 'params,bits_per_byte\n85056000,0.9360108878533313\n302311424,0.839809646843508\n1208602624,0.7566636913453257\n6444163072,0.6769633837921767\n11327027200,0.6555956922652953\n' >"$T/wikitext.csv"
+ok "fit power of wikitext" "$TRIPOD" fit power "$T/wikitext.csv" --bootstrap 0
+has "fit: wikitext slope" '^alpha	0\.072425[5-9]|^alpha	0\.072426'
+has "fit: bits are converted and said" 'loss = bits x ln 2'
+
 # Bad input: one line with file, line and column, exit 1, nothing on stdout.
 bad() { # NAME REGEX TEXT [ARGS]: a chinchilla fit of TEXT
     local name=$1 regex=$2 text=$3
