@@ -22,11 +22,11 @@ enum { MR = 6, NR = 16 };
 enum { MR = 4, NR = 16 };
 #endif
 
-/* t[i][0..NR) = or += a[i][0..k) b[0..k)[0..NR); rows of a and of t are SIMD_STRIP apart. One line
- * from `ahead` on is prefetched every four steps: MICRO_AHEAD bytes over a full strip. */
+/* t[i][0..NR) = or += a[i][0..k) b[0..k)[0..NR); rows of a and of t are SIMD_STRIP apart.
+ * MICRO_AHEAD bytes from `ahead` on are prefetched over a full strip. */
 typedef void micro_kernel(const float *a, const float *b, size_t k, float *t, int add,
                           const char *ahead);
-enum { MICRO_AHEAD = SIMD_STRIP / 4 * 64 };
+enum { MICRO_AHEAD = SIMD_STRIP / 4 * 64 * (NR / 16) };
 
 /* Rows one by one, without a loop: clang keeps accumulators that a loop indexes in memory. */
 #define MICRO_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
@@ -58,8 +58,9 @@ V_WORD void micro_body(int rows, const float *a, const float *b, size_t k, float
     MICRO_ROWS(ROW)
 #undef ROW
     for (; k >= 4; k -= 4) {
-        __builtin_prefetch(ahead, 0, 2);
-        ahead += 64;
+        __builtin_prefetch(ahead, 0, 3);
+        if (NR > 16) __builtin_prefetch(ahead + 64, 0, 3);
+        ahead += NR > 16 ? 128 : 64;
         micro_step(&c, rows, a, b);
         micro_step(&c, rows, a + 1, b + NR);
         micro_step(&c, rows, a + 2, b + 2 * NR);
