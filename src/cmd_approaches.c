@@ -23,7 +23,7 @@ enum { MAX_LIST = 64 };
 
 struct args {
     struct cli_common common;
-    const char *mode, *file, *surface, *plot, *budget;
+    const char *mode, *file, *surface, *plot, *budget, *flop;
     struct points_options points;
     const char *where[MAX_LIST];
     size_t drop_lines[MAX_LIST];
@@ -58,7 +58,8 @@ enum {
     KEY_BOOTSTRAP,
     KEY_SEED,
     KEY_SPAN,
-    KEY_POINTS
+    KEY_POINTS,
+    KEY_FLOP
 };
 
 static const struct argp_option options[] = {
@@ -66,6 +67,10 @@ static const struct argp_option options[] = {
     {"N", KEY_N, "COLUMN", 0, "Parameters", 1},
     {"D", KEY_D, "COLUMN", 0, "Training tokens", 1},
     {"C", KEY_C, "COLUMN", 0, "Training FLOP; two of N, D, C give the third by C = 6ND", 1},
+    {"flop", KEY_FLOP, "RULE[:FAMILY]", 0,
+     "C by a rule of tripod count instead of 6ND, from a Pythia name or columns layers, width, "
+     "heads",
+     1},
     {"loss", KEY_LOSS, "COLUMN", 0, "Loss in nats, or perplexity, or bits", 1},
     {"loss-unit", KEY_UNIT, "UNIT", 0, "nats, bits or perplexity (default: by the column's name)",
      1},
@@ -201,6 +206,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PLOT:
         a->plot = arg;
         return 0;
+    case KEY_FLOP:
+        a->flop = arg;
+        return 0;
     case KEY_LEVEL:
         a->level = number(arg, "--level", 0.01, 0.9999, state);
         return 0;
@@ -271,8 +279,11 @@ static int read_exponents(const char *text, double *alpha, double *beta, struct 
 static int read(const struct args *a, bool last, struct points *p, struct err *e)
 {
     struct points_options o = a->points;
+    struct points_flops flops;
     o.where = a->where;
     o.drop_lines = a->drop_lines;
+    if (a->flop && cmd_flop_rule(a->flop, &flops, e)) return -1;
+    if (a->flop) o.flops = &flops;
     o.need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
     if (points_read(p, a->file, &o, e)) return -1;
     bool steps = p->have >> POINTS_STEP & 1, named = p->have >> POINTS_RUN & 1;

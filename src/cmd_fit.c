@@ -24,7 +24,7 @@ struct args {
     struct points_options points;
     const char *where[MAX_LIST];
     size_t drop_lines[MAX_LIST];
-    const char *objective, *x;
+    const char *objective, *x, *flop;
     const char *pins[LAW_PARAMS], *bounds[LAW_PARAMS];
     size_t n_pins, n_bounds;
     double budgets[MAX_LIST];
@@ -69,6 +69,7 @@ enum {
     KEY_SENSITIVITY,
     KEY_N,
     KEY_D,
+    KEY_FLOP,
 };
 
 static const struct argp_option options[] = {
@@ -76,6 +77,10 @@ static const struct argp_option options[] = {
     {"N", KEY_N, "COLUMN", 0, "Parameters", 1},
     {"D", KEY_D, "COLUMN", 0, "Training tokens", 1},
     {"C", KEY_C, "COLUMN", 0, "Training FLOP; two of N, D, C give the third by C = 6ND", 1},
+    {"flop", KEY_FLOP, "RULE[:FAMILY]", 0,
+     "C by a rule of tripod count instead of 6ND, from a Pythia name or columns layers, width, "
+     "heads",
+     1},
     {"loss", KEY_LOSS, "COLUMN", 0, "Loss in nats, or perplexity, or bits", 1},
     {"loss-unit", KEY_UNIT, "UNIT", 0, "nats, bits or perplexity (default: by the column's name)",
      1},
@@ -212,6 +217,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->common;
+        return 0;
+    case KEY_FLOP:
+        a->flop = arg;
         return 0;
     case KEY_N:
         a->points.column[POINTS_N] = arg;
@@ -462,6 +470,9 @@ static int read_points(struct points *p, const struct args *a, const struct law 
                        enum points_column x, struct err *e)
 {
     struct points_options o = a->points;
+    struct points_flops flops;
+    if (a->flop && cmd_flop_rule(a->flop, &flops, e)) return -1;
+    if (a->flop) o.flops = &flops;
     o.where = a->where;
     o.drop_lines = a->drop_lines;
     o.need = needed(law, x);

@@ -29,4 +29,8 @@ COMMANDS(X)
 bool cmd_fit_is_approach(int argc, char **argv);
 int cmd_fit_approach(int argc, char **argv, struct err *e);
 
+/* --flop RULE[:FAMILY] of tripod fit (cmd_flop.c): fills *f for points_read. */
+struct points_flops;
+int cmd_flop_rule(const char *text, struct points_flops *f, struct err *e);
+
 #endif

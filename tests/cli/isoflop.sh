@@ -80,6 +80,18 @@ fails iso_text 'text.csv: line 2, column 3 \(loss\)' "$TRIPOD" fit isoflop "$T/t
 fails iso_missing 'none.csv: cannot open' "$TRIPOD" fit isoflop "$T/none.csv"
 fails iso_surface 'expected fit, none or ALPHA,BETA' "$TRIPOD" fit isoflop "$T/exact.csv" --surface 3
 fails bias_surface 'ALPHA,BETA is missing' "$TRIPOD" fit bias
+# --flop: C by a rule of tripod count, from a name or from columns.
+printf 'model,N,tokens,loss\npythia-70m,18915328,1e9,3.1\npythia-160m,85056000,1e9,3.0\npythia-410m,302311424,1e9,2.9\n' >"$T/named.csv"
+ok flop_named "$TRIPOD" fit power "$T/named.csv" --x C --flop 6N-head --bootstrap 0 --no-profile
+has flop_named_rule 'C = 6N-head'
+printf 'layers,d_model,n_heads,N,tokens,loss\n8,512,8,1e8,1e9,3.1\n12,768,12,2e8,1e9,3.0\n20,1024,16,3e8,1e9,2.9\n' >"$T/shaped.csv"
+ok flop_columns "$TRIPOD" fit power "$T/shaped.csv" --x C --flop appendix-F:chinchilla --bootstrap 0 --no-profile
+fails flop_rule "--flop: expected RULE" "$TRIPOD" fit power "$T/named.csv" --x C --flop 7N
+fails flop_no_shape 'line 2: --flop needs the architecture.*layers is missing' "$TRIPOD" fit power "$T/minchilla.csv" --x C --flop 6N-head
+sed 's/,512,8/,512,7/' "$T/shaped.csv" >"$T/heads.csv"
+fails flop_heads 'heads.csv: line 2: heads: 7 do not divide' "$TRIPOD" fit power "$T/heads.csv" --x C --flop 6N-head
+sed 's/^8,512/8.5,512/' "$T/shaped.csv" >"$T/half.csv"
+fails flop_half 'half.csv: line 2, column 1 \(layers\): expected a whole number' "$TRIPOD" fit isoflop "$T/half.csv" --flop 6N-head
 misuse iso_reject "found 'some'" "$TRIPOD" fit isoflop "$T/exact.csv" --reject some
 misuse iso_no_file 'expected a CSV file' "$TRIPOD" fit isoflop
 ok iso_help "$TRIPOD" fit isoflop --help
