@@ -33,8 +33,17 @@
 #define V_WORD static inline __attribute__((always_inline, unused))
 
 /* for (i = 0; i < n; i++) laid out flat, where n is a constant once inlined: so that an array of
- * words stays in registers. */
-#if defined __clang__
+ * words stays in registers. Not where there are none: plain C, and under sanitizers, whose checks
+ * make the flat code take minutes to compile. */
+#if defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define V_UNROLL_
+#endif
+#endif
+#if defined V_UNROLL_ || defined __SANITIZE_ADDRESS__ || defined ISA_scalar
+#undef V_UNROLL_
+#define V_UNROLL_
+#elif defined __clang__
 #define V_UNROLL_ _Pragma("clang loop unroll(full)")
 #else
 #define V_UNROLL_ _Pragma("GCC unroll 16")
