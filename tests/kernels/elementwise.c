@@ -38,13 +38,15 @@ static double gelu_erf_reference(double x)
 
 /* max(x, 0) - a 2^-P(a): the last rounding; Horner's roundings (three units of P) and exp2's; and
  * what coefficients.py reports for the polynomial (relative to the larger of the tail and 2^-9,
- * decaying beyond 4). Beyond 14.5 the tail is taken as 0. */
+ * decaying beyond 4). Beyond 12.8 the tail stays where it is. */
 static double gelu_erf_bound(double x, double y)
 {
     double a = fmin(fabs(x), 30), q = normal_tail(a), p = -log2(q);
+    /* beyond 5 the even and the odd terms of P cancel: about their size */
+    double parts = a > 5 ? 40 * pow(a / 5, 7.6) : 0;
     double weight = 0x1p-9 * (a < 4 ? 1 : exp(-1.2 * (a - 4)));
-    double relative = M_LN2 * 3 * UNIT * p + 3 * UNIT + 6.1e-9 / fmax(q, weight);
-    return 0.5 * ulp(y) + a * q * expm1(relative) + (a > 14.4 ? a * q : 0) + 0x1p-149;
+    double relative = M_LN2 * 3 * UNIT * (p + parts) + 3 * UNIT + 6.1e-9 / fmax(q, weight);
+    return 0.5 * ulp(y) + a * q * expm1(relative) + (a > 12.7 ? 0x1p-119 : 0) + 0x1p-149;
 }
 
 /* What the GELUs' errors are reported in ULP of: the result, where it is not far smaller than x. */
