@@ -74,14 +74,19 @@ static void parabolas(void **state)
     near(ols_vertex(&p, 0.95, &lo, &hi), 21, 1e-14);
     assert_true(hi - lo < 1e-10);
     /* Noise: Fieller's interval against Monte Carlo would be slow; check it inverts the t-test. */
-    const double noise[] = {0.004, -0.003, 0.001, 0.002, -0.004};
-    for (int i = 0; i < 5; i++) y[i] += noise[i];
-    assert_true(ols_parabola(x, y, NULL, 5, &p));
+    /* Noise, sizes not symmetric: both ends of Fieller's interval are where the slope's t is the
+     * quantile. */
+    const double noise[] = {0.004, -0.003, 0.001, 0.002, -0.004},
+                 skew[] = {20, 20.2, 21, 21.7, 22.5};
+    for (int i = 0; i < 5; i++) y[i] = 2.5 + 0.04 * pow(skew[i] - 21, 2) + noise[i];
+    assert_true(ols_parabola(skew, y, NULL, 5, &p));
     double v = ols_vertex(&p, 0.95, &lo, &hi);
     assert_true(lo < v && v < hi && hi < 23);
-    double u = hi - p.centre, slope = p.c[1] + 2 * p.c[2] * u;
-    double se = sqrt(p.cov[1][1] + 4 * u * p.cov[1][2] + 4 * u * u * p.cov[2][2]);
-    near(slope / se, ols_t(0.95, 2), 1e-9);
+    for (int end = 0; end < 2; end++) {
+        double u = (end ? hi : lo) - p.centre, slope = p.c[1] + 2 * p.c[2] * u;
+        double se = sqrt(p.cov[1][1] + 4 * u * p.cov[1][2] + 4 * u * u * p.cov[2][2]);
+        near(slope / se, (end ? 1 : -1) * ols_t(0.95, 2), 1e-9);
+    }
     ols_vertex(&p, 0.9999, &lo, &hi);
     assert_true(isinf(lo) && isinf(hi));
     bool three[] = {true, false, true, false, true};
