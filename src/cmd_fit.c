@@ -14,6 +14,7 @@
 #include "fit/compare.h"
 #include "src/cli.h"
 #include "src/commands.h"
+#include "src/file.h"
 #include "src/num.h"
 
 enum { MAX_LIST = 64 };
@@ -24,7 +25,7 @@ struct args {
     struct points_options points;
     const char *where[MAX_LIST];
     size_t drop_lines[MAX_LIST];
-    const char *objective, *x, *flop;
+    const char *objective, *x, *flop, *resamples;
     const char *pins[LAW_PARAMS], *bounds[LAW_PARAMS];
     size_t n_pins, n_bounds;
     double budgets[MAX_LIST];
@@ -70,6 +71,7 @@ enum {
     KEY_N,
     KEY_D,
     KEY_FLOP,
+    KEY_RESAMPLES,
 };
 
 static const struct argp_option options[] = {
@@ -115,6 +117,8 @@ static const struct argp_option options[] = {
      "(default "
      "1000)",
      4},
+    {"resamples", KEY_RESAMPLES, "FILE.csv", 0,
+     "Write the parameters of every resample, for the bands of tripod allocate --samples", 4},
     {"boot-starts", KEY_BOOT_STARTS, "K", 0, "Further starts of each resample (default 2)", 4},
     {"seed", KEY_SEED, "S", 0, "Of the resamples (default 1)", 4},
     {"level", KEY_LEVEL, "P", 0, "Of the intervals (default 0.95)", 4},
@@ -217,6 +221,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->common;
+        return 0;
+    case KEY_RESAMPLES:
+        a->resamples = arg;
         return 0;
     case KEY_FLOP:
         a->flop = arg;
@@ -327,6 +334,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             cli_misuse(state, "expected a law and a file; 'tripod fit laws' lists the laws");
         if (!a->file && strcmp(a->law, "laws"))
             cli_misuse(state, "expected a CSV file after the law");
+        if (a->resamples && a->points.column[POINTS_BY])
+            cli_misuse(state, "--resamples: one fit only, not with --by");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -921,11 +930,32 @@ static int sensitivity(const struct args *args, const struct law *law, const str
 /* --------------------------------------------------------------------------------------- command
  */
 
+/* One row per resample, columns named as the law's parameters. */
+static int write_resamples(const char *path, const struct law *law, const struct bootstrap *b,
+                           struct err *e)
+{
+    struct out o = {0};
+    if (!b->n) return err_set(e, "--resamples: there is no resample; --bootstrap asks for some");
+    if (out_open(&o, path, e)) return -1;
+    int status = 0;
+    for (int k = 0; k < law->n && !status; k++)
+        status = out_printf(&o, e, "%s%s", k ? "," : "", law->param[k].name);
+    for (size_t i = 0; i < b->n && !status; i++) {
+        for (int k = 0; k < law->n && !status; k++)
+            status = out_printf(&o, e, "%c%.17g", k ? ',' : '\n', b->params[i][k]);
+    }
+    if (!status) status = out_printf(&o, e, "\n");
+    if (!status) return out_commit(&o, e);
+    out_abort(&o);
+    return -1;
+}
+
 static int fit_one(const struct args *args, const struct law *law, const struct points *p,
                    const struct analysis_options *o, const char *group, json_t *json, struct err *e)
 {
     struct analysis a;
     int status = analyse(&a, p, law, o, e);
+    if (!status && args->resamples) status = write_resamples(args->resamples, law, &a.bootstrap, e);
     if (!status && args->common.json) {
         json_t *one = analysis_json(&a, p, args);
         if (args->compare) status = compare(args, law, p, o, one, e);

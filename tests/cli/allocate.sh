@@ -71,6 +71,27 @@ r = json.load(open(sys.argv[1]))["answers"][0]["D_per_N"]
 assert abs(r["lo"] - 9.9) < 1.5 and abs(r["hi"] - 29) < 4, r
 PY
 then echo "ok alloc_correlated_band"; else echo "FAIL alloc_correlated_band"; code=1; fi
+# A fit's own resamples, from fit to band.
+python3 - "$T/runs.csv" <<'PY'
+import random, sys
+random.seed(2)
+with open(sys.argv[1], "w") as f:
+    f.write("N,D,loss\n")
+    for i in range(8):
+        for j in range(8):
+            N, D = 1e8 * 2 ** i, 2e9 * 2 ** j
+            f.write(f"{N},{D},{(1.8 + 480 * N ** -.35 + 2100 * D ** -.37) * (1 + 1e-3 * random.gauss(0, 1))!r}\n")
+PY
+ok alloc_resamples "$TRIPOD" fit chinchilla "$T/runs.csv" --bootstrap 60 --resamples "$T/resamples.csv" --json="$T/runs.json" --no-profile --budget 1e22
+ok alloc_resamples_bands "$TRIPOD" allocate "$T/runs.json" --samples "$T/resamples.csv" --budget 1e22 --json
+if python3 - "$T/out" "$T/runs.json" <<'PY'
+import json, sys
+ours = json.load(open(sys.argv[1]))["answers"][0]
+for d in json.load(open(sys.argv[2]))["derived"]:
+    k = {"N*": "N", "D*": "D", "D/N": "D_per_N", "L*": "loss"}.get(d["name"])
+    if k: assert all(abs(ours[k][w] / d[w] - 1) < 1e-9 for w in ("value", "lo", "hi")), (d, ours[k])
+PY
+then echo "ok alloc_same_as_fit"; else echo "FAIL alloc_same_as_fit"; code=1; fi
 sed 's/"E": {"value": 1.69}, //' "$T/fit.json" >"$T/noE.json"
 fails alloc_no_param 'noE.json: params: E has no value' "$TRIPOD" allocate "$T/noE.json" --budget 1e21
 sed 's/\[\[1e-4, 0\]/[[-1, 0]/' "$T/fit.json" >"$T/cov.json"
