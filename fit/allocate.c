@@ -147,15 +147,41 @@ static int numeric_optimum(const struct allocate *p, double C, struct allocation
     return 0;
 }
 
+/* a and G of N* = G (C/k)^a, for the laws that have them: two power terms (laws.h), a k-norm of two
+ * power terms (whose minimum is that of the k-th powers' sum), and Kaplan's, where (Nc/N)^p + Dc k
+ * N / C, p = alphaN / alphaD, is least at N^(p+1) = p Nc^p / Dc C / k. */
+static bool closed_form(const struct law *law, const double *params, double *a, double *G)
+{
+    double b, v[6];
+    static const char *const names[] = {"A", "B", "alpha", "beta", "k"};
+    static const char *const kaplan[] = {"Nc", "Dc", "alphaN", "alphaD"};
+    if (law_optimum(law, params, a, &b, G)) return true;
+    bool is_kaplan = !strcmp(law->name, "kaplan");
+    if (!is_kaplan && strcmp(law->name, "coupled")) return false;
+    for (int i = 0; i < (is_kaplan ? 4 : 5); i++) {
+        v[i] = params[law_param_index(law, is_kaplan ? kaplan[i] : names[i])];
+        if (!(v[i] > 0)) return false;
+    }
+    if (is_kaplan) {
+        double p = v[2] / v[3];
+        *a = 1 / (1 + p);
+        *G = exp((log(p) + p * log(v[0]) - log(v[1])) / (1 + p));
+    } else {
+        *a = v[3] / (v[2] + v[3]);
+        *G = exp((log(v[2] / v[3]) / v[4] + log(v[0] / v[1])) / (v[2] + v[3]));
+    }
+    return isfinite(*G) && *G > 0;
+}
+
 /* The optimum without the width, which searches do not need. */
 static int optimum(const struct allocate *p, double C, struct allocation *a, struct err *e)
 {
-    double ea, eb, G;
+    double ea, G;
     if (!allocate_can(p->law))
         return err_set(e, "%s: not a law of N and D: nothing to allocate", p->law->name);
     if (!(C > 0) || !isfinite(C))
         return err_set(e, "budget: expected a positive number, found %g", C);
-    if (p->numeric || p->unique > 0 || !law_optimum(p->law, p->params, &ea, &eb, &G))
+    if (p->numeric || p->unique > 0 || !closed_form(p->law, p->params, &ea, &G))
         return numeric_optimum(p, C, a, e);
     double c = C / factor(p);
     a->C = C;

@@ -3,9 +3,9 @@
  *
  * Compute is C = k N D, k = 6 unless the caller counts otherwise. For one power term in N and one
  * in D the optimum has a closed form, N* = G (C/k)^a, D* = (C/k)^b / G, a = beta / (alpha + beta),
- * b = 1 - a, G = (alpha A / (beta B))^(1 / (alpha + beta)); for every other law of N and D (Kaplan,
- * coupled, repeated) it is found numerically, and the numerical answer exists for the closed ones
- * too, as a check.
+ * b = 1 - a, G = (alpha A / (beta B))^(1 / (alpha + beta)); so have the coupled law and Kaplan's
+ * (allocate.c). For the law of repeated data it is found numerically, and the numerical answer
+ * exists for all, as a check.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_FIT_ALLOCATE_H

@@ -237,6 +237,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (strcmp(a->mode ? a->mode : "", "bias") && !a->file)
             cli_misuse(state, "expected a CSV file after '%s'", a->mode);
+        if (a->plot && strcmp(a->mode, "isoflop")) cli_misuse(state, "--plot draws isoflop only");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

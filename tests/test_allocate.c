@@ -133,7 +133,12 @@ static void reverse(void **state)
         struct allocate_waste w;
         double D;
         assert_int_equal(allocate_optimum(&p, 1e21, &o, &e), 0);
-        assert_true(o.closed == (i < 2));
+        assert_true(o.closed);
+        p.numeric = true;
+        assert_int_equal(allocate_optimum(&p, 1e21, &back, &e), 0);
+        assert_false(back.closed);
+        near(back.N, o.N, 1e-6);
+        p.numeric = false;
         assert_int_equal(allocate_for_loss(&p, o.loss, &back, &e), 0);
         near(back.C, 1e21, 1e-9);
         assert_int_equal(allocate_tokens(&p, o.N, o.loss, &D, &e), 0);
@@ -179,7 +184,15 @@ static void other_laws(void **state)
     struct allocation a, b;
     assert_int_equal(allocate_optimum(&c, 1e22, &a, &e), 0);
     assert_int_equal(allocate_optimum(&k, 1e22, &b, &e), 0);
-    near(b.N, a.N, 1e-6);
+    assert_true(b.closed);
+    near(b.N, a.N, 1e-12);
+    const double norm[] = {1.8, 480, 2100, 0.35, 0.37, 1.357};
+    k.params = norm;
+    struct allocation n;
+    assert_int_equal(allocate_optimum(&k, 1e22, &b, &e), 0);
+    k.numeric = true;
+    assert_int_equal(allocate_optimum(&k, 1e22, &n, &e), 0);
+    near(b.N, n.N, 1e-6);
     assert_int_equal(allocate_optimum(&r, 1e22, &b, &e), 0);
     near(b.N, a.N, 1e-5);
     r.unique = a.D / 50; /* little data: more passes, and a worse loss */

@@ -43,6 +43,11 @@ echo '{"model_type": ' >"$T/cut.json"
 fails count_cut 'cut.json: line [0-9]+:' "$TRIPOD" count "$T/cut.json"
 fails count_unknown 'pythia-71m: neither a file' "$TRIPOD" count pythia-71m
 fails count_empty_folder 'config.json: cannot open: No such file' "$TRIPOD" count "$T"
+cat >"$T/gpt2.json" <<'JSON'
+{"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12, "n_inner": null, "vocab_size": 50257, "n_positions": 1024}
+JSON
+ok count_gpt2 "$TRIPOD" count "$T/gpt2.json"
+has count_gpt2_total '^total\t124439808$'
 misuse count_nothing 'give one of' "$TRIPOD" count
 misuse count_family "found 'rnn'" "$TRIPOD" count --family rnn
 misuse count_shape 'needs --layers' "$TRIPOD" count --layers 3
