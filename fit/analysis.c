@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "src/rng.h"
 
@@ -16,6 +17,13 @@
 static double on_scale(const struct law *law, int i, double value)
 {
     return law->param[i].map == MAP_PLAIN ? value : log(value);
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static void correlations(struct analysis *a)
@@ -334,8 +342,11 @@ int analyse(struct analysis *a, const struct points *p, const struct law *law,
     int status = -1;
     *a = (struct analysis){0};
     if (fit_data_open(&a->data, p, law, o->x, e)) return -1;
+    double clock = cpu_seconds();
     if (fit_law(&a->fit, law, &a->data, &o->fit, e)) goto out;
+    a->fit_seconds = cpu_seconds() - clock;
     if (infer_covariance(&a->covariance, &a->fit, &a->data, &o->fit, e)) goto out;
+    clock = cpu_seconds();
     if (o->bootstrap.n) {
         /* Runs numbered by first appearance in the canonical order. */
         cluster = malloc((p->n + p->n_runs + 1) * sizeof *cluster);
@@ -353,7 +364,10 @@ int analyse(struct analysis *a, const struct points *p, const struct law *law,
         if (bootstrap_run(&a->bootstrap, &a->fit, &a->data, &o->fit, &o->bootstrap, cluster, e))
             goto out;
     }
+    a->bootstrap_seconds = cpu_seconds() - clock;
+    clock = cpu_seconds();
     if (intervals(a, o, e)) goto out;
+    a->profile_seconds = cpu_seconds() - clock;
     correlations(a);
     a->verdict = verdict_params(a->known, &a->fit, &o->fit, a->correlation, a->covariance.positive);
     if (derive(a, p, o, e) || predict(a, o, e) || cost_of_holding(a, p, o, e)) goto out;

@@ -55,6 +55,7 @@ struct analysis {
     double held_chi2;  /* what they cost, in units of -2 ln L ... */
     double held_p;     /* ... and how often chance costs as much */
     char flat[160];    /* the flattest direction */
+    double fit_seconds, bootstrap_seconds, profile_seconds; /* CPU time of the process */
     enum verdict verdict;
     char reason[320];
 };

@@ -587,6 +587,10 @@ static json_t *analysis_json(const struct analysis *a, const struct points *p,
     json_object_set_new(o, "newton_decrement", number(f->decrement));
     json_object_set_new(o, "condition", number(f->condition));
     json_object_set_new(o, "condition_raw", number(f->condition_raw));
+    json_object_set_new(o, "cpu_seconds",
+                        json_pack("{s:o, s:o, s:o}", "fit", number(a->fit_seconds), "bootstrap",
+                                  number(a->bootstrap_seconds), "profile",
+                                  number(a->profile_seconds)));
     json_object_set_new(o, "rss", number(f->rss));
     json_object_set_new(o, "rss_log", number(f->rss_log));
     json_object_set_new(o, "correlation", corr);
