@@ -221,6 +221,11 @@ static int fit_budget(struct isoflop_budget *b, const double *N, const double *l
     }
     double v = ols_vertex(p, level, &lo, &hi), u = v - p->centre;
     double var = p->cov[0][0] + 2 * u * p->cov[0][1] + u * u * p->cov[1][1];
+    if (!(fabs(v - p->centre) < 100)) { /* e^100 times the sizes tried */
+        refuse(b, ISOFLOP_REFUSED,
+               "the parabola is a straight line: its minimum is beyond any size");
+        goto out;
+    }
     b->N = exp(v);
     b->N_lo = exp(lo);
     b->N_hi = exp(hi);

@@ -159,8 +159,9 @@ double ols_vertex(const struct ols_parabola *fit, double level, double *lo, doub
         *hi = INFINITY;
         if (p > 0) {
             double root = sqrt(disc > 0 ? disc : 0);
-            *lo = (-q - root) / (2 * p) + fit->centre;
-            *hi = (-q + root) / (2 * p) + fit->centre;
+            /* Exact data: both ends are the vertex, up to rounding. */
+            *lo = fmin((-q - root) / (2 * p), v) + fit->centre;
+            *hi = fmax((-q + root) / (2 * p), v) + fit->centre;
         }
     }
     return v + fit->centre;
