@@ -622,6 +622,17 @@ int points_examine(struct points *p, struct err *e)
     }
     if (note_range(p, e, p->N, "N") || (p->have >> POINTS_D & 1 && note_range(p, e, p->D, "D")))
         goto out;
+    double ratio_low = INFINITY, ratio_high = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!(p->D[i] > 0 && p->N[i] > 0)) continue;
+        ratio_low = fmin(ratio_low, p->D[i] / p->N[i]);
+        ratio_high = fmax(ratio_high, p->D[i] / p->N[i]);
+    }
+    if (p->n > 2 && ratio_high > 0 && ratio_high < 1.05 * ratio_low &&
+        points_note(p, e,
+                    "D/N is about %.4g in every row: terms in N and in D cannot be told apart",
+                    ratio_low))
+        goto out;
     for (size_t i = 0; i < p->n; i++) order[i] = i;
     qsort_r(order, p->n, sizeof *order, by_value, p);
     size_t same = 0, same_place = 0, first = 0, second = 0;
