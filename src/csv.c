@@ -136,8 +136,10 @@ static int read_lines(struct reader *r, struct csv_parser *parser, const char *t
             return err_set(r->e, "%s: line %zu: %s", c->path, r->line,
                            csv_strerror(csv_error(parser)));
         }
-        /* The row goes on: the line ended inside quotes. A blank line has begun none. */
-        if (r->rows == before && r->row_fields == 0 && !parser->quoted) r->row_line = 0;
+        /* A blank line has begun no row; the last line may lack its end, and quotes go on over it.
+         */
+        bool ended = text[end - 1] == '\n' || text[end - 1] == '\r';
+        if (r->rows == before && r->row_fields == 0 && !parser->quoted && ended) r->row_line = 0;
         if (parser->quoted && !quote_line) quote_line = r->line;
         if (!parser->quoted) quote_line = 0;
     }

@@ -62,6 +62,18 @@ static void grammar(void **state)
     csv_close(&c);
 }
 
+/* One column, and no newline at the end. */
+static void last_line(void **state)
+{
+    (void)state;
+    struct csv c;
+    struct err e;
+    assert_int_equal(parse(&c, "N\n1\n\n2", &e), 0);
+    assert_int_equal(c.rows, 2);
+    assert_int_equal(c.line[2], 4);
+    csv_close(&c);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -98,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grammar),
+        cmocka_unit_test(last_line),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
