@@ -372,6 +372,8 @@ static json_t *envelope_of(const struct points *p, const char *objective, const 
     json_object_set_new(
         details, "rows",
         json_pack("{s:I, s:I}", "used", (json_int_t)p->n, "dropped", (json_int_t)p->n_dropped));
+    /* Linear least squares has one answer and needs no start. */
+    json_object_set_new(details, "starts", json_pack("{s:i, s:i}", "total", 1, "agree", 1));
     json_object_set_new(details, "verdict", json_string(ols_verdict(N)));
     json_object_set_new(details, "notes", notes);
     json_object_set_new(details, "data",

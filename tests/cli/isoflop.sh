@@ -46,6 +46,7 @@ has iso_outlier '^# line 22 \(C 6e\+15, N 4\.946e\+07, loss 1\.17939\): left out
 if [ -s "$T/iso.tsv" ] && [ -s "$T/iso.gp" ]; then echo "ok iso_plot_files"; else echo "FAIL iso_plot_files"; code=1; fi
 ok iso_none "$TRIPOD" fit isoflop "$T/minchilla.csv" --where 'loss<=2' --reject none --keep --drop-line 30 --drop-line 31 --json
 check iso_json 'assert abs(o["params"]["a"]["value"] - 0.428) < 6e-4 and o["verdict"] == "weak" and len(o["budgets"]) == 5, o["params"]'
+check iso_keys 'assert {"law", "objective", "params", "starts", "rows", "verdict"} <= set(o) and o["rows"]["dropped"] == 5 and {"value", "se", "lo", "hi", "verdict"} <= set(o["params"]["b"])'
 # The closed-form bias on the user's own grid: -5.1002 % of D*, and the corrected exponent and optimum exact.
 ok iso_exact "$TRIPOD" fit isoflop "$T/exact.csv" --surface 0.34,0.28 --reject none --json
 check iso_bias 'assert all(abs(1/(1+b["bias"]) - 1 + 0.051002) < 1e-6 for b in o["budgets"])'
