@@ -64,7 +64,8 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
     double delta = isfinite(own_delta) ? bandwidth(r, d->n) : INFINITY, scale = 1;
     if (!kink && own_delta >= delta) delta = own_delta;
     if (kink || own_delta < delta) scale = own_delta / delta;
-    double f0, g[LAW_PARAMS], h[LAW_HESSIAN], m[LAW_HESSIAN], b[LAW_PARAMS * LAW_PARAMS] = {0};
+    double f0, g[LAW_PARAMS], h[LAW_HESSIAN], m[LAW_HESSIAN],
+        b[LAW_PARAMS * LAW_PARAMS] = {0}, gauss[LAW_HESSIAN] = {0};
     p.loss.delta = p.loss.active = delta;
     fit_evaluate(&p, f->t, &f0, g, h, m);
     memset(c, 0, sizeof *c);
@@ -81,7 +82,11 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
         psi2 += psi * psi / w;
         slope += size <= delta ? w * scale : 0;
         for (int a = 0; a < n; a++) {
-            for (int q = 0; q <= a; q++) b[a * n + q] += psi * psi * lg[a] * lg[q] * step * step;
+            for (int q = 0; q <= a; q++) {
+                double jj = lg[a] * lg[q] * step * step;
+                b[a * n + q] += psi * psi * jj;
+                if (size <= delta) gauss[AT(a, q)] += w * jj;
+            }
         }
     }
     free(r);
@@ -92,6 +97,14 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
         for (int j = 0; j <= i; j++) a[AT(i, j)] = h[AT(index[i], index[j])] * scale;
     }
     c->positive = k > 0 && slope > 0 && cholesky(k, a);
+    if (!c->positive && k > 0 && slope > 0 && isfinite(f->decrement)) {
+        /* Over a bandwidth the Hessian may bend downwards although the optimum is one:
+         * Gauss-Newton's part. */
+        for (int i = 0; i < k; i++) {
+            for (int j = 0; j <= i; j++) a[AT(i, j)] = gauss[AT(index[i], index[j])] * scale;
+        }
+        c->positive = cholesky(k, a);
+    }
     for (int i = 0; i < k; i++) {
         double column[LAW_PARAMS] = {0};
         column[i] = 1;

@@ -149,7 +149,7 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
             if (first < 0) continue;
             if (plan->column[k] < 0) {
                 plan->column[k] = first;
-            } else if (k == POINTS_LOSS || k == POINTS_N) {
+            } else if (k == POINTS_N || (k == POINTS_LOSS && i < 8)) {
                 /* Not silently: two columns could stand for it. */
                 if (points_note(p, e, "%s is column '%s'; '%s' is not used", column_text[k],
                                 csv_header(c, (size_t)plan->column[k]),

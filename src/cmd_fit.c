@@ -656,7 +656,7 @@ static void print_remarks(const struct analysis *a, const struct points *p, cons
     if (p->loss_conversion) printf("; loss = %s", p->loss_conversion);
     if (p->flop_rule) printf("; C = %s", p->flop_rule);
     printf("\n");
-    size_t shown = p->n_dropped < 12 ? p->n_dropped : 10;
+    size_t shown = p->n_dropped <= 10 ? p->n_dropped : 3;
     for (size_t i = 0; i < shown; i++)
         printf("# line %zu dropped: %s\n", p->dropped[i].line, p->dropped[i].reason);
     if (shown < p->n_dropped)
@@ -1053,6 +1053,14 @@ static int run(int argc, char **argv, struct err *e)
             points_close(&p);
             return -1;
         }
+    }
+    if (args.bootstrap.kind == BOOT_CLUSTER && args.bootstrap.n && p.n_runs < 10 &&
+        points_note(
+            &p, e,
+            "%zu runs are few to draw clusters from: the bootstrap's intervals are too narrow",
+            p.n_runs)) {
+        points_close(&p);
+        return -1;
     }
     json_t *json = cli_provenance();
     int status = json ? 0 : err_set(e, "out of memory");
