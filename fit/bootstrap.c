@@ -205,7 +205,9 @@ int bootstrap_run(struct bootstrap *b, const struct fit *f, struct fit_data *d,
             s.n_clusters = cluster[i] >= s.n_clusters ? cluster[i] + 1 : s.n_clusters;
         b->clusters = s.n_clusters;
         if (s.n_clusters < 4) {
-            err_set(e, "--bootstrap cluster: expected at least 4 runs to draw from, found %zu",
+            err_set(e,
+                    "--bootstrap cluster: expected at least 4 runs (--run names their column), "
+                    "found %zu",
                     s.n_clusters);
             goto out;
         }

@@ -1040,6 +1040,14 @@ static int run(int argc, char **argv, struct err *e)
     if (args.x && !(law->variables & LAW_ANY))
         return err_set(e, "--x: the law %s has its own variables", law->name);
     o.fit.grid = args.grid;
+    for (size_t i = 0; i < args.n_predict; i++) {
+        const struct prediction *q = &args.predict[i];
+        if ((law->variables & LAW_D && !(q->D > 0)) || (law->variables & LAW_U && !(q->U > 0)))
+            return err_set(e, "--predict: %s needs %s", law->name,
+                           law->variables & LAW_U      ? "N,D,U"
+                           : law->variables & LAW_STEP ? "N,STEP"
+                                                       : "N,D");
+    }
     struct points p;
     if (read_points(&p, &args, law, o.x, e)) return -1;
     if (!args.bootstrap_given && p.n > 2000) {

@@ -87,6 +87,8 @@ fails "fit: unknown law" "expected a law \(power, .*found 'nonsense'" "$TRIPOD" 
 fails "fit: unknown objective" '--objective: expected huber:DELTA' "$TRIPOD" fit chinchilla "$EPOCH" --objective l2
 fails "fit: unknown parameter" 'expected NAME=... with a parameter of chinchilla \(E, A, B, alpha, beta\)' "$TRIPOD" fit chinchilla "$EPOCH" --pin gamma=1
 fails "fit: unknown column" "expected a column 'size' for N" "$TRIPOD" fit chinchilla "$EPOCH" --N size
+fails "fit: half a prediction" '--predict: chinchilla needs N,D' "$TRIPOD" fit chinchilla "$EPOCH" --predict 1e9
+fails "fit: no runs to draw" 'expected at least 4 runs \(--run names their column\), found 1' "$TRIPOD" fit chinchilla "$EPOCH" --bootstrap cluster:100
 fails "fit: bad --where" '--where: expected COLUMN=VALUE' "$TRIPOD" fit chinchilla "$EPOCH" --where loss
 misuse "fit: no file" 'expected a CSV file after the law' "$TRIPOD" fit chinchilla
 misuse "fit: bad number" '--level: expected a probability' "$TRIPOD" fit chinchilla "$EPOCH" --level 95
