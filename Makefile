@@ -13,7 +13,7 @@ TRIPOD_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fopenmp -ffp-contract=off \
 LIBS := -lgsl -lgslcblas -ldnnl -lzstd -ljansson -lutf8proc -lzip -lxxhash -lcsv -lm
 
 # gcc at -O2 leaves the kernels' tiles rolled (3-4 times slower): these objects need -O3.
-SIMD_CFLAGS   := -O3 -fno-math-errno -fno-trapping-math
+SIMD_CFLAGS   ?= -O3 -fno-math-errno -fno-trapping-math
 FLAGS_scalar  :=
 FLAGS_avx2    := -mavx2 -mfma -mf16c
 FLAGS_avx512  := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
@@ -84,7 +84,8 @@ check-long: check ## the tests that take minutes: larger models, more fits
 	$(Q)TRIPOD=$(CURDIR)/$(B)/tripod B=$(CURDIR)/$(B) LONG=1 bash tests/run.sh $(TESTS)
 
 asan: ## run the tests under AddressSanitizer and UBSan
-	$(Q)$(MAKE) B=$(B)-asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer" check
+	$(Q)$(MAKE) B=$(B)-asan SIMD_CFLAGS=-O1 \
+		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer" check
 
 fuzz: $(FUZZERS) ## build the fuzz targets (clang)
 $(B)-fuzz/%: tests/fuzz/%.c $(SOURCES) $(ISA_SOURCES)

@@ -30,18 +30,26 @@
 #include <stdint.h>
 #include <string.h>
 
-#define V_WORD static inline __attribute__((always_inline, unused))
-
-/* for (i = 0; i < n; i++) laid out flat, where n is a constant once inlined: so that an array of
- * words stays in registers. Not where there are none: plain C, and under sanitizers, whose checks
- * make the flat code take minutes to compile. */
+/* Sanitizers' checks make flat code take minutes to compile: under them the scalar words are calls
+ * and loops stay loops. */
 #if defined __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-#define V_UNROLL_
+#define V_SANITIZED 1
 #endif
 #endif
-#if defined V_UNROLL_ || defined __SANITIZE_ADDRESS__ || defined ISA_scalar
-#undef V_UNROLL_
+#if defined __SANITIZE_ADDRESS__
+#define V_SANITIZED 1
+#endif
+
+#if defined V_SANITIZED && defined ISA_scalar
+#define V_WORD static __attribute__((unused))
+#else
+#define V_WORD static inline __attribute__((always_inline, unused))
+#endif
+
+/* for (i = 0; i < n; i++) laid out flat, where n is a constant once inlined: so that an array of
+ * words stays in registers. Not where there are none: plain C. */
+#if defined V_SANITIZED || defined ISA_scalar
 #define V_UNROLL_
 #elif defined __clang__
 #define V_UNROLL_ _Pragma("clang loop unroll(full)")
