@@ -115,7 +115,7 @@ static const struct argp_option options[] = {
     {"bootstrap", KEY_BOOTSTRAP, "[KIND:]N", 0,
      "N resamples; KIND pairs (default), residual, cluster (whole runs) or parametric; 0: none "
      "(default "
-     "1000)",
+     "1000, fewer beyond 2000 rows)",
      4},
     {"resamples", KEY_RESAMPLES, "FILE.csv", 0,
      "Write the parameters of every resample, for the bands of tripod allocate --samples", 4},
@@ -595,13 +595,27 @@ static json_t *analysis_json(const struct analysis *a, const struct points *p,
     json_object_set_new(o, "rss_log", number(f->rss_log));
     json_object_set_new(o, "correlation", corr);
     json_object_set_new(o, "correlation_from", json_string(a->correlation_from));
+    /* Resamples' parameters, in the law's order: what tripod allocate draws its bands from. */
+    json_t *samples = json_array();
+    for (size_t i = 0; i < a->bootstrap.n && i < 1000; i++) {
+        json_t *row = json_array();
+        bool finite = true;
+        for (int k = 0; k < law->n; k++) {
+            finite = finite && isfinite(a->bootstrap.params[i][k]);
+            json_array_append_new(row, number(a->bootstrap.params[i][k]));
+        }
+        if (finite)
+            json_array_append_new(samples, row);
+        else
+            json_decref(row);
+    }
     json_object_set_new(
         o, "bootstrap",
-        json_pack("{s:s, s:I, s:I, s:i, s:I, s:I}", "kind", bootstrap_names[args->bootstrap.kind],
-                  "resamples", (json_int_t)a->bootstrap.n, "failed",
-                  (json_int_t)a->bootstrap.failed, "starts", args->bootstrap.starts + 1,
+        json_pack("{s:s, s:I, s:I, s:i, s:I, s:I, s:o}", "kind",
+                  bootstrap_names[args->bootstrap.kind], "resamples", (json_int_t)a->bootstrap.n,
+                  "failed", (json_int_t)a->bootstrap.failed, "starts", args->bootstrap.starts + 1,
                   "another_start_won", (json_int_t)a->bootstrap.moved, "seed",
-                  (json_int_t)args->bootstrap.seed));
+                  (json_int_t)args->bootstrap.seed, "samples", samples));
     if (a->held)
         json_object_set_new(o, "pinning",
                             json_pack("{s:i, s:o, s:o, s:o}", "held", a->held,
