@@ -2,6 +2,7 @@
  * Besiroglu et al. extracted them; invariances; refusals. SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include <gsl/gsl_rng.h>
+#include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <omp.h>
@@ -306,6 +307,23 @@ static void resamples(void **state)
     /* The published figures come from single-start BFGS: 2 in 1000 apart. */
     static const double se[5] = {.02566, 124.52232, 1293.28410, .01540, .02060};
     for (int i = 0; i < 5; i++) close_to(gsl_stats_sd(values + i * ALL, 1, ALL), se[i], 2e-3);
+    /* D/N at three budgets: 2.5, 10, 50, 90 and 97.5 % of the resamples. */
+    static const double budgets[3] = {1e21, 5.76e23, 1e26}, share[5] = {.025, .1, .5, .9, .975};
+    static const double ratio[3][5] = {
+        {15.4, 16.9, 21.1, 26.3, 28.5}, {7.6, 9.9, 17.2, 29.0, 35.8}, {4.3, 6.4, 14.6, 31.6, 43.8}};
+    for (int c = 0; c < 3; c++) {
+        double *q = calloc(ALL, sizeof *q), a, b, G;
+        for (size_t k = 0; k < ALL; k++) {
+            double params[5];
+            for (int i = 0; i < 5; i++) params[i] = values[i * ALL + k];
+            assert_true(law_optimum(law, params, &a, &b, &G));
+            q[k] = pow(budgets[c] / 6, b - a) / (G * G);
+        }
+        gsl_sort(q, 1, ALL);
+        for (int i = 0; i < 5; i++) /* Printed to 0.1, and of single starts. */
+            assert_true(fabs(quantile(q, ALL, share[i]) - ratio[c][i]) < 0.05 + 5e-3 * ratio[c][i]);
+        free(q);
+    }
     gsl_rng_free(r);
     free(place);
     free(drawn);
