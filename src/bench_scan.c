@@ -194,7 +194,7 @@ static int measure(struct bench *bench, const char *label, const char *model_pat
         double before = peak_rate(loop, bench->threads, 0.1);
         status = scan_once(bench, model_path, prefix, out, &run, e);
         if (status) break;
-        peak = 0.5 * (before + peak_rate(loop, bench->threads, 0.1));
+        peak = fmax(before, peak_rate(loop, bench->threads, 0.1));
         rates[r] = (double)run.scan.predictions / run.seconds;
         mfus[r] = peak > 0 ? run.scan.flop / run.seconds / (1e9 * peak) : 0;
         starts[r] = run.start;

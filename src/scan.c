@@ -9,11 +9,14 @@
 
 enum { SMALLEST_BATCH = 128 }; /* inputs; below this widening the weights begins to show */
 
-/* What the threads share. */
+/* What the threads share. Pieces are given out in the corpus's order, but the last stretch longest
+ * first: its last batches are then of the shortest pieces, and the threads finish together. */
 struct queue {
     const struct plan *plan;
     const float *loss;
-    struct piece next;  /* the last piece given out */
+    struct piece next;  /* the last piece given out, in order */
+    struct piece *tail; /* the last stretch, longest first; NULL before it */
+    size_t tail_count, tail_at;
     uint64_t remaining; /* inputs not given out */
     size_t rows, threads;
 };
@@ -39,6 +42,36 @@ static bool is_done(const struct plan *plan, const float *loss, const struct pie
     return true;
 }
 
+static int longest_first(const void *pa, const void *pb)
+{
+    const struct piece *a = pa, *b = pb;
+    if (a->n != b->n) return a->n > b->n ? -1 : 1;
+    return a->document < b->document ? -1 : a->document > b->document;
+}
+
+/* Turns what is left of the corpus into the sorted tail; without memory for it the order stays. */
+static void start_tail(struct queue *q)
+{
+    size_t n = 0;
+    for (struct piece p = q->next; plan_next(q->plan, &p);) n++;
+    q->tail = malloc((n + 1) * sizeof *q->tail);
+    if (!q->tail) return;
+    for (struct piece p = q->next; plan_next(q->plan, &p);) q->tail[q->tail_count++] = p;
+    qsort(q->tail, q->tail_count, sizeof *q->tail, longest_first);
+}
+
+/* The piece that take() would give out next, without taking it. */
+static bool peek(const struct queue *q, struct piece *p)
+{
+    if (!q->tail) {
+        *p = q->next;
+        return plan_next(q->plan, p);
+    }
+    if (q->tail_at == q->tail_count) return false;
+    *p = q->tail[q->tail_at];
+    return true;
+}
+
 /* Takes the next pieces off the queue; their number of inputs, 0 at the end. Call under a lock. */
 static size_t take(struct queue *q, struct batch *batch)
 {
@@ -47,10 +80,15 @@ static size_t take(struct queue *q, struct batch *batch)
                   : share < q->rows      ? (size_t)share
                                          : q->rows;
     size_t rows = 0;
+    struct piece p;
     batch->count = 0;
-    for (struct piece p = q->next; rows < goal && plan_next(q->plan, &p);) {
+    if (!q->tail && share < 2 * q->rows) start_tail(q);
+    while (rows < goal && peek(q, &p)) {
         if (batch->count && rows + p.n > q->rows) break;
-        q->next = p;
+        if (q->tail)
+            q->tail_at++;
+        else
+            q->next = p;
         q->remaining -= p.n;
         if (is_done(q->plan, q->loss, &p)) {
             progress_add(p.n);
@@ -168,5 +206,6 @@ int scan_model(const struct neox *model, const struct plan *plan,
         }
     }
     result->seconds = omp_get_wtime() - start;
+    free(queue.tail);
     return status;
 }
