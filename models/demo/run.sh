@@ -32,9 +32,11 @@ say "The loss of every token under every checkpoint, in windows of the models' 2
 say "All together: mean losses, the matrix of tokens x checkpoints, a figure"
 show gather "$out/losses" -o "$out/losses.npy" --plot "$out/losses.png"
 say "The scaling law: loss of the last checkpoints against parameters"
-show fit power "$out/losses/points.csv" | grep -v '^#'
-say "Loss against training step, model by model"
-show fit power "$out/losses/points.csv" --x step --by model --bootstrap 0 | grep -E '^(model|parameter|alpha|# model|==)' || true
+show fit power "$out/losses/points.csv" | grep -vE '^# [^v]|^correlation' | cut -f 1-6,13
+say "Loss against training step: the exponent of every model"
+show fit power "$out/losses/points.csv" --x step --by model --bootstrap 0 |
+    awk -F '\t' '/^\$/ { print; next } /^# group/ { model = substr($0, 9) }
+        $1 == "alpha" && $3 + 0 > 0 && NF > 8 { printf "%-10s alpha %.4f  (%.4f to %.4f)  %s\n", model, $2, $4, $5, $6 }'
 say "Results"
 echo "figure   $out/losses.png"
 echo "points   $out/losses/points.csv"
