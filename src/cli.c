@@ -37,7 +37,8 @@ void cli_finish(const char *name)
     struct rusage usage;
     clock_gettime(CLOCK_MONOTONIC, &now);
     getrusage(RUSAGE_SELF, &usage);
-    double wall = (double)(now.tv_sec - started.tv_sec) + 1e-9 * (double)(now.tv_nsec - started.tv_nsec);
+    double wall =
+        (double)(now.tv_sec - started.tv_sec) + 1e-9 * (double)(now.tv_nsec - started.tv_nsec);
     double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                  1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     if (wall < 0.5) return; /* a prompt answer needs no accounting */
@@ -102,28 +103,47 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 
 const struct argp cli_common_argp = {.options = common_options, .parser = parse_common};
 
-int cli_write_json(const struct cli_common *common, json_t *object, struct err *e)
+/* OBJECT as text, which the caller frees; consumes the reference. */
+static char *json_text(json_t *object, struct err *e)
 {
-    if (!object) return err_set(e, "--json: out of memory");
-    if (!common->json) {
-        json_decref(object);
-        return 0;
+    if (!object) {
+        err_set(e, "--json: out of memory");
+        return NULL;
     }
     char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     json_decref(object);
-    if (!text) return err_set(e, "--json: a value cannot be written as JSON");
-    int status = 0;
-    if (common->json_file) {
-        struct out out;
-        status = out_open(&out, common->json_file, e);
-        if (!status) status = out_printf(&out, e, "%s\n", text);
+    if (!text) err_set(e, "--json: a value cannot be written as JSON");
+    return text;
+}
+
+int cli_save_json(const char *path, json_t *object, struct err *e)
+{
+    char *text = json_text(object, e);
+    if (!text) return -1;
+    struct out out;
+    int status = out_open(&out, path, e);
+    if (!status) {
+        status = out_printf(&out, e, "%s\n", text);
         if (!status)
             status = out_commit(&out, e);
         else
             out_abort(&out);
-    } else if (printf("%s\n", text) < 0) {
-        status = err_errno(e, "stdout: cannot write");
     }
+    free(text);
+    return status;
+}
+
+int cli_write_json(const struct cli_common *common, json_t *object, struct err *e)
+{
+    if (common->json && common->json_file) return cli_save_json(common->json_file, object, e);
+    if (object && !common->json) {
+        json_decref(object);
+        return 0;
+    }
+    char *text = json_text(object, e);
+    if (!text) return -1;
+    int status = 0;
+    if (printf("%s\n", text) < 0) status = err_errno(e, "stdout: cannot write");
     free(text);
     return status;
 }
@@ -159,8 +179,8 @@ json_t *cli_provenance(void)
         json_t *s = json_string(saved_argv[i]);
         json_array_append_new(command, s ? s : json_string("?"));
     }
-    return json_pack("{s:s, s:o, s:s, s:s}", "tripod", TRIPOD_VERSION, "command", command, "cpu", cpu,
-                     "date", date);
+    return json_pack("{s:s, s:o, s:s, s:s}", "tripod", TRIPOD_VERSION, "command", command, "cpu",
+                     cpu, "date", date);
 }
 
 int cli_use_threads(int threads)

@@ -42,6 +42,9 @@ void cli_misuse(const struct argp_state *state, const char *format, ...)
 /* Writes OBJECT where --json asks (nothing if not given); consumes the reference. Reals with 17 digits. */
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e);
 
+/* Writes OBJECT to PATH, all or nothing, in the same form; consumes the reference. */
+int cli_save_json(const char *path, json_t *object, struct err *e);
+
 /* Provenance for every file we write: {"tripod": version, "command": [argv...], "cpu": model name,
  * "date": UTC}. The caller may add keys (kernels, gemm ...). New reference, NULL when out of memory. */
 json_t *cli_provenance(void);

@@ -694,23 +694,6 @@ static int load_baseline(struct bench *bench, struct err *e)
     return 0;
 }
 
-static int save(const struct bench *bench, struct err *e)
-{
-    struct out out;
-    char *text = json_dumps(bench->result, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    if (!text) return err_set(e, "--save: out of memory");
-    int status = out_open(&out, bench->save, e);
-    if (!status) {
-        status = out_printf(&out, e, "%s\n", text);
-        if (!status)
-            status = out_commit(&out, e);
-        else
-            out_abort(&out);
-    }
-    free(text);
-    return status;
-}
-
 static int run(int argc, char **argv, struct err *e)
 {
     struct args a = {.bench = {.rounds = 7,
@@ -741,7 +724,7 @@ static int run(int argc, char **argv, struct err *e)
         }
         json_object_set_new(bench->result, "against", ratios);
     }
-    if (!status && bench->save) status = save(bench, e);
+    if (!status && bench->save) status = cli_save_json(bench->save, json_incref(bench->result), e);
     if (!status) status = cli_write_json(&bench->common, json_incref(bench->result), e);
     json_decref(bench->result);
     json_decref(bench->baseline);

@@ -282,8 +282,7 @@ static int write_names(const struct gathered *g, const char *path, struct err *e
     json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o}", "format", "tripod-matrix 1", "corpus_hash",
                           g->records[0].corpus_hash, "protocol", g->records[0].protocol, "columns",
                           names, "provenance", cli_provenance());
-    struct cli_common to_file = {.json = true, .json_file = path};
-    return cli_write_json(&to_file, o, e);
+    return cli_save_json(path, o, e);
 }
 
 static int write_matrix(const struct gathered *g, const char *path, struct err *e)

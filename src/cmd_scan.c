@@ -454,18 +454,9 @@ static int write_record(const struct record *r, const struct job *job,
                         const struct flat_model *flat, struct err *e)
 {
     char *path = json_path(r);
-    json_t *o = record_json(r, provenance(job, flat));
-    char *text = o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
-    struct out out = {.slot = -1};
-    int status = path && text ? out_open(&out, path, e) : err_set(e, "out of memory");
-    if (!status) status = out_printf(&out, e, "%s\n", text);
-    if (!status)
-        status = out_commit(&out, e);
-    else
-        out_abort(&out);
-    free(text);
+    int status = path ? cli_save_json(path, record_json(r, provenance(job, flat)), e)
+                      : err_set(e, "out of memory");
     free(path);
-    json_decref(o);
     return status;
 }
 
