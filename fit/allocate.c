@@ -221,8 +221,8 @@ int allocate_grid(const struct allocate *p, double C, double lo, double hi, doub
     return isfinite(a->loss) ? 0 : err_set(e, "%s: no finite loss on the grid", p->law->name);
 }
 
-/* Bisects ln C in [ln 10, ln 1e40] for sign(value - target) to change; value rises or falls with C.
- */
+/* Bisects ln C in [ln 10, ln 1e40] for sign(value - target) to change; value rises or falls with
+ * C. */
 static int search_budget(const struct allocate *p, double target, bool of_loss,
                          struct allocation *a, struct err *e)
 {

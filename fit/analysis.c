@@ -117,8 +117,7 @@ fail:
     return -1;
 }
 
-/* -------------------------------------------------------------------------------- derived values
- */
+/* --- derived values --- */
 
 enum quantity { Q_A, Q_B, Q_G, Q_N, Q_D, Q_RATIO, Q_LOSS };
 

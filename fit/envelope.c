@@ -1,6 +1,7 @@
 /* envelope.c - Approach 1; see envelope.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/envelope.h"
+#include "src/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,8 +33,8 @@ static int by_curve(const void *va, const void *vb)
     return c ? c : compare(a->loss, b->loss);
 }
 
-/* Loss of a curve at x, by a straight line between checkpoints; NaN outside. *at speeds a rising x.
- */
+/* Loss of a curve at x, by a straight line between checkpoints; NaN outside. *at speeds a rising
+ * x. */
 static double interpolate(const struct curve *c, double x, size_t *at)
 {
     if (x < c->p[0].x || x > c->p[c->n - 1].x) return NAN;
@@ -66,8 +67,8 @@ static void contest(const struct curve *curves, size_t n, const double *x, size_
     }
 }
 
-/* The published line through the budgets; false when there is none. Returns the rows used in *used.
- */
+/* The published line through the budgets; false when there is none. Returns the rows used in
+ * *used. */
 static bool published(const struct curve *curves, size_t n, const double *x, const long *winner,
                       size_t budgets, const struct envelope *f, bool keep, long skip, double *work,
                       struct ols_line *lines, size_t *used)
@@ -298,18 +299,13 @@ void envelope_print(const struct envelope *f, FILE *out)
     print_line(out, "D*(C) by size", &f->D_by_size, "t");
 }
 
-static json_t *real(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *line_json(const struct ols_line *l, const char *how)
 {
     if (!l->n) return json_null();
     return json_pack("{s:f, s:o, s:o, s:o, s:f, s:I, s:s, s:s}", "value", l->slope, "se",
-                     real(l->slope_se), "lo", real(l->slope_lo), "hi", real(l->slope_hi),
-                     "log10_coefficient", l->intercept, "points", (json_int_t)l->n, "interval", how,
-                     "verdict", ols_verdict(l));
+                     json_finite(l->slope_se), "lo", json_finite(l->slope_lo), "hi",
+                     json_finite(l->slope_hi), "log10_coefficient", l->intercept, "points",
+                     (json_int_t)l->n, "interval", how, "verdict", ols_verdict(l));
 }
 
 json_t *envelope_json(const struct envelope *f)

@@ -17,8 +17,7 @@
 
 enum { MANY_STEPS = 200 };
 
-/* ------------------------------------------------------------------------------------------ rows
- */
+/* --- rows --- */
 
 struct key {
     double x[3], L, w;
@@ -127,7 +126,7 @@ void fit_data_recentre(struct fit_data *d, int variable, double to)
     d->centre[variable] = to;
 }
 
-/* ----------------------------------------------------------------------------------- evaluation */
+/* --- evaluation --- */
 
 static void evaluate_terms(const struct fit_problem *p, const double *t, double *f, double *g,
                            double *h, double *m)
@@ -210,7 +209,7 @@ static void problem_function(void *context, const double *t, double *f, double *
     fit_evaluate(context, t, f, g, h, m);
 }
 
-/* ------------------------------------------------------------------------------------- problems */
+/* --- problems --- */
 
 static double total_weight(const struct fit_rows *rows)
 {
@@ -322,7 +321,7 @@ int fit_problem_open(struct fit_problem *p, const struct law *law, struct fit_da
     return apply_pins(p, d, o, e);
 }
 
-/* ------------------------------------------------------------------------------------- descents */
+/* --- descents --- */
 
 static void set_delta(struct fit_problem *p, double delta)
 {
@@ -500,7 +499,7 @@ double fit_objective_value(const struct fit_problem *p, const double *t)
     return f;
 }
 
-/* -------------------------------------------------------------------------------------- fitting */
+/* --- fitting --- */
 
 static int distinct(const double *x, size_t n)
 {

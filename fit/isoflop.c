@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "fit/bias.h"
-#include "src/num.h"
+#include "src/json.h"
 #include "src/plot.h"
 
 #define MOST_SUBSETS 300000.0
@@ -441,24 +441,19 @@ void isoflop_print(const struct isoflop *f, const struct isoflop_corrected *corr
     }
 }
 
-/* JSON has neither NaN nor infinity. */
-static json_t *real(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *interval(double v, double lo, double hi)
 {
-    return json_pack("{s:o, s:o, s:o}", "value", real(v), "lo", real(lo), "hi", real(hi));
+    return json_pack("{s:o, s:o, s:o}", "value", json_finite(v), "lo", json_finite(lo), "hi",
+                     json_finite(hi));
 }
 
 static json_t *line_json(const struct ols_line *l)
 {
     json_t *o = interval(l->slope, l->slope_lo, l->slope_hi);
-    json_object_set_new(o, "se", real(l->slope_se));
+    json_object_set_new(o, "se", json_finite(l->slope_se));
     json_object_set_new(o, "log10_coefficient",
                         interval(l->intercept, l->intercept_lo, l->intercept_hi));
-    json_object_set_new(o, "r2", real(l->r2));
+    json_object_set_new(o, "r2", json_finite(l->r2));
     json_object_set_new(o, "budgets", json_integer((json_int_t)l->n));
     json_object_set_new(o, "verdict", json_string(ols_verdict(l)));
     return o;
@@ -477,8 +472,8 @@ json_t *isoflop_json(const struct isoflop *f, const struct isoflop_corrected *co
                       "loss", interval(b->loss, b->loss_lo, b->loss_hi), "status",
                       statuses[b->status], "used", b->used, "reason", b->reason);
         if (corrected) {
-            json_object_set_new(o, "N_corrected", real(b->N * exp(-corrected->shift[i])));
-            json_object_set_new(o, "bias", real(expm1(corrected->shift[i])));
+            json_object_set_new(o, "N_corrected", json_finite(b->N * exp(-corrected->shift[i])));
+            json_object_set_new(o, "bias", json_finite(expm1(corrected->shift[i])));
         }
         json_array_append_new(list, o);
     }

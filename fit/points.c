@@ -55,7 +55,7 @@ static bool same_name(const char *a, const char *b)
     }
 }
 
-/* ------------------------------------------------------------------------------------- messages */
+/* --- messages --- */
 
 int points_note(struct points *p, struct err *e, const char *format, ...)
 {
@@ -98,7 +98,7 @@ static int drop(struct points *p, struct err *e, size_t line, const char *format
     return 0;
 }
 
-/* -------------------------------------------------------------------------------------- columns */
+/* --- columns --- */
 
 struct plan {
     long column[POINTS_COLUMNS]; /* -1: none */
@@ -175,7 +175,7 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
     return 0;
 }
 
-/* -------------------------------------------------------------------------------------- filters */
+/* --- filters --- */
 
 struct clause {
     char column[128];
@@ -234,7 +234,7 @@ static bool clause_holds(const struct clause *w, const struct csv *c, size_t row
     return !strcmp(text, w->value) == (*w->op == '=');
 }
 
-/* ----------------------------------------------------------------------------------------- rows */
+/* --- rows --- */
 
 static int allocate(struct points *p, size_t n)
 {
@@ -575,7 +575,7 @@ fail:
     return err_set(e, "%s: out of memory", from->path);
 }
 
-/* --------------------------------------------------------------------------------- examination */
+/* --- examination --- */
 
 static int note_range(struct points *p, struct err *e, const double *v, const char *name)
 {

@@ -93,8 +93,8 @@ void points_close(struct points *p);
 int points_select(struct points *to, const struct points *from, const size_t *rows, size_t n,
                   struct err *e);
 
-/* Adds remarks on what the rows can tell: duplicates, ties, under a decade of N or D, one D only.
- */
+/* Adds remarks on what the rows can tell: duplicates, ties, under a decade of N or D, one D
+ * only. */
 int points_examine(struct points *p, struct err *e);
 int points_note(struct points *p, struct err *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

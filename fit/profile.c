@@ -55,8 +55,8 @@ static int walk_open(struct walk *w, const struct fit *f, const struct fit_data 
     return 0;
 }
 
-/* Minimum with the parameter at `value`, from the walk's last parameters. Infinite when it fails.
- */
+/* Minimum with the parameter at `value`, from the walk's last parameters. Infinite when it
+ * fails. */
 static double walk_to(struct walk *w, double value)
 {
     const struct law *law = w->p.law;

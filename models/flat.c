@@ -102,7 +102,7 @@ static uint64_t tensor_bytes(const struct neox_tensor *t, enum simd_dtype dtype)
            flat_dtype_bytes(dtype);
 }
 
-/* ---- reading ---- */
+/* --- reading --- */
 
 struct parse {
     struct flat_model *m;
@@ -308,7 +308,7 @@ int flat_verify(const struct flat_model *m, struct err *e)
     return 0;
 }
 
-/* ---- writing ---- */
+/* --- writing --- */
 
 static uint64_t align(uint64_t n)
 {

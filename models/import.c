@@ -44,7 +44,7 @@ struct import {
     bool quiet;
 };
 
-/* ---- what is needed, what is there ---- */
+/* --- what is needed, what is there --- */
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -142,7 +142,7 @@ out:
     return status;
 }
 
-/* ---- packing ---- */
+/* --- packing --- */
 
 /* Row of the checkpoint that holds row R of the output: query_key_value is [head][q, k, v][dim]
  * there and [q, k, v][head][dim] here. */
@@ -321,7 +321,7 @@ static int write_tensor(struct import *m, const struct job *job, struct scratch 
     return status;
 }
 
-/* ---- walking the source files ---- */
+/* --- walking the source files --- */
 
 static void hash_up_to(struct import *m, const struct checkpoint_file *f, uint64_t end)
 {
@@ -414,7 +414,7 @@ static int walk_file(struct import *m, size_t file, json_t *sources, struct err 
     return status;
 }
 
-/* ---- names, provenance ---- */
+/* --- names, provenance --- */
 
 static json_t *source_entry(const char *folder, const char *name, struct err *e)
 {
@@ -566,7 +566,7 @@ void folder_identity(const char *folder, char *name, int64_t *step)
     free(path);
 }
 
-/* ---- the whole ---- */
+/* --- the whole --- */
 
 static json_t *provenance_of(const struct import *m, const struct import_options *o,
                              json_t *sources)

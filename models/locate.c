@@ -13,7 +13,7 @@
 #include "models/import.h"
 #include "models/suite.h"
 
-/* ---- the cached import of a folder ---- */
+/* --- the cached import of a folder --- */
 
 static bool has_weights(const char *folder)
 {
@@ -108,7 +108,7 @@ out:
     return status;
 }
 
-/* ---- the Hugging Face cache ---- */
+/* --- the Hugging Face cache --- */
 
 static char *hub_cache(void)
 {
@@ -187,7 +187,7 @@ static char *hub_folder(const char *model, const struct hub_name *h, struct err 
     return folder;
 }
 
-/* ---- the whole ---- */
+/* --- the whole --- */
 
 /* Where a flat file's tokenizer may be: the folder it was imported from, else its own. */
 static char *folder_of_flat(const struct flat_model *m)

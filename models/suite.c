@@ -34,8 +34,8 @@ static bool skip(const char **s, const char *word)
     return true;
 }
 
-/* A size ends where no further digit, letter or point follows: "1b" must not match "1bx" or "14m".
- */
+/* A size ends where no further digit, letter or point follows: "1b" must not match "1bx" or
+ * "14m". */
 static bool skip_size(const char **s, const char *size)
 {
     const char *p = *s;

@@ -17,8 +17,8 @@
     CHAINS12(X)                                                                                    \
     FOUR(X, "12", "13", "14", "15") FOUR(X, "16", "17", "18", "19") FOUR(X, "20", "21", "22", "23")
 
-/* Operands in registers 14, 15 (ymm, xmm) or 30, 31 (zmm); x = 0.999, y = 0.001 or small integers.
- */
+/* Operands in registers 14, 15 (ymm, xmm) or 30, 31 (zmm); x = 0.999, y = 0.001 or small
+ * integers. */
 static const float operand_x[16] = {.999f, .999f, .999f, .999f, .999f, .999f, .999f, .999f,
                                     .999f, .999f, .999f, .999f, .999f, .999f, .999f, .999f};
 static const float operand_y[16] = {.001f, .001f, .001f, .001f, .001f, .001f, .001f, .001f,

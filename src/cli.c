@@ -84,13 +84,10 @@ static const struct argp_option common_options[] = {
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
     struct cli_common *common = state->input;
-    struct err e;
-    uint64_t n;
     if (!common) return ARGP_ERR_UNKNOWN;
     switch (key) {
     case KEY_THREADS:
-        if (parse_count(arg, "--threads", 1, 4096, &n, &e)) cli_misuse(state, "%s", e.text);
-        common->threads = (int)n;
+        common->threads = (int)cli_count(arg, "--threads", 1, 4096, state);
         return 0;
     case KEY_JSON:
         common->json = true;
@@ -131,6 +128,43 @@ int cli_save_json(const char *path, json_t *object, struct err *e)
     }
     free(text);
     return status;
+}
+
+double cli_real(const char *arg, const char *what, double lo, double hi,
+                const struct argp_state *state)
+{
+    struct err e;
+    double v;
+    if (parse_real(arg, what, &v, &e)) cli_misuse(state, "%s", e.text);
+    if (!(v >= lo && v <= hi))
+        cli_misuse(state, "%s: expected %g to %g, found '%s'", what, lo, hi, arg);
+    return v;
+}
+
+uint64_t cli_count(const char *arg, const char *what, uint64_t lo, uint64_t hi,
+                   const struct argp_state *state)
+{
+    struct err e;
+    uint64_t v;
+    if (parse_count(arg, what, lo, hi, &v, &e)) cli_misuse(state, "%s", e.text);
+    return v;
+}
+
+size_t cli_list(const char *arg, const char *what, double *values, size_t room,
+                const struct argp_state *state)
+{
+    char *copy = strdup(arg), *save = NULL;
+    struct err e;
+    size_t n = 0;
+    if (!copy) cli_misuse(state, "out of memory");
+    for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save)) {
+        if (n == room) cli_misuse(state, "%s: too many numbers in '%s'", what, arg);
+        if (parse_real(s, what, &values[n], &e)) cli_misuse(state, "%s", e.text);
+        if (!(values[n++] > 0)) cli_misuse(state, "%s: expected more than 0, found '%s'", what, s);
+    }
+    free(copy);
+    if (n == 0) cli_misuse(state, "%s: expected a number, found '%s'", what, arg);
+    return n;
 }
 
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e)

@@ -1,7 +1,7 @@
 /* cli.h - the command table and what every command shares.
  *
- * A command is a const struct with its argp; usage, help and dispatch are generated from the table in
- * main.c. Exit codes: 0 done, 1 failure (one line on stderr), 2 misuse, 128+n a signal.
+ * A command is a const struct with its argp; usage, help and dispatch are generated from the table
+ * in main.c. Exit codes: 0 done, 1 failure (one line on stderr), 2 misuse, 128+n a signal.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_CLI_H
@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "src/err.h"
 
@@ -17,14 +18,15 @@
 
 struct command {
     const char *name;
-    const char *summary; /* one line, lower case, for the list of commands */
+    const char *summary;     /* one line, lower case, for the list of commands */
     const struct argp *argp; /* options, args_doc, doc: the source of help and of the man page */
     /* Parses argv with cli_parse, works, returns 0 or -1 with *e filled. */
     int (*run)(int argc, char **argv, struct err *e);
 };
 
-/* Options shared by commands that compute: put {&cli_common_argp} into your argp's children and point
- * the child's input at a struct cli_common in your parser's ARGP_KEY_INIT (state->child_inputs[0]). */
+/* Options shared by commands that compute: put {&cli_common_argp} into your argp's children and
+ * point the child's input at a struct cli_common in your parser's ARGP_KEY_INIT
+ * (state->child_inputs[0]). */
 struct cli_common {
     int threads;           /* --threads N; 0: all the CPUs we may run on */
     bool json;             /* --json given: stdout carries one JSON object and nothing else */
@@ -32,28 +34,43 @@ struct cli_common {
 };
 extern const struct argp cli_common_argp;
 
-/* argp_parse with our conventions: misuse exits 2 with one or two lines on stderr, --help goes to stdout, exit 0. */
+/* argp_parse with our conventions: misuse exits 2 with one or two lines on stderr, --help goes to
+ * stdout, exit 0. */
 void cli_parse(const struct command *command, int argc, char **argv, void *input);
 
 /* Misuse found by a parser: "tripod scan: MESSAGE" on stderr, exit 2. */
 void cli_misuse(const struct argp_state *state, const char *format, ...)
     __attribute__((format(printf, 2, 3), noreturn));
 
-/* Writes OBJECT where --json asks (nothing if not given); consumes the reference. Reals with 17 digits. */
+/* Arguments of options: a real number in [lo, hi], a whole one; misuse otherwise. WHAT:
+ * "--budget". */
+double cli_real(const char *arg, const char *what, double lo, double hi,
+                const struct argp_state *state);
+uint64_t cli_count(const char *arg, const char *what, uint64_t lo, uint64_t hi,
+                   const struct argp_state *state);
+
+/* At most ROOM positive numbers between commas; how many. */
+size_t cli_list(const char *arg, const char *what, double *values, size_t room,
+                const struct argp_state *state);
+
+/* Writes OBJECT where --json asks (nothing if not given); consumes the reference. Reals with 17
+ * digits. */
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e);
 
 /* Writes OBJECT to PATH, all or nothing, in the same form; consumes the reference. */
 int cli_save_json(const char *path, json_t *object, struct err *e);
 
 /* Provenance for every file we write: {"tripod": version, "command": [argv...], "cpu": model name,
- * "date": UTC}. The caller may add keys (kernels, gemm ...). New reference, NULL when out of memory. */
+ * "date": UTC}. The caller may add keys (kernels, gemm ...). New reference, NULL when out of
+ * memory. */
 json_t *cli_provenance(void);
 
 /* Starts the clock that main's last stderr line (wall, CPU, peak RSS; terminals only) reports. */
 void cli_start(int argc, char **argv);
 void cli_finish(const char *name);
 
-/* Sets OpenMP's thread count from --threads (0: what the affinity mask allows). Returns the count. */
+/* Sets OpenMP's thread count from --threads (0: what the affinity mask allows). Returns the
+ * count. */
 int cli_use_threads(int threads);
 
 #endif

@@ -17,6 +17,7 @@
 #include "src/cli.h"
 #include "src/commands.h"
 #include "src/csv.h"
+#include "src/json.h"
 #include "src/num.h"
 
 struct args {
@@ -85,21 +86,9 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static double number(const char *arg, const char *what, double lo, double hi,
-                     struct argp_state *state)
-{
-    struct err e;
-    double v;
-    if (parse_real(arg, what, &v, &e)) cli_misuse(state, "%s", e.text);
-    if (!(v >= lo && v <= hi))
-        cli_misuse(state, "%s: expected %g to %g, found '%s'", what, lo, hi, arg);
-    return v;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct args *a = state->input;
-    struct err e;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->common;
@@ -117,37 +106,37 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->budget = arg;
         return 0;
     case KEY_HOURS:
-        a->hours = number(arg, "--hours", 1e-9, 1e12, state);
+        a->hours = cli_real(arg, "--hours", 1e-9, 1e12, state);
         return 0;
     case KEY_RATE:
-        a->rate = number(arg, "--rate", 1, 1e30, state);
+        a->rate = cli_real(arg, "--rate", 1, 1e30, state);
         return 0;
     case KEY_DEVICES:
-        a->devices = number(arg, "--devices", 1, 1e12, state);
+        a->devices = cli_real(arg, "--devices", 1, 1e12, state);
         return 0;
     case KEY_UTILIZATION:
-        a->utilization = number(arg, "--utilization", 1e-9, 1, state);
+        a->utilization = cli_real(arg, "--utilization", 1e-9, 1, state);
         return 0;
     case KEY_SWEEP:
         a->sweep = arg;
         return 0;
     case KEY_CLOSEST:
-        a->closest = number(arg, "--closest", 1e-9, 1e30, state);
+        a->closest = cli_real(arg, "--closest", 1e-9, 1e30, state);
         return 0;
     case KEY_LOSS:
-        a->loss = number(arg, "--loss", 1e-9, 1e9, state);
+        a->loss = cli_real(arg, "--loss", 1e-9, 1e9, state);
         return 0;
     case 'N':
-        a->N = number(arg, "-N", 1e-9, 1e30, state);
+        a->N = cli_real(arg, "-N", 1e-9, 1e30, state);
         return 0;
     case 'D':
-        a->D = number(arg, "-D", 1e-9, 1e30, state);
+        a->D = cli_real(arg, "-D", 1e-9, 1e30, state);
         return 0;
     case KEY_FACTOR:
-        a->factor = number(arg, "--factor", 1e-9, 1e9, state);
+        a->factor = cli_real(arg, "--factor", 1e-9, 1e9, state);
         return 0;
     case KEY_UNIQUE:
-        a->unique = number(arg, "--unique", 1, 1e30, state);
+        a->unique = cli_real(arg, "--unique", 1, 1e30, state);
         return 0;
     case KEY_GRID:
         a->grid = arg;
@@ -159,11 +148,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->samples = arg;
         return 0;
     case KEY_LEVEL:
-        a->level = number(arg, "--level", 0.01, 0.9999, state);
+        a->level = cli_real(arg, "--level", 0.01, 0.9999, state);
         return 0;
     case KEY_SEED:
-        if (parse_count(arg, "--seed", 0, (uint64_t)1 << 52, &a->seed, &e))
-            cli_misuse(state, "%s", e.text);
+        a->seed = cli_count(arg, "--seed", 0, (uint64_t)1 << 52, state);
         return 0;
     case KEY_LINE:
         a->line = arg;
@@ -598,11 +586,6 @@ static void print_answer(const struct source *s, const struct question *q, const
     printf("\t%s\n", method(q, r));
 }
 
-static json_t *real(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *answer_json(const struct source *s, const struct question *q, const struct answer *r,
                            const struct band *b)
 {
@@ -611,10 +594,10 @@ static json_t *answer_json(const struct source *s, const struct question *q, con
     json_t *o = json_pack("{s:s}", "method", method(q, r));
     int last = q->kind == Q_PRICE ? V_COUNT : V_LOSS + 1;
     for (int k = 0; k < last; k++) {
-        json_t *one = json_pack("{s:o}", "value", real(v[k]));
+        json_t *one = json_pack("{s:o}", "value", json_finite(v[k]));
         if (s->n && !asked_for(q, k)) {
-            json_object_set_new(one, "lo", real(b->lo[k]));
-            json_object_set_new(one, "hi", real(b->hi[k]));
+            json_object_set_new(one, "lo", json_finite(b->lo[k]));
+            json_object_set_new(one, "hi", json_finite(b->hi[k]));
         }
         json_object_set_new(o, value_names[k], one);
     }
@@ -735,10 +718,10 @@ static int line(const struct args *a, struct err *e)
     return cli_write_json(&a->common,
                           json_pack("{s:s, s:{s:f,s:o,s:o}, s:f, s:f, s:{s:f,s:o,s:o}, s:I, s:o}",
                                     "law", "line", "slope", "value", l.slope, "lo",
-                                    real(l.slope_lo), "hi", real(l.slope_hi), "intercept",
-                                    l.intercept, "N", a->N, "D", "value", D, "lo",
-                                    real(pow(10, lo)), "hi", real(pow(10, hi)), "points",
-                                    (json_int_t)l.n, "provenance", cli_provenance()),
+                                    json_finite(l.slope_lo), "hi", json_finite(l.slope_hi),
+                                    "intercept", l.intercept, "N", a->N, "D", "value", D, "lo",
+                                    json_finite(pow(10, lo)), "hi", json_finite(pow(10, hi)),
+                                    "points", (json_int_t)l.n, "provenance", cli_provenance()),
                           e);
 }
 

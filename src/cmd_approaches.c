@@ -2,7 +2,6 @@
  * (Approach 1), approaches (1, 2 and 3 side by side) and bias (the error of Approach 2 by design).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,41 +12,29 @@
 #include "fit/bias.h"
 #include "fit/envelope.h"
 #include "fit/isoflop.h"
-#include "fit/points.h"
 #include "src/cli.h"
+#include "src/cmd_points.h"
 #include "src/commands.h"
-#include "src/num.h"
+#include "src/json.h"
 #include "src/plot.h"
 
 enum { MAX_LIST = 64 };
 
 struct args {
     struct cli_common common;
-    const char *mode, *file, *surface, *plot, *budget, *flop;
-    struct points_options points;
-    const char *where[MAX_LIST];
-    size_t drop_lines[MAX_LIST];
+    struct cmd_points points;
+    const char *mode, *file, *surface, *plot;
+    double budgets[MAX_LIST];
+    size_t n_budgets;
     struct isoflop_options isoflop;
     struct envelope_options envelope;
     double level, span;
     size_t resamples, design;
     uint64_t seed;
-    bool every_step;
 };
 
 enum {
-    KEY_N = 0x6001,
-    KEY_D,
-    KEY_C,
-    KEY_LOSS,
-    KEY_STEP,
-    KEY_RUN,
-    KEY_UNIT,
-    KEY_WHERE,
-    KEY_DROP_HIGHEST,
-    KEY_DROP_LINE,
-    KEY_ALL_STEPS,
-    KEY_REJECT,
+    KEY_REJECT = 0x6001,
     KEY_KEEP,
     KEY_TOLERANCE,
     KEY_SURFACE,
@@ -58,79 +45,39 @@ enum {
     KEY_BOOTSTRAP,
     KEY_SEED,
     KEY_SPAN,
-    KEY_POINTS,
-    KEY_FLOP
+    KEY_POINTS
 };
 
 static const struct argp_option options[] = {
-    {0, 0, 0, 0, "Columns (recognised when not given) and rows:", 1},
-    {"N", KEY_N, "COLUMN", 0, "Parameters", 1},
-    {"D", KEY_D, "COLUMN", 0, "Training tokens", 1},
-    {"C", KEY_C, "COLUMN", 0, "Training FLOP; two of N, D, C give the third by C = 6ND", 1},
-    {"flop", KEY_FLOP, "RULE[:FAMILY]", 0,
-     "C by a rule of tripod count instead of 6ND, from a Pythia name or columns layers, width, "
-     "heads",
-     1},
-    {"loss", KEY_LOSS, "COLUMN", 0, "Loss in nats, or perplexity, or bits", 1},
-    {"loss-unit", KEY_UNIT, "UNIT", 0, "nats, bits or perplexity (default: by the column's name)",
-     1},
-    {"step", KEY_STEP, "COLUMN", 0, "Optimiser step", 1},
-    {"run", KEY_RUN, "COLUMN", 0, "Name of the training run (envelope; default: one run per N)", 1},
-    {"where", KEY_WHERE, "TEST", 0,
-     "Keep rows where COLUMN=VALUE (or != < <= > >=); may be repeated", 1},
-    {"drop-highest", KEY_DROP_HIGHEST, "K", 0, "Drop the K highest losses", 1},
-    {"drop-line", KEY_DROP_LINE, "LINE", 0,
-     "Drop the row on this line of the file; may be repeated", 1},
-    {"all-steps", KEY_ALL_STEPS, 0, 0, "isoflop: every checkpoint, not only a run's last", 1},
-    {0, 0, 0, 0, "isoflop:", 2},
+    {0, 0, 0, 0, "isoflop:", 3},
     {"reject", KEY_REJECT, "RULE", 0,
      "exact[:P] (default, P 0.01): the points whose leaving is least explained by chance, of all "
      "subsets; "
      "mad: RANSAC's rule over all subsets of 4; none",
-     2},
+     3},
     {"keep", KEY_KEEP, 0, 0,
-     "Use weak minima and those outside the sizes tried; envelope: edges too", 2},
-    {"tolerance", KEY_TOLERANCE, "SHARE", 0, "Budgets closer than this are one (default 0.05)", 2},
+     "Use weak minima and those outside the sizes tried; envelope: edges too", 3},
+    {"tolerance", KEY_TOLERANCE, "SHARE", 0, "Budgets closer than this are one (default 0.05)", 3},
     {"surface", KEY_SURFACE, "WHICH", 0,
      "Exponents for the bias of the parabolas: fit (default: Chinchilla's law through the same "
      "rows), "
      "ALPHA,BETA, or none",
-     2},
-    {0, 0, 0, 0, "envelope:", 3},
-    {"envelope-budgets", KEY_BUDGETS, "N", 0, "Budgets to compare at, even in ln C (default 1500)",
      3},
-    {0, 0, 0, 0, "bias:", 4},
-    {"span", KEY_SPAN, "FACTOR", 0, "Sizes from N*/FACTOR to N* x FACTOR (default 16)", 4},
-    {"points", KEY_POINTS, "N", 0, "How many (default 15)", 4},
-    {0, 0, 0, 0, "Results:", 5},
-    {"budget", KEY_BUDGET, "C,...", 0, "approaches: N* and D* of each approach there", 5},
-    {"level", KEY_LEVEL, "P", 0, "Of the intervals (default 0.95)", 5},
-    {"bootstrap", KEY_BOOTSTRAP, "N", 0, "approaches: resamples for Approach 3 (default 1000)", 5},
-    {"seed", KEY_SEED, "S", 0, "Of the resamples (default 1)", 5},
+    {0, 0, 0, 0, "envelope:", 4},
+    {"envelope-budgets", KEY_BUDGETS, "N", 0, "Budgets to compare at, even in ln C (default 1500)",
+     4},
+    {0, 0, 0, 0, "bias:", 5},
+    {"span", KEY_SPAN, "FACTOR", 0, "Sizes from N*/FACTOR to N* x FACTOR (default 16)", 5},
+    {"points", KEY_POINTS, "N", 0, "How many (default 15)", 5},
+    {0, 0, 0, 0, "Results:", 6},
+    {"budget", KEY_BUDGET, "C,...", 0, "approaches: N* and D* of each approach there", 6},
+    {"level", KEY_LEVEL, "P", 0, "Of the intervals (default 0.95)", 6},
+    {"bootstrap", KEY_BOOTSTRAP, "N", 0, "approaches: resamples for Approach 3 (default 1000)", 6},
+    {"seed", KEY_SEED, "S", 0, "Of the resamples (default 1)", 6},
     {"plot", KEY_PLOT, "FILE", 0, "isoflop: draw losses, parabolas and minima (.png, .svg, .pdf)",
-     5},
+     6},
     {0},
 };
-
-static double number(const char *arg, const char *what, double lo, double hi,
-                     struct argp_state *state)
-{
-    struct err e;
-    double v;
-    if (parse_real(arg, what, &v, &e)) cli_misuse(state, "%s", e.text);
-    if (!(v >= lo && v <= hi))
-        cli_misuse(state, "%s: expected %g to %g, found '%s'", what, lo, hi, arg);
-    return v;
-}
-
-static uint64_t whole(const char *arg, const char *what, uint64_t lo, uint64_t hi,
-                      struct argp_state *state)
-{
-    struct err e;
-    uint64_t v;
-    if (parse_count(arg, what, lo, hi, &v, &e)) cli_misuse(state, "%s", e.text);
-    return v;
-}
 
 static void parse_reject(struct isoflop_options *o, const char *arg, struct argp_state *state)
 {
@@ -139,7 +86,7 @@ static void parse_reject(struct isoflop_options *o, const char *arg, struct argp
     else if (!strcmp(arg, "mad"))
         o->reject = ISOFLOP_REJECT_MAD;
     else if (!strncmp(arg, "exact", 5) && (!arg[5] || arg[5] == ':'))
-        o->reject_level = arg[5] ? number(arg + 6, "--reject exact", 1e-12, 0.5, state) : 0;
+        o->reject_level = arg[5] ? cli_real(arg + 6, "--reject exact", 1e-12, 0.5, state) : 0;
     else
         cli_misuse(state, "--reject: expected exact, exact:P, mad or none, found '%s'", arg);
 }
@@ -147,49 +94,10 @@ static void parse_reject(struct isoflop_options *o, const char *arg, struct argp
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct args *a = state->input;
-    static const char *const units[] = {"nats", "bits", "perplexity"};
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &a->common;
-        return 0;
-    case KEY_N:
-        a->points.column[POINTS_N] = arg;
-        return 0;
-    case KEY_D:
-        a->points.column[POINTS_D] = arg;
-        return 0;
-    case KEY_C:
-        a->points.column[POINTS_C] = arg;
-        return 0;
-    case KEY_LOSS:
-        a->points.column[POINTS_LOSS] = arg;
-        return 0;
-    case KEY_STEP:
-        a->points.column[POINTS_STEP] = arg;
-        return 0;
-    case KEY_RUN:
-        a->points.column[POINTS_RUN] = arg;
-        return 0;
-    case KEY_UNIT:
-        for (int i = 0; i < 3; i++)
-            if (!strcmp(arg, units[i])) a->points.unit = (enum points_unit)(UNIT_NATS + i);
-        if (a->points.unit == UNIT_AUTO)
-            cli_misuse(state, "--loss-unit: expected nats, bits or perplexity, found '%s'", arg);
-        return 0;
-    case KEY_WHERE:
-        if (a->points.n_where == MAX_LIST)
-            cli_misuse(state, "--where: given more than %d times", MAX_LIST);
-        a->where[a->points.n_where++] = arg;
-        return 0;
-    case KEY_DROP_HIGHEST:
-        a->points.drop_highest = whole(arg, "--drop-highest", 0, 1000000000, state);
-        return 0;
-    case KEY_DROP_LINE:
-        if (a->points.n_drop_lines == MAX_LIST) cli_misuse(state, "--drop-line: given too often");
-        a->drop_lines[a->points.n_drop_lines++] = whole(arg, "--drop-line", 1, 1000000000, state);
-        return 0;
-    case KEY_ALL_STEPS:
-        a->every_step = true;
+        state->child_inputs[0] = &a->points;
+        state->child_inputs[1] = &a->common;
         return 0;
     case KEY_REJECT:
         parse_reject(&a->isoflop, arg, state);
@@ -198,7 +106,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->isoflop.keep = a->envelope.keep_edges = true;
         return 0;
     case KEY_TOLERANCE:
-        a->isoflop.tolerance = number(arg, "--tolerance", 1e-9, 10, state);
+        a->isoflop.tolerance = cli_real(arg, "--tolerance", 1e-9, 10, state);
         return 0;
     case KEY_SURFACE:
         a->surface = arg;
@@ -206,29 +114,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PLOT:
         a->plot = arg;
         return 0;
-    case KEY_FLOP:
-        a->flop = arg;
-        return 0;
     case KEY_LEVEL:
-        a->level = number(arg, "--level", 0.01, 0.9999, state);
+        a->level = cli_real(arg, "--level", 0.01, 0.9999, state);
         return 0;
     case KEY_BUDGETS:
-        a->envelope.budgets = whole(arg, "--envelope-budgets", 10, 1000000, state);
+        a->envelope.budgets = cli_count(arg, "--envelope-budgets", 10, 1000000, state);
         return 0;
     case KEY_BUDGET:
-        a->budget = arg;
+        a->n_budgets +=
+            cli_list(arg, "--budget", a->budgets + a->n_budgets, MAX_LIST - a->n_budgets, state);
         return 0;
     case KEY_BOOTSTRAP:
-        a->resamples = whole(arg, "--bootstrap", 20, 10000000, state);
+        a->resamples = cli_count(arg, "--bootstrap", 20, 10000000, state);
         return 0;
     case KEY_SEED:
-        a->seed = whole(arg, "--seed", 0, 9000000000000000, state);
+        a->seed = cli_count(arg, "--seed", 0, 9000000000000000, state);
         return 0;
     case KEY_SPAN:
-        a->span = number(arg, "--span", 1.0001, 1e6, state);
+        a->span = cli_real(arg, "--span", 1.0001, 1e6, state);
         return 0;
     case KEY_POINTS:
-        a->design = whole(arg, "--points", 3, 100000, state);
+        a->design = cli_count(arg, "--points", 3, 100000, state);
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 1) cli_misuse(state, "found also '%s'", arg);
@@ -244,7 +150,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 90}, {0}};
+static const struct argp_child children[] = {
+    {&cmd_points_argp, 0, NULL, 0}, {&cli_common_argp, 0, NULL, 90}, {0}};
 static const struct argp argp = {
     options,
     parse,
@@ -279,22 +186,8 @@ static int read_exponents(const char *text, double *alpha, double *beta, struct 
 /* Rows for a mode: isoFLOP wants the last step of each run, the envelope every one. */
 static int read(const struct args *a, bool last, struct points *p, struct err *e)
 {
-    struct points_options o = a->points;
-    struct points_flops flops;
-    o.where = a->where;
-    o.drop_lines = a->drop_lines;
-    if (a->flop && cmd_flop_rule(a->flop, &flops, e)) return -1;
-    if (a->flop) o.flops = &flops;
-    o.need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
-    if (points_read(p, a->file, &o, e)) return -1;
-    bool steps = p->have >> POINTS_STEP & 1, named = p->have >> POINTS_RUN & 1;
-    if (!last || !steps || !named || a->every_step || p->n_runs == p->n || !strcmp(a->file, "-"))
-        return 0;
-    points_close(p);
-    o.last = true;
-    if (points_read(p, a->file, &o, e)) return -1;
-    return points_note(p, e,
-                       "only the last step of each run is used; --all-steps keeps the others");
+    const unsigned need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
+    return cmd_points_read(p, &a->points, a->file, need, last, e);
 }
 
 /* run[i]: the run column, or without one the size. */
@@ -325,60 +218,28 @@ static int surface(const struct args *a, const struct points *p, size_t resample
     return analyse(s, p, law, &o, e);
 }
 
-static void remarks(const struct points *p)
+/* The keys every fit has: law, objective, params, rows, verdict; the rest of DETAILS beside
+ * them. */
+static json_t *with_frame(const struct points *p, const char *objective, const struct ols_line *N,
+                          const struct ols_line *D, json_t *details)
 {
-    printf("# %s (xxh3 %016" PRIx64 "): %zu rows used, %zu dropped", p->path, p->hash, p->n,
-           p->n_dropped);
-    if (p->loss_conversion) printf("; loss = %s", p->loss_conversion);
-    if (p->flop_rule) printf("; C = %s", p->flop_rule);
-    putchar('\n');
-    for (size_t i = 0; i < p->n_dropped && i < 12; i++)
-        printf("# line %zu dropped: %s\n", p->dropped[i].line, p->dropped[i].reason);
-    if (p->n_dropped > 12) printf("# ... and %zu more\n", p->n_dropped - 12);
-    for (size_t i = 0; i < p->n_notes; i++) printf("# note: %s\n", p->notes[i]);
-}
-
-static json_t *text_json(const char *text)
-{
-    json_t *s = text ? json_string(text) : json_null();
-    return s ? s : json_string("not UTF-8");
-}
-
-static json_t *real(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
-/* The keys every fit has: law, objective, params, rows, verdict; the rest of DETAILS beside them.
- */
-static json_t *envelope_of(const struct points *p, const char *objective, const struct ols_line *N,
-                           const struct ols_line *D, json_t *details)
-{
-    char hash[20];
     const struct ols_line *lines[] = {N, D};
     const char *const names[] = {"a", "b"};
-    json_t *params = json_object(), *notes = json_array();
-    snprintf(hash, sizeof hash, "%016" PRIx64, p->hash);
+    json_t *params = json_object();
     for (int i = 0; i < 2; i++) {
         const struct ols_line *l = lines[i];
         json_object_set_new(params, names[i],
                             json_pack("{s:f, s:o, s:o, s:o, s:s}", "value", l->slope, "se",
-                                      real(l->slope_se), "lo", real(l->slope_lo), "hi",
-                                      real(l->slope_hi), "verdict", ols_verdict(l)));
+                                      json_finite(l->slope_se), "lo", json_finite(l->slope_lo),
+                                      "hi", json_finite(l->slope_hi), "verdict", ols_verdict(l)));
     }
-    for (size_t i = 0; i < p->n_notes; i++) json_array_append_new(notes, text_json(p->notes[i]));
     json_object_set_new(details, "objective", json_string(objective));
     json_object_set_new(details, "params", params);
-    json_object_set_new(
-        details, "rows",
-        json_pack("{s:I, s:I}", "used", (json_int_t)p->n, "dropped", (json_int_t)p->n_dropped));
     /* Linear least squares has one answer and needs no start. */
     json_object_set_new(details, "starts", json_pack("{s:i, s:i}", "total", 1, "agree", 1));
     json_object_set_new(details, "verdict", json_string(ols_verdict(N)));
-    json_object_set_new(details, "notes", notes);
-    json_object_set_new(details, "data",
-                        json_pack("{s:o, s:s}", "file", text_json(p->path), "xxh3", hash));
     json_object_set_new(details, "provenance", cli_provenance());
+    cmd_points_json(details, p);
     return details;
 }
 
@@ -432,12 +293,12 @@ static int run_isoflop(const struct args *a, struct err *e)
     if (!status && a->common.json) {
         json_t *o = isoflop_json(&f, corrected ? &c : NULL);
         json_object_set_new(o, "surface", json_string(why));
-        status = cli_write_json(&a->common,
-                                envelope_of(&p, "least squares of the loss on ln N, by budget",
-                                            &f.N_of_C, &f.D_of_C, o),
-                                e);
+        status = cli_write_json(
+            &a->common,
+            with_frame(&p, "least squares of the loss on ln N, by budget", &f.N_of_C, &f.D_of_C, o),
+            e);
     } else if (!status) {
-        remarks(&p);
+        cmd_points_remarks(&p);
         for (size_t i = 0; i < f.n; i++) {
             const struct isoflop_budget *b = &f.budget[i];
             for (size_t k = 0; k < b->n; k++)
@@ -469,10 +330,10 @@ static int run_envelope(const struct args *a, struct err *e)
     if (!status && a->common.json) {
         status = cli_write_json(
             &a->common,
-            envelope_of(&p, "least loss at each budget", &f.N_of_C, &f.D_of_C, envelope_json(&f)),
+            with_frame(&p, "least loss at each budget", &f.N_of_C, &f.D_of_C, envelope_json(&f)),
             e);
     } else if (!status) {
-        remarks(&p);
+        cmd_points_remarks(&p);
         printf("# %zu curves, %zu runs of one checkpoint; of %zu budgets %zu have two curves, %zu "
                "are used\n",
                f.runs, f.single, f.budgets, f.compared, f.used);
@@ -539,22 +400,8 @@ static void print_three(const double v[3])
 
 static json_t *three_json(const double v[3])
 {
-    return json_pack("{s:o, s:o, s:o}", "value", real(v[0]), "lo", real(v[1]), "hi", real(v[2]));
-}
-
-static int read_budgets(const char *text, double *budgets, size_t *n, struct err *e)
-{
-    char *copy = strdup(text), *save = NULL;
-    int status = copy ? 0 : err_set(e, "out of memory");
-    for (char *s = copy ? strtok_r(copy, ",", &save) : NULL; s && !status;
-         s = strtok_r(NULL, ",", &save)) {
-        if (*n == MAX_LIST) status = err_set(e, "--budget: at most %d", MAX_LIST);
-        if (!status) status = parse_real(s, "--budget", &budgets[*n], e);
-        if (!status && !(budgets[(*n)++] > 0))
-            status = err_set(e, "--budget: expected positive FLOP, found '%s'", s);
-    }
-    free(copy);
-    return status;
+    return json_pack("{s:o, s:o, s:o}", "value", json_finite(v[0]), "lo", json_finite(v[1]), "hi",
+                     json_finite(v[2]));
 }
 
 enum { ONE, ONE_SIZES, TWO, TWO_CORRECTED, THREE, ANSWERS };
@@ -563,7 +410,7 @@ static int write_answers(const struct args *a, const struct points *p, const str
                          const double *budgets, size_t n, struct err *e)
 {
     if (!a->common.json) {
-        remarks(p);
+        cmd_points_remarks(p);
         puts("approach\ta\ta_lo\ta_hi\tb\tb_lo\tb_hi\tverdict\treason");
         for (int i = 0; i < ANSWERS; i++) {
             printf("%s", r[i].name);
@@ -595,12 +442,10 @@ static int write_answers(const struct args *a, const struct points *p, const str
         json_object_set_new(o, "budgets", at);
         json_array_append_new(list, o);
     }
-    return cli_write_json(&a->common,
-                          json_pack("{s:s, s:f, s:o, s:{s:I, s:I}, s:o}", "law", "approaches",
-                                    "level", a->level, "approaches", list, "rows", "used",
-                                    (json_int_t)p->n, "dropped", (json_int_t)p->n_dropped,
-                                    "provenance", cli_provenance()),
-                          e);
+    json_t *o = json_pack("{s:s, s:f, s:o, s:o}", "law", "approaches", "level", a->level,
+                          "approaches", list, "provenance", cli_provenance());
+    cmd_points_json(o, p);
+    return cli_write_json(&a->common, o, e);
 }
 
 static int run_approaches(const struct args *a, struct err *e)
@@ -608,8 +453,9 @@ static int run_approaches(const struct args *a, struct err *e)
     static struct answer r[ANSWERS];
     const char *const names[ANSWERS] = {"1 envelope", "1 envelope, by size", "2 isoFLOP",
                                         "2 isoFLOP, bias corrected", "3 parametric"};
-    double budgets[MAX_LIST];
-    size_t n = 0, *run = NULL;
+    const double *budgets = a->budgets;
+    const size_t n = a->n_budgets;
+    size_t *run = NULL;
     struct points every, last;
     struct envelope one = {0};
     struct isoflop two = {0};
@@ -622,7 +468,6 @@ static int run_approaches(const struct args *a, struct err *e)
                                .a = {NAN, NAN, NAN},
                                .b = {NAN, NAN, NAN}};
     }
-    if (a->budget && read_budgets(a->budget, budgets, &n, e)) return -1;
     if (read(a, false, &every, e)) return -1;
     if (read(a, true, &last, e)) {
         points_close(&every);

@@ -21,7 +21,6 @@
 #include "src/commands.h"
 #include "src/scan.h"
 #include "src/file.h"
-#include "src/num.h"
 
 enum {
     KEY_SIMD = 0x2101,
@@ -54,7 +53,7 @@ static const struct argp_option options[] = {
     {0},
 };
 
-/* ---- peak ---- */
+/* --- peak --- */
 
 struct streams {
     float **data; /* of each thread: three buffers of n floats */
@@ -186,7 +185,7 @@ static int bench_peak_command(struct bench *bench, struct err *e)
     return 0;
 }
 
-/* ---- kernels ---- */
+/* --- kernels --- */
 
 struct elementwise {
     struct streams streams;
@@ -309,7 +308,7 @@ static int bench_kernels_command(struct bench *bench, struct err *e)
     return 0;
 }
 
-/* ---- gemm ---- */
+/* --- gemm --- */
 
 typedef void sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
                    const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
@@ -574,7 +573,7 @@ static int bench_gemm_command(struct bench *bench, struct err *e)
     return 0;
 }
 
-/* ---- the command ---- */
+/* --- the command --- */
 
 static const struct bench_command commands[] = {
     {"peak", "FMA rates and memory bandwidth, one thread and all", bench_peak_command},
@@ -594,8 +593,6 @@ struct args {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct args *a = state->input;
-    struct err e;
-    uint64_t n;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->bench.common;
@@ -618,20 +615,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     }
     case KEY_ROWS:
-        if (parse_count(arg, "--rows", 1, 1U << 20, &n, &e)) cli_misuse(state, "%s", e.text);
-        a->bench.rows = a->bench.batch_tokens = n;
+        a->bench.rows = a->bench.batch_tokens = cli_count(arg, "--rows", 1, 1U << 20, state);
         return 0;
     case KEY_ROUNDS:
-        if (parse_count(arg, "--rounds", 1, BENCH_ROUNDS, &n, &e)) cli_misuse(state, "%s", e.text);
-        a->bench.rounds = (int)n;
+        a->bench.rounds = (int)cli_count(arg, "--rounds", 1, BENCH_ROUNDS, state);
         return 0;
     case KEY_BLAS:
         a->bench.blas = arg;
         return 0;
     case KEY_MEMORY:
-        if (parse_count(arg, "--memory", 1U << 20, (uint64_t)1 << 40, &n, &e))
-            cli_misuse(state, "%s", e.text);
-        a->bench.memory = n;
+        a->bench.memory = cli_count(arg, "--memory", 1U << 20, (uint64_t)1 << 40, state);
         return 0;
     case KEY_CPU:
         a->bench.cpu_time = true;

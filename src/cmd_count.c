@@ -72,15 +72,12 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static uint64_t whole(const char *arg, const char *what, struct argp_state *state)
-{
-    struct err e;
-    uint64_t n;
-    if (parse_count(arg, what, 1, (uint64_t)1 << 52, &n, &e)) cli_misuse(state, "%s", e.text);
-    return n;
-}
-
 static const char *const families[] = {"gpt", "neox", "chinchilla", "encoder"};
+
+static uint64_t dimension(const char *arg, const char *what, const struct argp_state *state)
+{
+    return cli_count(arg, what, 1, (uint64_t)1 << 52, state);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -101,25 +98,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         }
         cli_misuse(state, "--family: expected gpt, neox, chinchilla or encoder, found '%s'", arg);
     case KEY_LAYERS:
-        c->layers = whole(arg, "--layers", state);
+        c->layers = dimension(arg, "--layers", state);
         return 0;
     case KEY_WIDTH:
-        c->width = whole(arg, "--width", state);
+        c->width = dimension(arg, "--width", state);
         return 0;
     case KEY_HEADS:
-        c->heads = whole(arg, "--heads", state);
+        c->heads = dimension(arg, "--heads", state);
         return 0;
     case KEY_KEY:
-        c->key = whole(arg, "--key-size", state);
+        c->key = dimension(arg, "--key-size", state);
         return 0;
     case KEY_FFN:
-        c->ffn = whole(arg, "--ffn", state);
+        c->ffn = dimension(arg, "--ffn", state);
         return 0;
     case KEY_VOCAB:
-        c->vocab = whole(arg, "--vocab", state);
+        c->vocab = dimension(arg, "--vocab", state);
         return 0;
     case KEY_SEQ:
-        c->sequence = whole(arg, "--seq", state);
+        c->sequence = dimension(arg, "--seq", state);
         return 0;
     case KEY_TIED:
         a->tied = 1;
@@ -131,7 +128,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         c->square_attention = true;
         return 0;
     case KEY_CONTEXT:
-        a->context = (double)whole(arg, "--context", state);
+        a->context = (double)dimension(arg, "--context", state);
         return 0;
     case KEY_TOKENS:
         if (parse_real(arg, "--tokens", &a->tokens, &e)) cli_misuse(state, "%s", e.text);

@@ -10,6 +10,7 @@
 #include "fit/epoch.h"
 #include "src/cli.h"
 #include "src/commands.h"
+#include "src/json.h"
 #include "src/num.h"
 #include "src/plot.h"
 
@@ -116,11 +117,6 @@ static int read_at(const char *list, struct epoch_at *at, struct err *e)
     return status;
 }
 
-static json_t *real(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 /* Inside the ranges the law was fitted on? Only what both the point and the row name. */
 static bool extrapolates(const struct epoch_row *r, const struct epoch_at *at)
 {
@@ -178,16 +174,17 @@ static json_t *row_json(size_t i, const struct epoch_row *r, const struct args *
         "category", r->text[EPOCH_CATEGORY], "task", r->text[EPOCH_TASK], "dependent",
         r->text[EPOCH_DEPENDENT], "variable_1", r->text[EPOCH_VARIABLE_1], "variable_2",
         r->text[EPOCH_VARIABLE_2], "form", r->text[EPOCH_FORM], "exponent_1",
-        real(r->number[EPOCH_EXPONENT_1]), "exponent_2", real(r->number[EPOCH_EXPONENT_2]),
-        "irreducible", real(r->number[EPOCH_IRREDUCIBLE]), "params", params, "compute",
-        real(r->number[EPOCH_COMPUTE_LO]), real(r->number[EPOCH_COMPUTE_HI]), "data",
-        real(r->number[EPOCH_DATA_LO]), real(r->number[EPOCH_DATA_HI]), "data_unit",
-        r->text[EPOCH_DATA_UNIT], "size", real(r->number[EPOCH_SIZE_LO]),
-        real(r->number[EPOCH_SIZE_HI]));
+        json_finite(r->number[EPOCH_EXPONENT_1]), "exponent_2",
+        json_finite(r->number[EPOCH_EXPONENT_2]), "irreducible",
+        json_finite(r->number[EPOCH_IRREDUCIBLE]), "params", params, "compute",
+        json_finite(r->number[EPOCH_COMPUTE_LO]), json_finite(r->number[EPOCH_COMPUTE_HI]), "data",
+        json_finite(r->number[EPOCH_DATA_LO]), json_finite(r->number[EPOCH_DATA_HI]), "data_unit",
+        r->text[EPOCH_DATA_UNIT], "size", json_finite(r->number[EPOCH_SIZE_LO]),
+        json_finite(r->number[EPOCH_SIZE_HI]));
     if (o && a->at) {
         const char *note;
         double v = epoch_value(r, at, &note);
-        json_object_set_new(o, "value", real(v));
+        json_object_set_new(o, "value", json_finite(v));
         json_object_set_new(o, "note", note ? json_string(note) : json_null());
         json_object_set_new(o, "extrapolated", json_boolean(extrapolates(r, at)));
     }

@@ -141,8 +141,8 @@ static double cut_batch(char *name)
     return v > 0 && v < 1000 ? v : 0;
 }
 
-/* The model from the path's components, the nearest to the file first; a bare "70m-deduped" counts.
- */
+/* The model from the path's components, the nearest to the file first; a bare "70m-deduped"
+ * counts. */
 static bool find_model(const char *path, struct row *r)
 {
     char *copy = strdup(path), name[SUITE_NAME_SIZE];
@@ -335,8 +335,8 @@ static int order(double a, double b)
     return (a > b) - (a < b);
 }
 
-/* Release, size, data, seed, batch, shots, step; then the file's name, whose end is a date in v0.
- */
+/* Release, size, data, seed, batch, shots, step; then the file's name, whose end is a date in
+ * v0. */
 static int by_run(const void *va, const void *vb)
 {
     const struct row *a = va, *b = vb;

@@ -13,8 +13,10 @@
 #include "fit/analysis.h"
 #include "fit/compare.h"
 #include "src/cli.h"
+#include "src/cmd_points.h"
 #include "src/commands.h"
 #include "src/file.h"
+#include "src/json.h"
 #include "src/num.h"
 
 enum { MAX_LIST = 64 };
@@ -22,10 +24,8 @@ enum { MAX_LIST = 64 };
 struct args {
     struct cli_common common;
     const char *law, *file;
-    struct points_options points;
-    const char *where[MAX_LIST];
-    size_t drop_lines[MAX_LIST];
-    const char *objective, *x, *flop, *resamples;
+    struct cmd_points points;
+    const char *objective, *x, *resamples;
     const char *pins[LAW_PARAMS], *bounds[LAW_PARAMS];
     size_t n_pins, n_bounds;
     double budgets[MAX_LIST];
@@ -35,25 +35,16 @@ struct args {
     struct bootstrap_options bootstrap;
     double level;
     int grid;
-    bool bootstrap_given, no_profile, all_steps, compare, sensitivity;
+    bool bootstrap_given, no_profile, compare, sensitivity;
     double holdout;
 };
 
 enum {
-    KEY_C = 0x200,
-    KEY_LOSS,
-    KEY_STEP,
-    KEY_UNIQUE,
+    KEY_UNIQUE = 0x200,
     KEY_WEIGHT,
-    KEY_RUN,
     KEY_BY,
     KEY_X,
-    KEY_UNIT,
-    KEY_WHERE,
-    KEY_DROP_HIGHEST,
-    KEY_DROP_LINE,
     KEY_LAST,
-    KEY_ALL_STEPS,
     KEY_OBJECTIVE,
     KEY_PIN,
     KEY_BOUND,
@@ -68,39 +59,16 @@ enum {
     KEY_COMPARE,
     KEY_HOLDOUT,
     KEY_SENSITIVITY,
-    KEY_N,
-    KEY_D,
-    KEY_FLOP,
     KEY_RESAMPLES,
 };
 
 static const struct argp_option options[] = {
-    {0, 0, 0, 0, "Columns (names as in the header; recognised when not given):", 1},
-    {"N", KEY_N, "COLUMN", 0, "Parameters", 1},
-    {"D", KEY_D, "COLUMN", 0, "Training tokens", 1},
-    {"C", KEY_C, "COLUMN", 0, "Training FLOP; two of N, D, C give the third by C = 6ND", 1},
-    {"flop", KEY_FLOP, "RULE[:FAMILY]", 0,
-     "C by a rule of tripod count instead of 6ND, from a Pythia name or columns layers, width, "
-     "heads",
-     1},
-    {"loss", KEY_LOSS, "COLUMN", 0, "Loss in nats, or perplexity, or bits", 1},
-    {"loss-unit", KEY_UNIT, "UNIT", 0, "nats, bits or perplexity (default: by the column's name)",
-     1},
-    {"step", KEY_STEP, "COLUMN", 0, "Optimiser step", 1},
     {"unique", KEY_UNIQUE, "COLUMN", 0, "Unique training tokens (law repeated)", 1},
     {"weight", KEY_WEIGHT, "COLUMN", 0, "Weight of the row in the objective", 1},
-    {"run", KEY_RUN, "COLUMN", 0, "Name of the run, for --last and --bootstrap cluster", 1},
     {"x", KEY_X, "N|D|C|step", 0, "The variable of a one-variable law (default: N)", 1},
-    {0, 0, 0, 0, "Rows:", 2},
-    {"where", KEY_WHERE, "TEST", 0,
-     "Keep rows where COLUMN=VALUE (or != < <= > >=; VALUE may be min or max); may be repeated", 2},
     {"by", KEY_BY, "COLUMN", 0, "Fit each value of this column by itself", 2},
-    {"drop-highest", KEY_DROP_HIGHEST, "K", 0, "Drop the K highest losses", 2},
-    {"drop-line", KEY_DROP_LINE, "LINE", 0,
-     "Drop the row on this line of the file; may be repeated", 2},
     {"last", KEY_LAST, 0, 0, "Keep the last step of each run (one-variable laws of N: the default)",
      2},
-    {"all-steps", KEY_ALL_STEPS, 0, 0, "Keep every step, there too", 2},
     {0, 0, 0, 0, "Fit:", 3},
     {"objective", KEY_OBJECTIVE, "WHAT", 0,
      "huber:DELTA or huber:auto, lad, logls (all on ln L), ls, asym:RATIO (on L); default "
@@ -141,41 +109,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static double real(const char *text, const char *what, const struct argp_state *state)
-{
-    struct err e;
-    double v;
-    if (parse_real(text, what, &v, &e)) cli_misuse(state, "%s", e.text);
-    return v;
-}
-
-static uint64_t whole(const char *text, const char *what, uint64_t lo, uint64_t hi,
-                      const struct argp_state *state)
-{
-    struct err e;
-    uint64_t v;
-    if (parse_count(text, what, lo, hi, &v, &e)) cli_misuse(state, "%s", e.text);
-    return v;
-}
-
-/* Numbers between commas; at most `room`. */
-static size_t list(const char *text, const char *what, double *values, size_t room,
-                   const struct argp_state *state)
-{
-    char *copy = strdup(text), *save = NULL;
-    size_t n = 0;
-    if (!copy) cli_misuse(state, "out of memory");
-    for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save)) {
-        if (n == room) cli_misuse(state, "%s: too many numbers in '%s'", what, text);
-        values[n++] = real(s, what, state);
-        if (!(values[n - 1] > 0))
-            cli_misuse(state, "%s: expected more than 0, found '%s'", what, s);
-    }
-    free(copy);
-    if (n == 0) cli_misuse(state, "%s: expected a number, found '%s'", what, text);
-    return n;
-}
-
 static void parse_bootstrap(struct args *a, const char *arg, const struct argp_state *state)
 {
     const char *colon = strchr(arg, ':');
@@ -191,20 +124,9 @@ static void parse_bootstrap(struct args *a, const char *arg, const struct argp_s
         a->bootstrap.kind = (enum bootstrap_kind)k;
         arg = colon + 1;
     }
-    a->bootstrap.n = whole(arg, "--bootstrap", 0, 10000000, state);
+    a->bootstrap.n = cli_count(arg, "--bootstrap", 0, 10000000, state);
     if (a->bootstrap.n && a->bootstrap.n < 20)
         cli_misuse(state, "--bootstrap: expected 0 or at least 20 resamples, found '%s'", arg);
-}
-
-static void parse_unit(struct args *a, const char *arg, const struct argp_state *state)
-{
-    static const char *const names[] = {"nats", "bits", "perplexity"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(arg, names[i])) continue;
-        a->points.unit = (enum points_unit)(UNIT_NATS + i);
-        return;
-    }
-    cli_misuse(state, "--loss-unit: expected nats, bits or perplexity, found '%s'", arg);
 }
 
 static void push(const char **to, size_t *n, size_t room, const char *arg, const char *what,
@@ -220,62 +142,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     double v[3] = {0};
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &a->common;
+        state->child_inputs[0] = &a->points;
+        state->child_inputs[1] = &a->common;
         return 0;
     case KEY_RESAMPLES:
         a->resamples = arg;
         return 0;
-    case KEY_FLOP:
-        a->flop = arg;
-        return 0;
-    case KEY_N:
-        a->points.column[POINTS_N] = arg;
-        return 0;
-    case KEY_D:
-        a->points.column[POINTS_D] = arg;
-        return 0;
-    case KEY_C:
-        a->points.column[POINTS_C] = arg;
-        return 0;
-    case KEY_LOSS:
-        a->points.column[POINTS_LOSS] = arg;
-        return 0;
-    case KEY_STEP:
-        a->points.column[POINTS_STEP] = arg;
-        return 0;
     case KEY_UNIQUE:
-        a->points.column[POINTS_UNIQUE] = arg;
+        a->points.options.column[POINTS_UNIQUE] = arg;
         return 0;
     case KEY_WEIGHT:
-        a->points.column[POINTS_WEIGHT] = arg;
-        return 0;
-    case KEY_RUN:
-        a->points.column[POINTS_RUN] = arg;
+        a->points.options.column[POINTS_WEIGHT] = arg;
         return 0;
     case KEY_BY:
-        a->points.column[POINTS_BY] = arg;
+        a->points.options.column[POINTS_BY] = arg;
         return 0;
     case KEY_X:
         a->x = arg;
         return 0;
-    case KEY_UNIT:
-        parse_unit(a, arg, state);
-        return 0;
-    case KEY_WHERE:
-        push(a->where, &a->points.n_where, MAX_LIST, arg, "--where", state);
-        return 0;
-    case KEY_DROP_HIGHEST:
-        a->points.drop_highest = whole(arg, "--drop-highest", 0, 1000000000, state);
-        return 0;
-    case KEY_DROP_LINE:
-        if (a->points.n_drop_lines == MAX_LIST) cli_misuse(state, "--drop-line: given too often");
-        a->drop_lines[a->points.n_drop_lines++] = whole(arg, "--drop-line", 1, 1000000000, state);
-        return 0;
     case KEY_LAST:
-        a->points.last = true;
-        return 0;
-    case KEY_ALL_STEPS:
-        a->all_steps = true;
+        a->points.options.last = true;
         return 0;
     case KEY_OBJECTIVE:
         a->objective = arg;
@@ -287,40 +173,38 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         push(a->bounds, &a->n_bounds, LAW_PARAMS, arg, "--bound", state);
         return 0;
     case KEY_GRID:
-        a->grid = (int)whole(arg, "--grid", 2, 30, state);
+        a->grid = (int)cli_count(arg, "--grid", 2, 30, state);
         return 0;
     case KEY_BOOTSTRAP:
         a->bootstrap_given = true;
         parse_bootstrap(a, arg, state);
         return 0;
     case KEY_BOOT_STARTS:
-        a->bootstrap.starts = (int)whole(arg, "--boot-starts", 0, 8, state);
+        a->bootstrap.starts = (int)cli_count(arg, "--boot-starts", 0, 8, state);
         return 0;
     case KEY_SEED:
-        a->bootstrap.seed = whole(arg, "--seed", 0, 9000000000000000, state);
+        a->bootstrap.seed = cli_count(arg, "--seed", 0, 9000000000000000, state);
         return 0;
     case KEY_LEVEL:
-        a->level = real(arg, "--level", state);
-        if (!(a->level > 0.01 && a->level < 0.9999))
-            cli_misuse(state, "--level: expected a probability such as 0.95, found '%s'", arg);
+        a->level = cli_real(arg, "--level", 0.01, 0.9999, state);
         return 0;
     case KEY_NO_PROFILE:
         a->no_profile = true;
         return 0;
     case KEY_BUDGET:
         a->n_budgets +=
-            list(arg, "--budget", a->budgets + a->n_budgets, MAX_LIST - a->n_budgets, state);
+            cli_list(arg, "--budget", a->budgets + a->n_budgets, MAX_LIST - a->n_budgets, state);
         return 0;
     case KEY_PREDICT:
         if (a->n_predict == MAX_LIST) cli_misuse(state, "--predict: given too often");
-        list(arg, "--predict", v, 3, state);
+        cli_list(arg, "--predict", v, 3, state);
         a->predict[a->n_predict++] = (struct prediction){.N = v[0], .D = v[1], .U = v[2]};
         return 0;
     case KEY_COMPARE:
         a->compare = true;
         return 0;
     case KEY_HOLDOUT:
-        a->holdout = real(arg, "--holdout", state);
+        a->holdout = cli_real(arg, "--holdout", 0, INFINITY, state);
         return 0;
     case KEY_SENSITIVITY:
         a->sensitivity = true;
@@ -334,7 +218,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             cli_misuse(state, "expected a law and a file; 'tripod fit laws' lists the laws");
         if (!a->file && strcmp(a->law, "laws"))
             cli_misuse(state, "expected a CSV file after the law");
-        if (a->resamples && a->points.column[POINTS_BY])
+        if (a->resamples && a->points.options.column[POINTS_BY])
             cli_misuse(state, "--resamples: one fit only, not with --by");
         return 0;
     default:
@@ -342,7 +226,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+    {&cmd_points_argp, 0, NULL, 0}, {&cli_common_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     options,
     parse,
@@ -369,8 +254,7 @@ static const struct argp argp = {
     NULL,
 };
 
-/* ------------------------------------------------------------------------------------------ laws
- */
+/* --- laws --- */
 
 static int print_laws(const struct args *a, struct err *e)
 {
@@ -396,8 +280,7 @@ static int print_laws(const struct args *a, struct err *e)
     return 0;
 }
 
-/* --------------------------------------------------------------------------------------- options
- */
+/* --- options --- */
 
 static int parameter(const struct law *law, const char *text, const char *what, const char **value,
                      struct err *e)
@@ -478,24 +361,9 @@ static unsigned needed(const struct law *law, enum points_column x)
 static int read_points(struct points *p, const struct args *a, const struct law *law,
                        enum points_column x, struct err *e)
 {
-    struct points_options o = a->points;
-    struct points_flops flops;
-    if (a->flop && cmd_flop_rule(a->flop, &flops, e)) return -1;
-    if (a->flop) o.flops = &flops;
-    o.where = a->where;
-    o.drop_lines = a->drop_lines;
-    o.need = needed(law, x);
-    if (points_read(p, a->file, &o, e)) return -1;
-    bool one = law->variables & LAW_ANY, steps = p->have >> POINTS_STEP & 1;
-    if (one && x == POINTS_N && steps && p->n_runs < p->n && !o.last && !a->all_steps &&
-        strcmp(a->file, "-")) {
-        points_close(p);
-        o.last = true;
-        if (points_read(p, a->file, &o, e)) return -1;
-        if (points_note(p, e,
-                        "only the last step of each run is used; --all-steps keeps the others"))
-            return -1;
-    } else if (one && x != POINTS_N && p->n_runs > 1 && p->n_by < 2) {
+    const bool one = law->variables & LAW_ANY;
+    if (cmd_points_read(p, &a->points, a->file, needed(law, x), one && x == POINTS_N, e)) return -1;
+    if (one && x != POINTS_N && p->n_runs > 1 && p->n_by < 2) {
         if (points_note(p, e, "%zu runs are fitted together; --by %s fits each by itself",
                         p->n_runs, p->column[POINTS_RUN]))
             return -1;
@@ -503,18 +371,12 @@ static int read_points(struct points *p, const struct args *a, const struct law 
     return points_examine(p, e);
 }
 
-/* ---------------------------------------------------------------------------------------- output
- */
-
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
+/* --- output --- */
 
 static json_t *interval_json(const struct interval *i)
 {
-    return json_pack("{s:o, s:o, s:o}", "se", number(i->se), "lo", number(i->lo), "hi",
-                     number(i->hi));
+    return json_pack("{s:o, s:o, s:o}", "se", json_finite(i->se), "lo", json_finite(i->lo), "hi",
+                     json_finite(i->hi));
 }
 
 static json_t *known_json(const struct known *k)
@@ -524,32 +386,14 @@ static json_t *known_json(const struct known *k)
     json_object_set_new(all, "bootstrap_bca", interval_json(&k->bca));
     if (k->has_profile)
         json_object_set_new(all, "profile",
-                            json_pack("{s:o, s:o, s:b, s:b}", "lo", number(k->profile.lo), "hi",
-                                      number(k->profile.hi), "lo_open", k->profile.lo_open,
-                                      "hi_open", k->profile.hi_open));
+                            json_pack("{s:o, s:o, s:b, s:b}", "lo", json_finite(k->profile.lo),
+                                      "hi", json_finite(k->profile.hi), "lo_open",
+                                      k->profile.lo_open, "hi_open", k->profile.hi_open));
     json_object_set_new(all, "sandwich", interval_json(&k->sandwich));
     json_object_set_new(all, "hessian", interval_json(&k->hessian));
-    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "value", number(k->value), "se",
-                     number(k->se), "lo", number(k->lo), "hi", number(k->hi), "verdict",
-                     verdict_names[k->verdict], "reason", k->reason, "intervals", all);
-}
-
-static json_t *dropped_json(const struct points *p)
-{
-    json_t *rows = json_array();
-    for (size_t i = 0; i < p->n_dropped; i++) {
-        json_t *reason = json_string(p->dropped[i].reason);
-        json_array_append_new(rows,
-                              json_pack("{s:I, s:o}", "line", (json_int_t)p->dropped[i].line,
-                                        "reason", reason ? reason : json_string("not UTF-8")));
-    }
-    return rows;
-}
-
-static json_t *text_json(const char *text)
-{
-    json_t *s = text ? json_string(text) : json_null();
-    return s ? s : json_string("not UTF-8");
+    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "value", json_finite(k->value), "se",
+                     json_finite(k->se), "lo", json_finite(k->lo), "hi", json_finite(k->hi),
+                     "verdict", verdict_names[k->verdict], "reason", k->reason, "intervals", all);
 }
 
 static json_t *analysis_json(const struct analysis *a, const struct points *p,
@@ -557,42 +401,39 @@ static json_t *analysis_json(const struct analysis *a, const struct points *p,
 {
     const struct fit *f = &a->fit;
     const struct law *law = f->law;
-    char objective[40], hash[20];
+    char objective[40];
     objective_text(&f->objective, objective, sizeof objective);
-    snprintf(hash, sizeof hash, "%016" PRIx64, p->hash);
     json_t *o = json_object(), *params = json_object(), *corr = json_object();
     json_object_set_new(o, "law", json_string(law->name));
     json_object_set_new(o, "formula", json_string(law->formula));
     json_object_set_new(o, "objective", json_string(objective));
-    json_object_set_new(o, "objective_value", number(f->value));
+    json_object_set_new(o, "objective_value", json_finite(f->value));
     for (int i = 0; i < law->n; i++) {
         json_object_set_new(params, law->param[i].name, known_json(&a->known[i]));
         json_t *row = json_object();
         for (int k = 0; k < law->n; k++)
-            json_object_set_new(row, law->param[k].name, number(a->correlation[i * law->n + k]));
+            json_object_set_new(row, law->param[k].name,
+                                json_finite(a->correlation[i * law->n + k]));
         json_object_set_new(corr, law->param[i].name, row);
     }
     json_object_set_new(o, "params", params);
     json_object_set_new(o, "interval", json_string(a->interval_kind));
-    json_object_set_new(o, "level", number(args->level));
+    json_object_set_new(o, "level", json_finite(args->level));
     json_object_set_new(o, "starts",
                         json_pack("{s:i, s:i}", "total", f->starts, "agree", f->agree));
-    json_object_set_new(o, "rows",
-                        json_pack("{s:I, s:I, s:o}", "used", (json_int_t)p->n, "dropped",
-                                  (json_int_t)p->n_dropped, "dropped_rows", dropped_json(p)));
     json_object_set_new(o, "verdict", json_string(verdict_names[a->verdict]));
     json_object_set_new(o, "reason", json_string(a->reason));
     json_object_set_new(o, "flat_direction", json_string(a->flat));
-    json_object_set_new(o, "gradient_norm", number(f->gradient));
-    json_object_set_new(o, "newton_decrement", number(f->decrement));
-    json_object_set_new(o, "condition", number(f->condition));
-    json_object_set_new(o, "condition_raw", number(f->condition_raw));
+    json_object_set_new(o, "gradient_norm", json_finite(f->gradient));
+    json_object_set_new(o, "newton_decrement", json_finite(f->decrement));
+    json_object_set_new(o, "condition", json_finite(f->condition));
+    json_object_set_new(o, "condition_raw", json_finite(f->condition_raw));
     json_object_set_new(o, "cpu_seconds",
-                        json_pack("{s:o, s:o, s:o}", "fit", number(a->fit_seconds), "bootstrap",
-                                  number(a->bootstrap_seconds), "profile",
-                                  number(a->profile_seconds)));
-    json_object_set_new(o, "rss", number(f->rss));
-    json_object_set_new(o, "rss_log", number(f->rss_log));
+                        json_pack("{s:o, s:o, s:o}", "fit", json_finite(a->fit_seconds),
+                                  "bootstrap", json_finite(a->bootstrap_seconds), "profile",
+                                  json_finite(a->profile_seconds)));
+    json_object_set_new(o, "rss", json_finite(f->rss));
+    json_object_set_new(o, "rss_log", json_finite(f->rss_log));
     json_object_set_new(o, "correlation", corr);
     json_object_set_new(o, "correlation_from", json_string(a->correlation_from));
     /* Resamples' parameters, in the law's order: what tripod allocate draws its bands from. */
@@ -602,7 +443,7 @@ static json_t *analysis_json(const struct analysis *a, const struct points *p,
         bool finite = true;
         for (int k = 0; k < law->n; k++) {
             finite = finite && isfinite(a->bootstrap.params[i][k]);
-            json_array_append_new(row, number(a->bootstrap.params[i][k]));
+            json_array_append_new(row, json_finite(a->bootstrap.params[i][k]));
         }
         if (finite)
             json_array_append_new(samples, row);
@@ -619,35 +460,30 @@ static json_t *analysis_json(const struct analysis *a, const struct points *p,
     if (a->held)
         json_object_set_new(o, "pinning",
                             json_pack("{s:i, s:o, s:o, s:o}", "held", a->held,
-                                      "objective_value_without", number(a->free_value), "chi2",
-                                      number(a->held_chi2), "p", number(a->held_p)));
-    json_t *derived = json_array(), *predictions = json_array(), *notes = json_array();
+                                      "objective_value_without", json_finite(a->free_value), "chi2",
+                                      json_finite(a->held_chi2), "p", json_finite(a->held_p)));
+    json_t *derived = json_array(), *predictions = json_array();
     for (size_t i = 0; i < a->n_derived; i++) {
         const struct derived *d = &a->derived[i];
-        json_array_append_new(derived,
-                              json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "name", d->name,
-                                        "budget", d->budget > 0 ? number(d->budget) : json_null(),
-                                        "value", number(d->value), "se", number(d->interval.se),
-                                        "lo", number(d->interval.lo), "hi", number(d->interval.hi),
-                                        "verdict", verdict_names[d->verdict], "reason", d->reason));
+        json_array_append_new(
+            derived, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "name", d->name,
+                               "budget", d->budget > 0 ? json_finite(d->budget) : json_null(),
+                               "value", json_finite(d->value), "se", json_finite(d->interval.se),
+                               "lo", json_finite(d->interval.lo), "hi", json_finite(d->interval.hi),
+                               "verdict", verdict_names[d->verdict], "reason", d->reason));
     }
     for (size_t i = 0; i < a->n_predict; i++) {
         const struct prediction *q = &a->predict[i];
-        json_array_append_new(predictions,
-                              json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "N", number(q->N),
-                                        "D", q->D > 0 ? number(q->D) : json_null(), "loss",
-                                        number(q->loss), "lo", number(q->lo), "hi", number(q->hi),
-                                        "new_lo", number(q->new_lo), "new_hi", number(q->new_hi)));
+        json_array_append_new(
+            predictions,
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "N", json_finite(q->N), "D",
+                      q->D > 0 ? json_finite(q->D) : json_null(), "loss", json_finite(q->loss),
+                      "lo", json_finite(q->lo), "hi", json_finite(q->hi), "new_lo",
+                      json_finite(q->new_lo), "new_hi", json_finite(q->new_hi)));
     }
-    for (size_t i = 0; i < p->n_notes; i++) json_array_append_new(notes, text_json(p->notes[i]));
     json_object_set_new(o, "derived", derived);
     json_object_set_new(o, "predictions", predictions);
-    json_object_set_new(o, "notes", notes);
-    json_object_set_new(o, "data",
-                        json_pack("{s:o, s:s, s:o, s:o}", "file", text_json(p->path), "xxh3", hash,
-                                  "loss",
-                                  text_json(p->loss_conversion ? p->loss_conversion : "nats"),
-                                  "flop_rule", text_json(p->flop_rule)));
+    cmd_points_json(o, p);
     return o;
 }
 
@@ -665,17 +501,7 @@ static void print_remarks(const struct analysis *a, const struct points *p, cons
     char objective[40];
     objective_text(&f->objective, objective, sizeof objective);
     printf("# %s: %s\n", f->law->name, f->law->formula);
-    printf("# %s (xxh3 %016" PRIx64 "): %zu rows used, %zu dropped", p->path, p->hash, p->n,
-           p->n_dropped);
-    if (p->loss_conversion) printf("; loss = %s", p->loss_conversion);
-    if (p->flop_rule) printf("; C = %s", p->flop_rule);
-    printf("\n");
-    size_t shown = p->n_dropped <= 10 ? p->n_dropped : 3;
-    for (size_t i = 0; i < shown; i++)
-        printf("# line %zu dropped: %s\n", p->dropped[i].line, p->dropped[i].reason);
-    if (shown < p->n_dropped)
-        printf("# ... and %zu more (--json lists them)\n", p->n_dropped - shown);
-    for (size_t i = 0; i < p->n_notes; i++) printf("# note: %s\n", p->notes[i]);
+    cmd_points_remarks(p);
     printf("# objective %s = %.14g; %d of %d starts agree; gradient %.1e, Newton decrement %.1e, "
            "condition "
            "%.2g (in natural parameters %.2g)\n",
@@ -757,8 +583,7 @@ static void print_tables(const struct analysis *a)
     if (a->flat[0]) printf("# flattest direction: %s\n", a->flat);
 }
 
-/* ------------------------------------------------------------------------- comparison, sensitivity
- */
+/* --- comparison, sensitivity --- */
 
 static int compare(const struct args *args, const struct law *law, const struct points *p,
                    const struct analysis_options *o, json_t *json, struct err *e)
@@ -775,15 +600,15 @@ static int compare(const struct args *args, const struct law *law, const struct 
         for (int i = 0; i < n; i++) {
             const struct comparison *c = &rows[i];
             json_array_append_new(
-                all,
-                json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "law", c->law->name,
-                          "parameters", c->k, "rss_log", number(c->rss_log), "aic", number(c->aic),
-                          "aicc", number(c->aicc), "bic", number(c->bic), "delta_aic",
-                          number(c->aic - best), "rmse_largest_out", number(c->largest),
-                          "rmse_budgets_out", number(c->budgets), "reason", c->reason));
+                all, json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "law",
+                               c->law->name, "parameters", c->k, "rss_log", json_finite(c->rss_log),
+                               "aic", json_finite(c->aic), "aicc", json_finite(c->aicc), "bic",
+                               json_finite(c->bic), "delta_aic", json_finite(c->aic - best),
+                               "rmse_largest_out", json_finite(c->largest), "rmse_budgets_out",
+                               json_finite(c->budgets), "reason", c->reason));
         }
         json_object_set_new(json, "compare",
-                            json_pack("{s:o, s:o, s:I}", "laws", all, "holdout", number(cut),
+                            json_pack("{s:o, s:o, s:I}", "laws", all, "holdout", json_finite(cut),
                                       "budgets", (json_int_t)groups));
         return 0;
     }
@@ -862,11 +687,11 @@ static json_t *choices_json(const struct choice *c, int n, const struct law *law
     for (int i = 0; i < n; i++) {
         json_t *params = json_object();
         for (int k = 0; k < law->n && !c[i].reason[0]; k++)
-            json_object_set_new(params, law->param[k].name, number(c[i].fit.params[k]));
+            json_object_set_new(params, law->param[k].name, json_finite(c[i].fit.params[k]));
         json_array_append_new(all, json_pack("{s:o, s:I, s:o, s:o, s:o, s:s}", "choice",
-                                             text_json(c[i].label), "rows", (json_int_t)c[i].rows,
-                                             "params", params, "a", number(c[i].a), "D/N",
-                                             number(c[i].ratio), "reason", c[i].reason));
+                                             json_utf8(c[i].label), "rows", (json_int_t)c[i].rows,
+                                             "params", params, "a", json_finite(c[i].a), "D/N",
+                                             json_finite(c[i].ratio), "reason", c[i].reason));
     }
     for (int k = 0; k < law->n + 2; k++) {
         double lo, hi;
@@ -875,9 +700,10 @@ static json_t *choices_json(const struct choice *c, int n, const struct law *law
                             k < law->n    ? law->param[k].name
                             : k == law->n ? "a"
                                           : "D/N",
-                            json_pack("[o, o]", number(lo), number(hi)));
+                            json_pack("[o, o]", json_finite(lo), json_finite(hi)));
     }
-    return json_pack("{s:o, s:o, s:o}", "choices", all, "spread", range, "budget", number(budget));
+    return json_pack("{s:o, s:o, s:o}", "choices", all, "spread", range, "budget",
+                     json_finite(budget));
 }
 
 /* The rows without the filters that drop outliers, or with one; N counted the other way. */
@@ -888,9 +714,9 @@ static int other_points(struct choice *c, int *n, const struct args *args, const
     struct args other = *args;
     struct points q;
     struct err ignored;
-    bool dropping = args->points.drop_highest || args->points.n_drop_lines;
-    other.points.drop_highest = dropping ? 0 : 5;
-    other.points.n_drop_lines = 0;
+    bool dropping = args->points.options.drop_highest || args->points.options.n_drop_lines;
+    other.points.options.drop_highest = dropping ? 0 : 5;
+    other.points.options.n_drop_lines = 0;
     if (strcmp(args->file, "-") && p->n > 20 && !read_points(&q, &other, law, o->x, &ignored)) {
         choice_fit(&c[(*n)++], dropping ? "dropped rows back in" : "5 highest losses out", &q, law,
                    o->x, &o->fit, objective, budget);
@@ -909,7 +735,7 @@ static int other_points(struct choice *c, int *n, const struct args *args, const
     for (size_t i = 0; i < sizeof counts / sizeof *counts && strcmp(args->file, "-"); i++) {
         if (p->column[POINTS_N] && !strcasecmp(counts[i], p->column[POINTS_N])) continue;
         other = *args;
-        other.points.column[POINTS_N] = counts[i];
+        other.points.options.column[POINTS_N] = counts[i];
         if (read_points(&q, &other, law, o->x, &ignored)) continue;
         char label[60];
         snprintf(label, sizeof label, "N is column %s", counts[i]);
@@ -945,8 +771,7 @@ static int sensitivity(const struct args *args, const struct law *law, const str
     return status;
 }
 
-/* --------------------------------------------------------------------------------------- command
- */
+/* --- command --- */
 
 /* One row per resample, columns named as the law's parameters. */
 static int write_resamples(const char *path, const struct law *law, const struct bootstrap *b,
@@ -979,7 +804,7 @@ static int fit_one(const struct args *args, const struct law *law, const struct 
         if (args->compare) status = compare(args, law, p, o, one, e);
         if (!status && args->sensitivity && !group) status = sensitivity(args, law, p, o, one, e);
         if (group) {
-            json_object_set_new(one, "group", text_json(group));
+            json_object_set_new(one, "group", json_utf8(group));
             json_array_append_new(json_object_get(json, "groups"), one);
         } else {
             json_object_update(json, one);
@@ -1018,7 +843,7 @@ static int fit_groups(const struct args *args, const struct law *law, const stru
         } else if (args->common.json) {
             json_array_append_new(
                 json_object_get(json, "groups"),
-                json_pack("{s:o, s:s}", "group", text_json(p->by_names[g]), "failed", e->text));
+                json_pack("{s:o, s:s}", "group", json_utf8(p->by_names[g]), "failed", e->text));
         } else if (p->n_by > 1) {
             printf("# group %s: not fitted: %s\n\n", p->by_names[g], e->text);
         }
@@ -1087,7 +912,7 @@ static int run(int argc, char **argv, struct err *e)
     json_t *json = cli_provenance();
     int status = json ? 0 : err_set(e, "out of memory");
     if (!status) {
-        if (args.points.column[POINTS_BY])
+        if (args.points.options.column[POINTS_BY])
             status = fit_groups(&args, law, &p, &o, json, e);
         else
             status = fit_one(&args, law, &p, &o, NULL, json, e);

@@ -9,6 +9,7 @@
 #include "models/locate.h"
 #include "src/cli.h"
 #include "src/file.h"
+#include "src/json.h"
 #include "src/num.h"
 
 struct arguments {
@@ -39,7 +40,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
-    struct err e;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->common;
@@ -53,12 +53,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->name = arg;
         return 0;
     case KEY_STEP:
-        if (parse_count(arg, "--step", 0, INT64_MAX, &a->step, &e)) cli_misuse(state, "%s", e.text);
+        a->step = cli_count(arg, "--step", 0, INT64_MAX, state);
         a->has_step = true;
         return 0;
     case KEY_STEP_TOKENS:
-        if (parse_count(arg, "--step-tokens", 1, UINT64_C(1) << 40, &a->step_tokens, &e))
-            cli_misuse(state, "%s", e.text);
+        a->step_tokens = cli_count(arg, "--step-tokens", 1, UINT64_C(1) << 40, state);
         return 0;
     case ARGP_KEY_ARG:
         a->folders = reallocarray(a->folders, a->count + 1, sizeof *a->folders);
@@ -132,12 +131,12 @@ static int import_one(const struct arguments *a, const char *folder, const char 
         printf("%s: %s%s, %s parameters without embeddings, %zu tensors\n", out, r.name, step,
                format_count(n, size, sizeof size), r.tensors);
     }
-    json_t *model =
-        json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:I, s:I, s:I, s:f}", "out", out, "folder",
-                  folder, "model", r.name, "step", (json_int_t)r.step, "tokens", r.tokens_seen,
-                  "parameters", n, "parameters_total", neox_parameters(&r.config, true), "tensors",
-                  (json_int_t)r.tensors, "bytes_read", (json_int_t)r.bytes_read, "bytes_written",
-                  (json_int_t)r.bytes_written, "seconds", took);
+    json_t *model = json_pack(
+        "{s:o, s:o, s:o, s:I, s:f, s:f, s:f, s:I, s:I, s:I, s:f}", "out", json_utf8(out), "folder",
+        json_utf8(folder), "model", json_utf8(r.name), "step", (json_int_t)r.step, "tokens",
+        r.tokens_seen, "parameters", n, "parameters_total", neox_parameters(&r.config, true),
+        "tensors", (json_int_t)r.tensors, "bytes_read", (json_int_t)r.bytes_read, "bytes_written",
+        (json_int_t)r.bytes_written, "seconds", took);
     if (model) json_array_append_new(models, model);
     return 0;
 }

@@ -13,8 +13,8 @@
 #include "models/locate.h"
 #include "src/cli.h"
 #include "src/corpus.h"
+#include "src/json.h"
 #include "src/npy.h"
-#include "src/num.h"
 #include "src/progress.h"
 
 struct arguments {
@@ -79,20 +79,6 @@ static json_t *number(double v)
     return json_real(v);
 }
 
-static json_t *hex(uint64_t v)
-{
-    char text[17];
-    snprintf(text, sizeof text, "%016" PRIx64, v);
-    return json_string(text);
-}
-
-/* A string from a file name or file; JSON must be UTF-8. */
-static json_t *text(const char *s)
-{
-    json_t *t = json_string(s);
-    return t ? t : json_string("?");
-}
-
 static void put_config(json_t *o, const struct neox_config *c)
 {
     json_object_set_new(o, "parameters", number(neox_parameters(c, false)));
@@ -128,7 +114,7 @@ static json_t *element_types(const bool found[3])
     return json_string(s);
 }
 
-/* ---- the kinds of file ---- */
+/* --- the kinds of file --- */
 
 static int info_model(const struct arguments *a, const char *path, json_t *o, struct err *e)
 {
@@ -141,7 +127,7 @@ static int info_model(const struct arguments *a, const char *path, json_t *o, st
         progress_end();
     }
     json_object_set_new(o, "kind", json_string("model"));
-    json_object_set_new(o, "model", text(m.name));
+    json_object_set_new(o, "model", json_utf8(m.name));
     json_object_set_new(o, "step", m.step < 0 ? json_null() : json_integer(m.step));
     json_object_set_new(o, "tokens_seen", m.tokens_seen < 0 ? json_null() : number(m.tokens_seen));
     put_config(o, &m.config);
@@ -151,11 +137,11 @@ static int info_model(const struct arguments *a, const char *path, json_t *o, st
         const struct flat_tensor *t = &m.tensors[i];
         found[t->dtype] = true;
         if (!a->tensors) continue;
-        json_t *row =
-            json_pack("{s:s, s:s, s:s, s:[I, I], s:I, s:o}", "name", t->name, "type",
-                      flat_dtype_name(t->dtype), "layout",
-                      t->layout == FLAT_PANELS ? "panels" : "rows", "shape", (json_int_t)t->rows,
-                      (json_int_t)t->columns, "bytes", (json_int_t)t->bytes, "xxh3", hex(t->xxh3));
+        json_t *row = json_pack("{s:s, s:s, s:s, s:[I, I], s:I, s:o}", "name", t->name, "type",
+                                flat_dtype_name(t->dtype), "layout",
+                                t->layout == FLAT_PANELS ? "panels" : "rows", "shape",
+                                (json_int_t)t->rows, (json_int_t)t->columns, "bytes",
+                                (json_int_t)t->bytes, "xxh3", json_hex(t->xxh3));
         json_array_append_new(list, row);
     }
     json_object_set_new(o, "type", element_types(found));
@@ -197,7 +183,7 @@ static int info_folder(const struct arguments *a, const char *path, json_t *o, s
     if (status || checkpoint_open(&c, path, e)) return -1;
     folder_identity(path, name, &step);
     json_object_set_new(o, "kind", json_string("folder"));
-    json_object_set_new(o, "model", text(name));
+    json_object_set_new(o, "model", json_utf8(name));
     json_object_set_new(o, "step", step < 0 ? json_null() : json_integer(step));
     put_config(o, &config);
     bool found[3] = {false};
@@ -209,9 +195,9 @@ static int info_folder(const struct arguments *a, const char *path, json_t *o, s
         json_t *shape = json_array();
         for (size_t d = 0; d < t->rank; d++)
             json_array_append_new(shape, json_integer((json_int_t)t->shape[d]));
-        json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o}", "name", text(t->name), "type",
-                                              t->type->name, "shape", shape, "file",
-                                              text(c.files[t->file].name)));
+        json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o}", "name", json_utf8(t->name),
+                                              "type", t->type->name, "shape", shape, "file",
+                                              json_utf8(c.files[t->file].name)));
     }
     json_object_set_new(o, "type", element_types(found));
     json_object_set_new(o, "tensors", json_integer((json_int_t)c.tensors.count));
@@ -261,7 +247,7 @@ static int info_corpus(const struct arguments *a, const char *path, json_t *o, s
         empty += n == 0;
     }
     json_object_set_new(o, "kind", json_string("corpus"));
-    json_object_set_new(o, "prefix", text(c.prefix));
+    json_object_set_new(o, "prefix", json_utf8(c.prefix));
     json_object_set_new(o, "documents", json_integer((json_int_t)c.documents));
     json_object_set_new(o, "tokens", json_integer((json_int_t)c.tokens));
     json_object_set_new(o, "longest", json_integer((json_int_t)longest));
@@ -280,7 +266,7 @@ static int info_corpus(const struct arguments *a, const char *path, json_t *o, s
         if (!status && theirs && strcmp(mine, theirs))
             status = err_set(e, "%s: the tokens' checksum is %s, its .json says %.32s", path, mine,
                              theirs);
-        json_object_set_new(o, "corpus_hash", hex(hash));
+        json_object_set_new(o, "corpus_hash", json_hex(hash));
         json_object_set_new(o, "verified", json_true());
     }
     json_decref(beside);
@@ -350,7 +336,7 @@ static int info_array(const struct arguments *a, const char *path, json_t *o, st
     if (npy_open(&n, path, e)) return -1;
     int status = 0;
     json_object_set_new(o, "kind", json_string("array"));
-    json_object_set_new(o, "type", text(n.descr));
+    json_object_set_new(o, "type", json_utf8(n.descr));
     json_t *shape = json_array();
     json_array_append_new(shape, json_integer((json_int_t)n.rows));
     if (n.columns) json_array_append_new(shape, json_integer((json_int_t)n.columns));
@@ -397,7 +383,7 @@ static int info_one(const struct arguments *a, const char *path, json_t *o, stru
 {
     uint8_t head[16] = {0};
     struct stat st;
-    json_object_set_new(o, "file", text(path));
+    json_object_set_new(o, "file", json_utf8(path));
     if (stat(path, &st)) {
         if (corpus_exists(path)) return info_corpus(a, path, o, e);
         /* A name in the Hugging Face cache is a folder. */
@@ -427,7 +413,7 @@ static int info_one(const struct arguments *a, const char *path, json_t *o, stru
                    path);
 }
 
-/* ---- output ---- */
+/* --- output --- */
 
 static void print_value(const char *key, const json_t *v)
 {

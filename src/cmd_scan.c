@@ -17,7 +17,7 @@
 #include "models/locate.h"
 #include "models/neox.h"
 #include "src/commands.h"
-#include "src/num.h"
+#include "src/json.h"
 #include "src/peak_rate.h"
 #include "src/progress.h"
 #include "src/record.h"
@@ -100,14 +100,6 @@ static void append(char ***list, size_t *n, char *item)
     (*list)[(*n)++] = item;
 }
 
-static size_t count_option(struct argp_state *state, const char *what, const char *arg)
-{
-    uint64_t n;
-    struct err e;
-    if (parse_count(arg, what, 1, 1 << 30, &n, &e)) cli_misuse(state, "%s", e.text);
-    return (size_t)n;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
@@ -132,19 +124,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->field = arg;
         return 0;
     case KEY_MAX:
-        o->protocol.max_tokens = count_option(state, "--max-tokens", arg);
+        o->protocol.max_tokens = cli_count(arg, "--max-tokens", 1, 1 << 30, state);
         return 0;
     case KEY_WINDOW:
-        o->protocol.window = count_option(state, "--window", arg);
+        o->protocol.window = cli_count(arg, "--window", 1, 1 << 30, state);
         return 0;
     case KEY_STRIDE:
-        o->protocol.stride = count_option(state, "--stride", arg);
+        o->protocol.stride = cli_count(arg, "--stride", 1, 1 << 30, state);
         return 0;
     case KEY_DOCUMENTS:
-        o->documents = count_option(state, "--documents", arg);
+        o->documents = cli_count(arg, "--documents", 1, 1 << 30, state);
         return 0;
     case KEY_BATCH:
-        o->batch_tokens = count_option(state, "--batch-tokens", arg);
+        o->batch_tokens = cli_count(arg, "--batch-tokens", 1, 1 << 30, state);
         return 0;
     case KEY_FORCE:
         o->force = true;
@@ -260,8 +252,8 @@ static int find_tokenizer(const struct options *o, struct tokenizer **t, struct 
     return status;
 }
 
-/* Whether the corpus is there, before a model is converted for it; *tokenised: it is a P.bin/P.idx.
- */
+/* Whether the corpus is there, before a model is converted for it; *tokenised: it is a
+ * P.bin/P.idx. */
 static int check_corpora(const struct options *o, bool *tokenised, struct err *e)
 {
     *tokenised = o->n_corpora == 1 && corpus_exists(o->corpora[0]);
@@ -438,16 +430,15 @@ static json_t *provenance(const struct job *job, const struct flat_model *flat)
     json_object_set_new(p, "threads", json_integer(o->common.threads));
     json_t *tokenizer = json_null();
     if (job->tokenizer) {
-        char hash[24];
-        snprintf(hash, sizeof hash, "%016" PRIx64, tokenizer_hash(job->tokenizer));
-        tokenizer = json_pack("{s:s, s:s}", "path", tokenizer_path(job->tokenizer), "hash", hash);
+        tokenizer = json_pack("{s:o, s:o}", "path", json_utf8(tokenizer_path(job->tokenizer)),
+                              "hash", json_hex(tokenizer_hash(job->tokenizer)));
     }
     int gelu = o->gelu < 0 ? (int)flat->config.activation : o->gelu;
-    return json_pack("{s:o, s:{s:s, s:I, s:I}, s:o, s:s, s:s, s:s}", "provenance", p, "corpus",
-                     "prefix", job->corpus.prefix, "documents", (json_int_t)job->corpus.documents,
-                     "tokens", (json_int_t)job->corpus.tokens, "tokenizer", tokenizer, "model_file",
-                     flat->path, "precision", "float32", "gelu",
-                     gelu == NEOX_GELU_ERF ? "erf" : "tanh");
+    return json_pack("{s:o, s:{s:o, s:I, s:I}, s:o, s:o, s:s, s:s}", "provenance", p, "corpus",
+                     "prefix", json_utf8(job->corpus.prefix), "documents",
+                     (json_int_t)job->corpus.documents, "tokens", (json_int_t)job->corpus.tokens,
+                     "tokenizer", tokenizer, "model_file", json_utf8(flat->path), "precision",
+                     "float32", "gelu", gelu == NEOX_GELU_ERF ? "erf" : "tanh");
 }
 
 static int write_record(const struct record *r, const struct job *job,
@@ -499,7 +490,7 @@ static int compute(struct record *r, const struct job *job, const struct flat_mo
     return 0;
 }
 
-static int scan_one(struct record *r, const struct job *job, const char *model_name, struct err *e)
+static int scan_one(struct record *r, struct job *job, const char *model_name, struct err *e)
 {
     struct flat_model flat;
     struct loss_file file = {.fd = -1};
@@ -514,7 +505,7 @@ static int scan_one(struct record *r, const struct job *job, const char *model_n
     if (job->plan.longest > flat.config.max_positions)
         progress_note("%s: %zu positions, but the model was trained on %zu", model_name,
                       job->plan.longest, flat.config.max_positions);
-    ((struct job *)(uintptr_t)job)->corpus.limit = (uint32_t)flat.config.vocab;
+    job->corpus.limit = (uint32_t)flat.config.vocab;
     status = loss_file_open(&file, r->losses, strtoull(r->key, NULL, 16), job->plan.predictions, e);
     if (!status) status = compute(r, job, &flat, &file, e);
     /* The record first: losses under their final name always have one. */

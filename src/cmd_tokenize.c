@@ -8,7 +8,6 @@
 #include "src/commands.h"
 #include "src/corpus.h"
 #include "src/file.h"
-#include "src/num.h"
 #include "src/tokenize.h"
 #include "src/unicode.h"
 
@@ -42,7 +41,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
-    struct err e;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->common;
@@ -70,8 +68,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->options.append = arg;
         return 0;
     case KEY_MAX_DOCUMENTS:
-        if (parse_count(arg, "--max-documents", 1, UINT64_MAX / 2, &a->options.max_documents, &e))
-            cli_misuse(state, "%s", e.text);
+        a->options.max_documents = cli_count(arg, "--max-documents", 1, UINT64_MAX / 2, state);
         return 0;
     case KEY_DECODE:
         a->decode = true;

@@ -7,25 +7,26 @@
 
 /* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize scan gather tokens fit
  * allocate count epoch evals plot bench. */
-#define COMMANDS(X) \
-    X(import) \
-    X(info) \
-    X(tokenize) \
-    X(scan) \
-    X(gather) \
-    X(fit) \
-    X(allocate) \
-    X(count) \
-    X(epoch) \
-    X(evals) \
-    X(bench) \
+#define COMMANDS(X)                                                                                \
+    X(import)                                                                                      \
+    X(info)                                                                                        \
+    X(tokenize)                                                                                    \
+    X(scan)                                                                                        \
+    X(gather)                                                                                      \
+    X(fit)                                                                                         \
+    X(allocate)                                                                                    \
+    X(count)                                                                                       \
+    X(epoch)                                                                                       \
+    X(evals)                                                                                       \
+    X(bench)                                                                                       \
     /* end */
 
 #define X(name) extern const struct command cmd_##name;
 COMMANDS(X)
 #undef X
 
-/* tripod fit isoflop|envelope|approaches|bias (cmd_approaches.c), which have options of their own. */
+/* tripod fit isoflop|envelope|approaches|bias (cmd_approaches.c), which have options of their
+ * own. */
 bool cmd_fit_is_approach(int argc, char **argv);
 int cmd_fit_approach(int argc, char **argv, struct err *e);
 

@@ -2,7 +2,8 @@
  *
  * An output file exists under its final name only when it is complete: out_open writes to
  * "NAME.part-PID", out_commit flushes, checks and renames, out_abort (or a fatal signal, see
- * out_install_signals) removes the part. Not thread-safe per object; different objects are independent.
+ * out_install_signals) removes the part. Not thread-safe per object; different objects are
+ * independent.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_FILE_H
@@ -35,18 +36,21 @@ struct out {
 
 int out_open(struct out *o, const char *path, struct err *e);
 int out_write(struct out *o, const void *data, size_t bytes, struct err *e);
-int out_printf(struct out *o, struct err *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Flushes, checks every late error (full disk), renames to the final name. On error the part is gone. */
+int out_printf(struct out *o, struct err *e, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Flushes, checks every late error (full disk), renames to the final name. On error the part is
+ * gone. */
 int out_commit(struct out *o, struct err *e);
 void out_abort(struct out *o);
 
-/* SIGINT, SIGTERM, SIGHUP, SIGPIPE: remove the parts being written and die by that signal (128+n). */
+/* SIGINT, SIGTERM, SIGHUP, SIGPIPE: remove the parts being written and die by that signal
+ * (128+n). */
 void out_install_signals(void);
 
 /* mkdir -p. */
 int make_directories(const char *path, struct err *e);
 
-bool file_exists(const char *path);  /* a regular file */
+bool file_exists(const char *path); /* a regular file */
 bool directory_exists(const char *path);
 
 /* printf into a fresh string, which the caller frees; NULL when out of memory. */

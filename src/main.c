@@ -12,7 +12,7 @@ static const struct command *const commands[] = {
 #define X(name) &cmd_##name,
     COMMANDS(X)
 #undef X
-    NULL,
+        NULL,
 };
 
 static void usage(FILE *f)

@@ -8,8 +8,8 @@
 
 #include "src/err.h"
 
-/* A finite real number, optionally followed by K, M, B or T (10^3, 10^6, 10^9, 10^12). WHAT names the
- * thing in the error: "--budget: expected a number such as 1e21 or 70M, found 'x'". */
+/* A finite real number, optionally followed by K, M, B or T (10^3, 10^6, 10^9, 10^12). WHAT names
+ * the thing in the error: "--budget: expected a number such as 1e21 or 70M, found 'x'". */
 int parse_real(const char *text, const char *what, double *value, struct err *e);
 
 /* The same, but a whole number in [lo, hi]. */

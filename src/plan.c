@@ -84,7 +84,7 @@ int plan_make(struct plan *plan, const struct corpus *corpus, const struct proto
     }
     if (plan->predictions) return 0;
     plan_free(plan);
-    return err_set(e, "%s: nothing to predict: %zu documents, none of two tokens or more%s",
+    return err_set(e, "%s: nothing to predict: no document of two tokens or more among %zu%s",
                    corpus->prefix, documents, shards > 1 ? " in this shard" : "");
 }
 

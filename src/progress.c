@@ -43,18 +43,21 @@ void progress_add(uint64_t amount)
     uint64_t done = atomic_fetch_add(&line.done, amount) + amount;
     if (!line.active) return;
     uint64_t now = now_ns(), next = atomic_load(&line.next_ns);
-    if (now < next || !atomic_compare_exchange_strong(&line.next_ns, &next, now + 200000000u)) return;
+    if (now < next || !atomic_compare_exchange_strong(&line.next_ns, &next, now + 200000000u))
+        return;
     double seconds = (double)(now - line.start_ns) * 1e-9, rate = (double)done / seconds;
     char a[24], b[24], c[24];
     if (line.total) {
         double eta = (double)(line.total - (done < line.total ? done : line.total)) / rate;
         fprintf(stderr, "\r\033[K%s: %s of %s %s, %s/s, %.0f:%02.0f left", line.label,
-                format_count((double)done, a, sizeof a), format_count((double)line.total, b, sizeof b),
-                line.unit, format_count(rate, c, sizeof c), (double)((long)eta / 60),
+                format_count((double)done, a, sizeof a),
+                format_count((double)line.total, b, sizeof b), line.unit,
+                format_count(rate, c, sizeof c), (double)((long)eta / 60),
                 (double)((long)eta % 60));
     } else {
-        fprintf(stderr, "\r\033[K%s: %s %s, %s/s", line.label, format_count((double)done, a, sizeof a),
-                line.unit, format_count(rate, c, sizeof c));
+        fprintf(stderr, "\r\033[K%s: %s %s, %s/s", line.label,
+                format_count((double)done, a, sizeof a), line.unit,
+                format_count(rate, c, sizeof c));
     }
     fflush(stderr);
 }

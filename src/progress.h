@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* LABEL is copied (cut to 48 bytes); UNIT is e.g. "tokens". TOTAL 0 when not known. At most 5 lines a second.
- * progress_add may be called from any thread; begin and end from one. */
+/* LABEL is copied (cut to 48 bytes); UNIT is e.g. "tokens". TOTAL 0 when not known. At most 5 lines
+ * a second. progress_add may be called from any thread; begin and end from one. */
 void progress_begin(const char *label, const char *unit, uint64_t total);
 void progress_add(uint64_t amount);
 void progress_end(void); /* wipes the line */

@@ -1,6 +1,7 @@
 /* record.c - see record.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/record.h"
+#include "src/json.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -22,41 +23,36 @@ double record_word_perplexity(const struct record *r)
     return r->words > 0 ? exp(r->moments.sum / r->words) : NAN;
 }
 
-/* JSON has no NaN: null stands for "not known". */
-static json_t *real_or_null(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 json_t *record_json(const struct record *r, json_t *extra)
 {
     const struct moments *m = &r->moments;
-    json_t *o = json_pack(
-        "{s:s, s:s, s:I, s:f, s:f, s:f, s:I, s:I, s:I}", "format", "tripod-losses 1", "model",
-        r->model, "step", (json_int_t)r->step, "parameters", r->parameters, "parameters_total",
-        r->parameters_total, "tokens_seen", r->tokens_seen, "documents", (json_int_t)m->documents,
-        "tokens", (json_int_t)m->predictions, "predictions", (json_int_t)m->predictions);
+    json_t *o =
+        json_pack("{s:s, s:o, s:I, s:f, s:f, s:f, s:I, s:I, s:I}", "format", "tripod-losses 1",
+                  "model", json_utf8(r->model), "step", (json_int_t)r->step, "parameters",
+                  r->parameters, "parameters_total", r->parameters_total, "tokens_seen",
+                  r->tokens_seen, "documents", (json_int_t)m->documents, "tokens",
+                  (json_int_t)m->predictions, "predictions", (json_int_t)m->predictions);
     if (!o) {
         json_decref(extra);
         return NULL;
     }
-    json_object_set_new(o, "mean_loss", real_or_null(moments_mean(m)));
-    json_object_set_new(o, "standard_error", real_or_null(moments_error(m)));
-    json_object_set_new(o, "perplexity", real_or_null(record_perplexity(r)));
-    json_object_set_new(o, "bits_per_byte", real_or_null(record_bits_per_byte(r)));
-    json_object_set_new(o, "word_perplexity", real_or_null(record_word_perplexity(r)));
-    json_object_set_new(o, "bytes", real_or_null(r->bytes < 0 ? NAN : r->bytes));
-    json_object_set_new(o, "words", real_or_null(r->words < 0 ? NAN : r->words));
+    json_object_set_new(o, "mean_loss", json_finite(moments_mean(m)));
+    json_object_set_new(o, "standard_error", json_finite(moments_error(m)));
+    json_object_set_new(o, "perplexity", json_finite(record_perplexity(r)));
+    json_object_set_new(o, "bits_per_byte", json_finite(record_bits_per_byte(r)));
+    json_object_set_new(o, "word_perplexity", json_finite(record_word_perplexity(r)));
+    json_object_set_new(o, "bytes", json_finite(r->bytes < 0 ? NAN : r->bytes));
+    json_object_set_new(o, "words", json_finite(r->words < 0 ? NAN : r->words));
     json_object_set_new(o, "moments", moments_json(m));
-    json_object_set_new(o, "seconds", real_or_null(r->seconds));
-    json_object_set_new(o, "tokens_per_s", real_or_null(r->tokens_per_s));
-    json_object_set_new(o, "mfu", real_or_null(r->mfu < 0 ? NAN : r->mfu));
+    json_object_set_new(o, "seconds", json_finite(r->seconds));
+    json_object_set_new(o, "tokens_per_s", json_finite(r->tokens_per_s));
+    json_object_set_new(o, "mfu", json_finite(r->mfu < 0 ? NAN : r->mfu));
     json_object_set_new(o, "shard",
                         json_pack("[I, I]", (json_int_t)r->shard, (json_int_t)r->shards));
     json_object_set_new(o, "corpus_hash", json_string(r->corpus_hash));
     json_object_set_new(o, "protocol", json_string(r->protocol));
     json_object_set_new(o, "key", json_string(r->key));
-    json_object_set_new(o, "out", json_string(r->losses));
+    json_object_set_new(o, "out", json_utf8(r->losses));
     if (extra) json_object_update_missing(o, extra);
     json_decref(extra);
     return o;

@@ -20,8 +20,8 @@ struct record {
     char *losses;                 /* the .npy */
 };
 
-/* Reads PATH (a .json written by `tripod scan`); the .npy is the file of the same name beside it.
- */
+/* Reads PATH (a .json written by `tripod scan`); the .npy is the file of the same name beside
+ * it. */
 int record_read(struct record *r, const char *path, struct err *e);
 void record_free(struct record *r);
 
@@ -32,8 +32,8 @@ double record_perplexity(const struct record *r);      /* exp(mean loss), per to
 double record_bits_per_byte(const struct record *r);   /* NaN when the bytes are not known */
 double record_word_perplexity(const struct record *r); /* NaN when the words are not known */
 
-/* The results as a table: a header, then a row per record. With SPEED, tokens per second as well.
- */
+/* The results as a table: a header, then a row per record. With SPEED, tokens per second as
+ * well. */
 void record_table(FILE *file, const struct record *records, size_t count, bool speed);
 
 /* "pythia-70m-step3000", plus ".shard-0-of-4" where there are shards; the caller frees. */

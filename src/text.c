@@ -13,7 +13,7 @@
 
 enum { INPUT = 1 << 18, DEPTH = 512 };
 
-/* ---- bytes ---- */
+/* --- bytes --- */
 
 static bool ends_with(const char *s, size_t n, const char *suffix)
 {
@@ -414,7 +414,7 @@ done:
     return status;
 }
 
-/* ---- words ---- */
+/* --- words --- */
 
 uint64_t count_words(const uint8_t *p, size_t bytes)
 {

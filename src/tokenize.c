@@ -19,6 +19,7 @@
 
 #include "src/corpus.h"
 #include "src/file.h"
+#include "src/json.h"
 #include "src/progress.h"
 #include "src/text.h"
 #include "src/unicode.h"
@@ -78,7 +79,7 @@ struct reader {
     uint64_t line, documents;
 };
 
-/* ---- reading ---- */
+/* --- reading --- */
 
 static int add_item(struct reader *r, struct batch *b, const uint8_t *p, size_t bytes, bool ends,
                     struct err *e)
@@ -247,7 +248,7 @@ static void batch_free(struct batch *b)
     free(b->jobs);
 }
 
-/* ---- encoding ---- */
+/* --- encoding --- */
 
 struct worker {
     struct encoder *encoder;
@@ -288,7 +289,7 @@ static void run_job(struct worker *w, const struct reader *r, struct batch *b, s
     }
 }
 
-/* ---- writing ---- */
+/* --- writing --- */
 
 static int write_batch(struct corpus_writer *w, const struct batch *b, int64_t append,
                        struct tokenize_stats *stats, struct err *e)
@@ -363,19 +364,6 @@ static int run(struct reader *r, struct corpus_writer *w, int64_t append,
     return status;
 }
 
-static json_t *hex(uint64_t value)
-{
-    char text[17];
-    snprintf(text, sizeof text, "%016" PRIx64, value);
-    return json_string(text);
-}
-
-static json_t *text_or_null(const char *text)
-{
-    json_t *s = text ? json_string(text) : json_null();
-    return s ? s : json_string("?"); /* a name that is not UTF-8 */
-}
-
 static int write_report(struct out *out, const struct reader *r, const struct corpus_writer *w,
                         const struct tokenize_stats *s, struct err *e)
 {
@@ -386,22 +374,22 @@ static int write_report(struct out *out, const struct reader *r, const struct co
         lines |= p->jsonl;
         json_array_append_new(sources,
                               json_pack("{s:o, s:I, s:o, s:s, s:b, s:I}", "path",
-                                        text_or_null(r->paths[i]), "bytes", (json_int_t)p->bytes,
-                                        "hash", p->whole ? hex(p->hash) : json_null(), "format",
-                                        p->jsonl ? "jsonl" : "text", "zstd", (int)p->zstd,
+                                        json_utf8(r->paths[i]), "bytes", (json_int_t)p->bytes,
+                                        "hash", p->whole ? json_hex(p->hash) : json_null(),
+                                        "format", p->jsonl ? "jsonl" : "text", "zstd", (int)p->zstd,
                                         "documents", (json_int_t)p->documents));
     }
-    json_t *tokenizer = json_pack("{s:o, s:o}", "path", text_or_null(tokenizer_path(r->t)), "hash",
-                                  hex(tokenizer_hash(r->t)));
+    json_t *tokenizer = json_pack("{s:o, s:o}", "path", json_utf8(tokenizer_path(r->t)), "hash",
+                                  json_hex(tokenizer_hash(r->t)));
     json_t *root = json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "documents",
         (json_int_t)s->documents, "empty_documents", (json_int_t)s->empty_documents, "bytes",
         (json_int_t)s->bytes, "words", (json_int_t)s->words, "tokens", (json_int_t)s->tokens,
         "invalid_utf8", (json_int_t)s->invalid, "longest", (json_int_t)s->longest, "vocabulary",
         (json_int_t)tokenizer_size(r->t), "dtype", w->type == 8 ? "uint16" : "int32", "corpus_hash",
-        hex(corpus_writer_hash(w)), "tokenizer", tokenizer, "sources", sources, "field",
-        text_or_null(lines ? (r->o->field ? r->o->field : "text") : NULL), "append",
-        text_or_null(r->o->append));
+        json_hex(corpus_writer_hash(w)), "tokenizer", tokenizer, "sources", sources, "field",
+        json_utf8(lines ? (r->o->field ? r->o->field : "text") : NULL), "append",
+        json_utf8(r->o->append));
     if (root && r->o->provenance)
         json_object_set_new(root, "provenance", json_deep_copy(r->o->provenance));
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;

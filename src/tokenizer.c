@@ -11,7 +11,7 @@
 
 #include "src/tokenizer_private.h"
 
-/* ---- ids ---- */
+/* --- ids --- */
 
 int ids_reserve(struct ids *ids, size_t more, struct err *e)
 {
@@ -34,7 +34,7 @@ void ids_free(struct ids *ids)
     *ids = (struct ids){0};
 }
 
-/* ---- words ---- */
+/* --- words --- */
 
 enum { OTHER, LETTER, NUMBER, SPACE, HIGH };
 
@@ -98,7 +98,7 @@ static inline const uint8_t *word_end(const uint8_t *p, const uint8_t *end, cons
     return q == end || last == p ? q : last;
 }
 
-/* ---- encoding ---- */
+/* --- encoding --- */
 
 /* Text without added tokens, normalised. */
 static int encode_words(struct encoder *c, const uint8_t *p, size_t bytes, struct ids *out,
@@ -293,7 +293,7 @@ size_t tokenizer_cut(const struct tokenizer *t, const char *text, size_t bytes)
     return 0;
 }
 
-/* ---- facts and decoding ---- */
+/* --- facts and decoding --- */
 
 size_t tokenizer_size(const struct tokenizer *t)
 {

@@ -48,8 +48,8 @@ const char *tokenizer_path(const struct tokenizer *t);
 int tokenizer_encode(const struct tokenizer *t, const char *text, size_t bytes, struct ids *out,
                      uint64_t *invalid_utf8, struct err *e);
 
-/* The same with the scratch memory and the cache of words kept by the caller, one for each thread.
- */
+/* The same with the scratch memory and the cache of words kept by the caller, one for each
+ * thread. */
 struct encoder;
 struct encoder *encoder_open(const struct tokenizer *t); /* NULL when out of memory */
 void encoder_close(struct encoder *c);

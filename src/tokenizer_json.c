@@ -7,8 +7,8 @@
 #include "src/file.h"
 #include "src/tokenizer_private.h"
 
-/* GPT-2's alphabet: bytes that print stand for themselves, the others for U+0100 onwards in order.
- */
+/* GPT-2's alphabet: bytes that print stand for themselves, the others for U+0100 onwards in
+ * order. */
 static void byte_alphabet(int32_t byte_of[512])
 {
     for (int i = 0; i < 512; i++) byte_of[i] = -1;
@@ -19,8 +19,8 @@ static void byte_alphabet(int32_t byte_of[512])
     }
 }
 
-/* What a token's name spells: bytes by the alphabet, or its UTF-8 if it holds any other character.
- */
+/* What a token's name spells: bytes by the alphabet, or its UTF-8 if it holds any other
+ * character. */
 static int token_bytes(const char *name, size_t length, const int32_t byte_of[512],
                        struct bytes *out)
 {

@@ -106,8 +106,8 @@ static void remarks(void **state)
     points_close(&p);
 }
 
-/* Every law's derivatives against central differences, internal and natural, at an ordinary place.
- */
+/* Every law's derivatives against central differences, internal and natural, at an ordinary
+ * place. */
 static void derivatives(void **state)
 {
     (void)state;

@@ -19,7 +19,7 @@
 #define GOLDEN "tests/golden/"
 enum { BLOCK = 2048 };
 
-/* ---- the generator of tokenizer_reference.py ---- */
+/* --- the generator of tokenizer_reference.py --- */
 
 static const struct {
     const char *name;
@@ -176,7 +176,7 @@ static int free_fragments(void **state)
     return 0;
 }
 
-/* ---- digests ---- */
+/* --- digests --- */
 
 static void digest(uint64_t *d, uint64_t word)
 {
@@ -196,8 +196,8 @@ static void repaired(const struct bytes *in, struct bytes *out)
     }
 }
 
-/* Digests of one block of strings, their ids and their decoding; also that every cut is harmless.
- */
+/* Digests of one block of strings, their ids and their decoding; also that every cut is
+ * harmless. */
 static void block_digests(const struct tokenizer *t, uint32_t kind, uint32_t block, uint64_t d[3])
 {
     struct bytes text = {0}, raw = {0}, fixed = {0};
@@ -332,7 +332,7 @@ static void ids_20b(void **state)
     free(path);
 }
 
-/* ---- single facts ---- */
+/* --- single facts --- */
 
 static void invalid_utf8_is_counted(void **state)
 {

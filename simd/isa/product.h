@@ -17,8 +17,8 @@ struct product_scratch {
 };
 struct product_scratch K(product_scratch)(void *scratch);
 
-/* Takes finished sums of rows row .. row + n: t[i][0..256), of which the product's columns count.
- */
+/* Takes finished sums of rows row .. row + n: t[i][0..256), of which the product's columns
+ * count. */
 typedef void product_sink(void *context, size_t row, size_t n, float *t);
 
 /* Columns n0 .. n0 + 256 (those that W has) of x W^T for rows row0 .. row0 + rows of x, rows <=

@@ -91,7 +91,7 @@ fails "fit: half a prediction" '--predict: chinchilla needs N,D' "$TRIPOD" fit c
 fails "fit: no runs to draw" 'expected at least 4 runs \(--run names their column\), found 1' "$TRIPOD" fit chinchilla "$EPOCH" --bootstrap cluster:100
 fails "fit: bad --where" '--where: expected COLUMN=VALUE' "$TRIPOD" fit chinchilla "$EPOCH" --where loss
 misuse "fit: no file" 'expected a CSV file after the law' "$TRIPOD" fit chinchilla
-misuse "fit: bad number" '--level: expected a probability' "$TRIPOD" fit chinchilla "$EPOCH" --level 95
+misuse "fit: bad number" '--level: expected 0.01 to 0.9999' "$TRIPOD" fit chinchilla "$EPOCH" --level 95
 misuse "fit: bad bootstrap" '--bootstrap: expected pairs' "$TRIPOD" fit chinchilla "$EPOCH" --bootstrap rows:100
 fails "fit: full disk" 'cannot' sh -c "'$TRIPOD' fit power '$EPOCH' --bootstrap 0 >/dev/full"
 exit $code

@@ -149,7 +149,7 @@ FUNCTION_CHECK(tanh, tanh, bound_2, own_scale, -10.0f, 10.0f)
 FUNCTION_CHECK(gelu_erf, gelu_erf_reference, gelu_erf_bound, gelu_scale, -15.0f, 8.0f)
 FUNCTION_CHECK(gelu_tanh, gelu_tanh_reference, gelu_tanh_bound, gelu_scale, -12.0f, 8.0f)
 
-/* ---- conversions: exact references, every half there is ------------------------------------- */
+/* --- conversions: exact references, every half there is --- */
 
 static float f16_value(uint16_t h)
 {

@@ -115,7 +115,7 @@ float random_special(bool with_nonfinite)
     return list[random_below(with_nonfinite ? n : n - 3)];
 }
 
-/* ---- guarded memory ------------------------------------------------------------------------ */
+/* --- guarded memory --- */
 
 enum { PAGE = 4096, REGIONS = 64 };
 static struct {
@@ -162,7 +162,7 @@ void release(void)
     }
 }
 
-/* ---- verdicts ------------------------------------------------------------------------------ */
+/* --- verdicts --- */
 
 void describe(const char *format, ...)
 {
@@ -238,7 +238,7 @@ void expect_close(int t, double got, double want, double bound, double scale)
     }
 }
 
-/* ---- timing -------------------------------------------------------------------------------- */
+/* --- timing --- */
 
 static struct {
     double begun, best, total;
@@ -304,7 +304,7 @@ bool call_again(double flop, double bytes)
     return false;
 }
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* --- running --- */
 
 static void on_crash(int signal_number)
 {

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- embedding: exact ---------------------------------------------------------------------- */
+/* --- embedding: exact --- */
 
 static void run_embed(size_t n, size_t d, enum simd_dtype dtype, bool at_end)
 {
@@ -56,7 +56,7 @@ void check_embed(void)
         run_embed(random_below(9), 200 + random_below(500), (enum simd_dtype)(i % 3), i % 2);
 }
 
-/* ---- layer norm ---------------------------------------------------------------------------- */
+/* --- layer norm --- */
 
 static void run_layer_norm(size_t rows, size_t d, int kind, bool at_end, bool in_place)
 {
