@@ -256,7 +256,7 @@ static int info_corpus(const struct arguments *a, const char *path, json_t *o, s
     int status = 0;
     json_t *beside = NULL;
     if (a->verify) {
-        status = corpus_hash(&c, &hash, e);
+        status = corpus_hash(&c, c.documents, &hash, e);
         if (!status) status = load_beside(c.prefix, 0, &beside, e);
         if (!status) status = same_count(beside, "documents", (double)c.documents, path, e);
         if (!status) status = same_count(beside, "tokens", (double)c.tokens, path, e);

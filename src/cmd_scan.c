@@ -331,9 +331,9 @@ static int job_open(struct job *job, const struct options *o, struct err *e)
     if (!status) status = check_tokenizer(job, job->corpus.prefix, e);
     free(prefix);
     /* Of what is used only: the Pile in training order has 600 GB. */
-    struct corpus used = job->corpus;
-    if (o->documents && o->documents < used.documents) used.documents = o->documents;
-    if (status || corpus_hash(&used, &job->corpus_hash, e)) return -1;
+    size_t used = job->corpus.documents;
+    if (o->documents && o->documents < used) used = o->documents;
+    if (status || corpus_hash(&job->corpus, used, &job->corpus_hash, e)) return -1;
     if (plan_make(&job->plan, &job->corpus, &o->protocol, o->documents, o->shard, o->shards, e))
         return -1;
     job->counts = (struct text_counts){-1, -1};

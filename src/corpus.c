@@ -267,14 +267,14 @@ int corpus_read(const struct corpus *c, size_t document, size_t first, size_t co
     return 0;
 }
 
-int corpus_hash(const struct corpus *c, uint64_t *hash, struct err *e)
+int corpus_hash(const struct corpus *c, size_t documents, uint64_t *hash, struct err *e)
 {
     uint32_t ids[CHUNK];
     XXH3_state_t *state = XXH3_createState();
     if (!state) return err_set(e, "%s: out of memory", c->prefix);
     XXH3_64bits_reset(state);
     int status = 0;
-    for (size_t d = 0; d < c->documents && !status; d++) {
+    for (size_t d = 0; d < documents && !status; d++) {
         uint64_t length = corpus_length(c, d);
         for (uint64_t done = 0; done < length && !status;) {
             size_t n = length - done < CHUNK ? (size_t)(length - done) : CHUNK;
@@ -289,7 +289,7 @@ int corpus_hash(const struct corpus *c, uint64_t *hash, struct err *e)
     return status;
 }
 
-/* ---- writing ---- */
+/* --- writing --- */
 
 int corpus_writer_open(struct corpus_writer *w, const char *prefix, size_t vocabulary,
                        struct err *e)

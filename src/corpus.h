@@ -54,9 +54,10 @@ size_t corpus_length(const struct corpus *c, size_t document); /* tokens */
 int corpus_read(const struct corpus *c, size_t document, size_t first, size_t count, uint32_t *out,
                 struct err *e);
 
-/* The documents' tokens and lengths, whatever the type they are stored in: XXH3-64 over, for each
- * document, its ids as u32 and then its length as u64, little endian. Reads everything. */
-int corpus_hash(const struct corpus *c, uint64_t *hash, struct err *e);
+/* Of the first `documents` the tokens and lengths, whatever the type they are stored in: XXH3-64
+ * over, for each document, its ids as u32 and then its length as u64, little endian. Reads all of
+ * them. */
+int corpus_hash(const struct corpus *c, size_t documents, uint64_t *hash, struct err *e);
 
 /* Writing: streaming; both files appear together at commit. Zero-initialise. Memory: 4 bytes a
  * document. */
