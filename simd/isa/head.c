@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "simd/isa/kernels_internal.h"
+#include "simd/isa/math.h"
 #include "simd/isa/product.h"
 
 /* What is known of a row so far. */
@@ -20,24 +21,6 @@ struct row_state {
     float target; /* the target's logit */
 };
 _Static_assert(sizeof(struct row_state) <= 2 * sizeof(double), "product_scratch.state");
-
-/* exp(x) for x <= 0 in ten operations: 2^n p(f), x = (n + f) log 2, |f| <= 1/2. Relative error of
- * the polynomial 3e-9 (minimax, its value and so exp's at 0 exactly 1), of the whole 1 ulp + 1.4e-8
- * |x|. Below -87 it stays at 2^-126, which is nothing beside the 1 that is in every sum. */
-V_WORD vf exp_negative(vf x)
-{
-    const vf shift = v_set1(0x1.8p23f), log2e = v_set1(0x1.715476p0f);
-    x = v_max(v_set1(-87.0f), x);
-    vf z = v_fma(x, log2e, shift); /* n in its low bits */
-    vf f = v_fma(x, log2e, v_sub(shift, z));
-    vf p = v_fma(v_set1(0x1.470b48p-13f), f, v_set1(0x1.5f7276p-10f));
-    p = v_fma(p, f, v_set1(0x1.3b270ep-7f));
-    p = v_fma(p, f, v_set1(0x1.c6ae72p-5f));
-    p = v_fma(p, f, v_set1(0x1.ebfbe2p-3f));
-    p = v_fma(p, f, v_set1(0x1.62e432p-1f));
-    p = v_fma(p, f, v_set1(1.0f));
-    return v_add_exponent(p, z);
-}
 
 static double from_bits(uint64_t u)
 {
@@ -107,7 +90,7 @@ static void head_sink(void *context, size_t row, size_t n, float *t)
         const vf m = v_set1(state->most);
         vf sum = v_zero();
         for (size_t c = 0; c < end; c += SIMD_LANES)
-            sum = v_add(sum, exp_negative(v_sub(v_load(t + c), m)));
+            sum = v_add(sum, m_exp_softmax(v_sub(v_load(t + c), m)));
         state->sum += (double)v_sum(sum);
         if (h->targets[row] - h->n0 < h->columns) state->target = t[h->targets[row] - h->n0];
         if (h->last)
