@@ -1,11 +1,13 @@
 /* neox.c - the forward pass of GPT-NeoX on packed documents; see neox.h.
  *
  *   x = embed_in[t]
- *   each layer: x += Attention(LN1(x)) + MLP(LN2(x))     (parallel residual; else one after the
- * other) loss = log-sum-exp(W LN_f(x)) - (W LN_f(x))[target]
+ *   each layer:  x += Attention(LN1(x)) + MLP(LN2(x))
+ *   loss = log-sum-exp(W LN_f(x)) - (W LN_f(x))[target]
  *
- * Rows are the inputs of all pieces back to back: no padding anywhere. A run is single-threaded:
- * threads take different batches, so nothing ever waits.
+ * (parallel residual; in the sequential form the MLP reads the x that attention was added to).
+ * Rows are the inputs of all pieces back to back: no padding anywhere. As a rule a run is alone:
+ * threads take different batches, so nothing ever waits. Members of a team compute one batch: rows
+ * are independent of each other except in attention, so they meet before and after it.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/neox.h"
@@ -193,6 +195,7 @@ int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, s
                        "out of memory: a batch of %zu tokens needs %.0f MB a thread; lower "
                        "--batch-tokens or --threads",
                        rows, (double)run->bytes / 1e6);
+    run->members = 1;
     float *p = run->memory;
     run->x = (struct strips){p, rows};
     run->h = (struct strips){p += d, rows};
@@ -203,13 +206,25 @@ int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, s
     return 0;
 }
 
+int neox_run_join(struct neox_run *run, const struct neox_run *common, const struct neox *model,
+                  int member, int members, struct err *e)
+{
+    *run = *common;
+    run->member = member;
+    run->members = members;
+    run->bytes = scratch_bytes(model, common->rows);
+    run->scratch = run->memory = simd_alloc(run->bytes);
+    memset(run->seconds, 0, sizeof run->seconds);
+    return run->memory ? 0 : err_set(e, "out of memory: a thread needs %zu bytes", run->bytes);
+}
+
 void neox_run_close(struct neox_run *run)
 {
     if (run->memory) simd_free(run->memory, run->bytes);
     *run = (struct neox_run){0};
 }
 
-/* --- the forward pass --- */
+/* --- its parts --- */
 
 static double seconds_now(void)
 {
@@ -229,23 +244,110 @@ static void lap(struct neox_run *run, double *clock, enum neox_phase phase)
 static void product(const struct neox *m, struct neox_run *r, struct strips out, struct strips in,
                     size_t rows, struct panels w, const float *bias, enum gemm_epilogue epilogue)
 {
+    if (rows == 0) return;
     if (m->gemm == NEOX_NATIVE)
         m->kernels->gemm(out, in, rows, w, bias, epilogue, r->scratch);
     else
         onednn_gemm(m->kernels, out, in, rows, w, bias, epilogue, r->scratch);
 }
 
-static void head(const struct neox *m, struct neox_run *r, float *loss, size_t rows)
-{
-    if (m->gemm == NEOX_NATIVE)
-        m->kernels->head(loss, r->h, rows, m->unembedding, r->targets, r->scratch);
-    else
-        onednn_head(m->kernels, loss, r->h, rows, m->unembedding, r->targets, r->scratch);
-}
-
 static struct strips from_row(struct strips s, size_t row)
 {
     return (struct strips){s.data + row * SIMD_STRIP, s.rows};
+}
+
+/* --- a team's shares --- */
+
+struct range {
+    size_t first, end;
+};
+
+/* Of n things (rows, heads) those of one member. */
+static struct range share(const struct neox_run *r, size_t n, int member)
+{
+    size_t m = (size_t)member, all = (size_t)r->members;
+    return (struct range){n * m / all, n * (m + 1) / all};
+}
+
+/* The part of a range that lies in rows `at` to `at` + n, from `at`. */
+static struct range within(struct range a, size_t at, size_t n)
+{
+    size_t first = a.first < at ? 0 : a.first - at, end = a.end < at ? 0 : a.end - at;
+    return (struct range){first < n ? first : n, end < n ? end : n};
+}
+
+/* Waits until every member has come here. */
+static void meet(const struct neox_run *r)
+{
+    if (r->members == 1) return;
+#pragma omp barrier
+}
+
+/* --- the forward pass --- */
+
+/* x = embed_in[t] */
+static void embed(const struct neox *m, struct neox_run *r, const struct neox_piece *pieces,
+                  size_t count, struct range rows)
+{
+    for (size_t i = 0, row = 0; i < count; row += pieces[i++].n) {
+        struct range own = within(rows, row, pieces[i].n);
+        m->kernels->embed(r->x, row + own.first, pieces[i].tokens + own.first, own.end - own.first,
+                          m->embedding, m->embedding_dtype, m->config.hidden);
+    }
+}
+
+/* Heads go round, so that members have equal shares even where heads are few. */
+static void attention(const struct neox *m, struct neox_run *r, const struct neox_piece *pieces,
+                      size_t count)
+{
+    for (size_t i = 0, row = 0; i < count; row += pieces[i++].n) {
+        int turn = (int)((i + (size_t)r->member) % (size_t)r->members);
+        struct range heads = share(r, m->config.heads, turn);
+        m->kernels->attention(r->context, r->qkv, row, pieces[i].n, heads.first,
+                              heads.end - heads.first, &m->attention, r->scratch);
+    }
+}
+
+/* The rows that are scored, back to back: h = LN_f(x) and their targets. */
+static void select_scored(const struct neox *m, struct neox_run *r, const struct neox_piece *pieces,
+                          size_t count, struct range scored)
+{
+    const size_t d = m->config.hidden;
+    const float eps = (float)m->config.layer_norm_eps;
+    for (size_t i = 0, row = 0, at = 0; i < count; row += pieces[i++].n) {
+        const struct neox_piece *p = &pieces[i];
+        struct range own = within(scored, at, p->n - p->skip);
+        m->kernels->layer_norm(from_row(r->h, at + own.first),
+                               from_row(r->x, row + p->skip + own.first), own.end - own.first, d,
+                               m->final_weight, m->final_bias, eps);
+        for (size_t j = own.first; j < own.end; j++)
+            r->targets[at + j] = p->tokens[p->skip + j + 1];
+        at += p->n - p->skip;
+    }
+}
+
+/* The losses of scored rows, back to back, to their pieces. */
+static void deliver(const float *loss, const struct neox_piece *pieces, size_t count,
+                    struct range scored)
+{
+    for (size_t i = 0, at = 0; i < count; at += pieces[i].n - pieces[i].skip, i++) {
+        struct range own = within(scored, at, pieces[i].n - pieces[i].skip);
+        memcpy(pieces[i].loss + own.first, loss + at + own.first,
+               (own.end - own.first) * sizeof *loss);
+    }
+}
+
+/* loss = log-sum-exp(W h) - (W h)[target] of the scored rows */
+static void head(const struct neox *m, struct neox_run *r, float *loss, struct range scored)
+{
+    const struct strips h = from_row(r->h, scored.first);
+    const uint32_t *targets = r->targets + scored.first;
+    const size_t rows = scored.end - scored.first;
+    if (rows == 0) return;
+    if (m->gemm == NEOX_NATIVE)
+        m->kernels->head(loss + scored.first, h, rows, m->unembedding, targets, r->scratch);
+    else
+        onednn_head(m->kernels, loss + scored.first, h, rows, m->unembedding, targets, r->scratch);
 }
 
 void neox_forward(const struct neox *m, struct neox_run *r, const struct neox_piece *pieces,
@@ -258,53 +360,53 @@ void neox_forward(const struct neox *m, struct neox_run *r, const struct neox_pi
         m->config.activation == NEOX_GELU_ERF ? GEMM_GELU_ERF : GEMM_GELU_TANH;
     double clock = seconds_now();
 
-    size_t rows = 0; /* x [rows, d]: the inputs of all pieces */
+    size_t inputs = 0, predictions = 0;
     for (size_t i = 0; i < count; i++) {
-        k->embed(r->x, rows, pieces[i].tokens, pieces[i].n, m->embedding, m->embedding_dtype, d);
-        rows += pieces[i].n;
+        inputs += pieces[i].n;
+        predictions += pieces[i].n - pieces[i].skip;
     }
+    const struct range own = share(r, inputs, r->member);
+    const size_t rows = own.end - own.first;
+    const struct strips x = from_row(r->x, own.first), h = from_row(r->h, own.first),
+                        qkv = from_row(r->qkv, own.first), inner = from_row(r->inner, own.first),
+                        context = from_row(r->context, own.first);
+
+    embed(m, r, pieces, count, own); /* x [inputs, d] */
     lap(r, &clock, PHASE_EMBED);
 
     for (size_t layer = 0; layer < m->config.layers; layer++) {
         const struct neox_layer *l = &m->layers[layer];
-        k->layer_norm(r->h, r->x, rows, d, l->ln1_weight, l->ln1_bias, eps);
+        k->layer_norm(h, x, rows, d, l->ln1_weight, l->ln1_bias, eps);
         lap(r, &clock, PHASE_NORM);
-        product(m, r, r->qkv, r->h, rows, l->qkv, l->qkv_bias, GEMM_STORE); /* [rows, 3d] */
+        product(m, r, qkv, h, rows, l->qkv, l->qkv_bias, GEMM_STORE); /* [inputs, 3d] */
         lap(r, &clock, PHASE_QKV);
-        for (size_t i = 0, row = 0; i < count; row += pieces[i++].n)
-            k->attention(r->context, r->qkv, row, pieces[i].n, &m->attention, r->scratch);
+        meet(r);
+        attention(m, r, pieces, count); /* [inputs, d] */
+        meet(r);
         lap(r, &clock, PHASE_ATTENTION);
 
         /* Parallel residual: both branches read the same x. */
         if (m->config.parallel_residual)
-            k->layer_norm(r->h, r->x, rows, d, l->ln2_weight, l->ln2_bias, eps);
+            k->layer_norm(h, x, rows, d, l->ln2_weight, l->ln2_bias, eps);
         lap(r, &clock, PHASE_NORM);
-        product(m, r, r->x, r->context, rows, l->dense, l->dense_bias, GEMM_ADD); /* [rows, d] */
+        product(m, r, x, context, rows, l->dense, l->dense_bias, GEMM_ADD); /* [inputs, d] */
         lap(r, &clock, PHASE_DENSE);
         if (!m->config.parallel_residual)
-            k->layer_norm(r->h, r->x, rows, d, l->ln2_weight, l->ln2_bias, eps);
+            k->layer_norm(h, x, rows, d, l->ln2_weight, l->ln2_bias, eps);
         lap(r, &clock, PHASE_NORM);
-        product(m, r, r->inner, r->h, rows, l->up, l->up_bias, gelu);         /* [rows, ffn] */
-        product(m, r, r->x, r->inner, rows, l->down, l->down_bias, GEMM_ADD); /* [rows, d] */
+        product(m, r, inner, h, rows, l->up, l->up_bias, gelu);         /* [inputs, ffn] */
+        product(m, r, x, inner, rows, l->down, l->down_bias, GEMM_ADD); /* [inputs, d] */
         lap(r, &clock, PHASE_MLP);
     }
 
-    /* Only scored rows go through the head; their losses, contiguous, then go to their pieces. */
-    size_t scored = 0;
-    for (size_t i = 0, row = 0; i < count; row += pieces[i++].n) {
-        const struct neox_piece *p = &pieces[i];
-        k->layer_norm(from_row(r->h, scored), from_row(r->x, row + p->skip), p->n - p->skip, d,
-                      m->final_weight, m->final_bias, eps);
-        for (size_t j = p->skip; j < p->n; j++) r->targets[scored++] = p->tokens[j + 1];
-    }
+    /* Only scored rows go through the head: other rows than a member's own, so they meet. */
+    meet(r);
+    const struct range scored = share(r, predictions, r->member);
+    select_scored(m, r, pieces, count, scored);
     lap(r, &clock, PHASE_NORM);
     float *loss = (float *)r->qkv.data; /* free by now */
     head(m, r, loss, scored);
-    for (size_t i = 0; i < count; i++) {
-        size_t n = pieces[i].n - pieces[i].skip;
-        memcpy(pieces[i].loss, loss, n * sizeof *loss);
-        loss += n;
-    }
+    deliver(loss, pieces, count, scored);
     lap(r, &clock, PHASE_HEAD);
 }
 

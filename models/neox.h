@@ -1,7 +1,8 @@
 /* neox.h - GPT-NeoX (Black et al. 2022), the architecture of Pythia: a loaded model and one pass
  * over a batch.
  *
- * The model is read-only and shared by all threads; a run is one thread's workspace. Losses follow
+ * The model is read-only and shared by all threads; a run is one thread's workspace, and threads
+ * that compute one batch together have runs with common activations. Losses follow
  * Hugging Face's GPTNeoXForCausalLM: exact-erf GELU unless asked otherwise, softmax over every
  * padded vocabulary row, no BOS, positions from 0 at each piece.
  *
@@ -60,9 +61,11 @@ enum neox_phase {
 extern const char *const neox_phase_names[NEOX_PHASES];
 
 /* One thread's workspace for up to `rows` inputs. Allocated by the thread that uses it (first
- * touch). */
+ * touch). As one of `members` threads of a team it computes the share of `member`: its rows, and in
+ * attention, where rows need each other, its heads. */
 struct neox_run {
     size_t rows;
+    int member, members;        /* 0 of 1: alone */
     struct strips x, h;         /* residual stream [rows, d]; normalised input [rows, d] */
     struct strips qkv, context; /* [rows, 3d], [rows, d] */
     struct strips inner; /* [rows, ffn], in the memory of qkv and context: they are dead by then */
@@ -74,6 +77,9 @@ struct neox_run {
 };
 
 int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, struct err *e);
+/* A run that shares the activations of COMMON, which must outlive it, as MEMBER of MEMBERS. */
+int neox_run_join(struct neox_run *run, const struct neox_run *common, const struct neox *model,
+                  int member, int members, struct err *e);
 void neox_run_close(struct neox_run *run);
 
 /* A piece: consecutive inputs of one document, positions from 0. tokens[0 .. n] are the n inputs
@@ -86,7 +92,8 @@ struct neox_piece {
 };
 
 /* The losses of a batch of pieces with sum n <= run->rows. Every loss has the same bits whatever
- * the batch. */
+ * the batch and the number of members. A team's members are all the threads of an OpenMP parallel
+ * region; each calls this with the same pieces, and all losses are there when all have returned. */
 void neox_forward(const struct neox *model, struct neox_run *run, const struct neox_piece *pieces,
                   size_t count);
 

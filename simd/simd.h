@@ -99,12 +99,13 @@ struct kernels {
     void (*gemm)(struct strips out, struct strips in, size_t rows, struct panels w,
                  const float *bias, enum gemm_epilogue epilogue, void *scratch);
 
-    /* Causal softmax attention of one document: rows row0 .. row0 + n of qkv (positions 0 .. n-1)
-     * to the same rows of out (heads * head_size columns), scores scaled by 1 / sqrt(head_size),
-     * rotary embedding applied on the way (Su et al. 2021, NeoX half-split pairs). Key blocks are
-     * cut by position in the document. scratch: attention_scratch_bytes(). */
-    void (*attention)(struct strips out, struct strips qkv, size_t row0, size_t n,
-                      const struct attention_shape *shape, void *scratch);
+    /* Causal softmax attention of one document by its heads first .. first + count - 1: rows row0
+     * .. row0 + n of qkv (positions 0 .. n-1) to the same rows of out (head_size columns a head),
+     * scores scaled by 1 / sqrt(head_size), rotary embedding applied on the way (Su et al. 2021,
+     * NeoX half-split pairs). Key blocks are cut by position in the document. scratch:
+     * attention_scratch_bytes(). */
+    void (*attention)(struct strips out, struct strips qkv, size_t row0, size_t n, size_t first,
+                      size_t count, const struct attention_shape *shape, void *scratch);
 
     /* loss[i] = log sum_v exp(x[i] . W[v]) - x[i] . W[targets[i]] in nats, for rows 0..rows, over
      * all w.n rows of W; targets < w.n. The logits are streamed through an online log-sum-exp
@@ -126,8 +127,8 @@ struct kernels {
     void (*f32_to_bf16)(uint16_t *out, const float *in, size_t n); /* nearest even */
 };
 
-/* The table of an instruction set, or NULL where this CPU or operating system (XCR0) cannot run it.
- */
+/* The table of an instruction set, or NULL where this CPU or operating system (XCR0) cannot run
+ * it. */
 const struct kernels *simd_kernels(enum simd_isa isa);
 /* The best this machine can run. */
 const struct kernels *simd_best(void);

@@ -344,7 +344,7 @@ static void run_attention(void *context, int t)
 {
     const struct product *p = context;
     struct strips in = {p->in[t], p->rows}, out = {p->out[t], p->rows};
-    p->kernels->attention(out, in, 0, p->rows, &p->shape, p->scratch[t]);
+    p->kernels->attention(out, in, 0, p->rows, 0, p->shape.heads, &p->shape, p->scratch[t]);
 }
 static void run_onednn(void *context, int t)
 {

@@ -1,8 +1,9 @@
 /* scan.h - one model over one plan: every loss, on all threads.
  *
- * Threads take batches of consecutive pieces until none is left; each runs the whole forward pass
- * on its own, so there is no barrier and no serial phase. Batches shrink towards the end so that
- * the threads finish together.
+ * Threads take batches of consecutive pieces; each runs the whole forward pass on its own, so there
+ * is no barrier and no serial phase. Batches shrink towards the end so that the threads finish
+ * together, and what would leave threads idle even so (the last long documents; fewer documents
+ * than threads) all of them compute together as one batch.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_SCAN_H

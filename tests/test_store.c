@@ -1,5 +1,7 @@
-/* Unit tests of what a scan stands on: the plan of pieces, the loss file, the moments, .npy
- * headers. SPDX-License-Identifier: GPL-3.0-or-later */
+/* Unit tests of what a scan stands on: the plan of pieces, their batches, the loss file, the
+ * moments, .npy headers.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/batches.h"
 #include "src/losses.h"
 #include "src/npy.h"
 #include "src/plan.h"
@@ -102,6 +105,69 @@ static void plans_predict_every_token_once(void **state)
         }
     }
     corpus_close(&c);
+}
+
+/* Equal threads, each of which takes its next batch when it has done its last, and the rest shared
+ * by all: the time it takes, in inputs. *rest: what was left for all. */
+static uint64_t simulate(const struct plan *plan, const float *loss, size_t threads, size_t rows,
+                         unsigned char *seen, size_t *rest)
+{
+    struct err e;
+    struct batches b;
+    struct batch batch;
+    uint64_t clock[9] = {0}, end = 0;
+    bool waiting[9] = {false};
+    assert_int_equal(batches_open(&b, plan, loss, rows, threads, &e), 0);
+    assert_int_equal(batch_open(&batch, plan->inputs, &e), 0);
+    for (size_t busy = threads; busy;) {
+        size_t first = threads;
+        for (size_t t = 0; t < threads; t++) {
+            if (!waiting[t] && (first == threads || clock[t] < clock[first])) first = t;
+        }
+        size_t n = batches_take(&b, first, &batch);
+        for (size_t i = 0; i < batch.count; i++) seen[batch.pieces[i].document]++;
+        if (batch.count > 1) assert_true(n <= b.rows);
+        clock[first] += n;
+        if (n) continue;
+        waiting[first] = true;
+        busy--;
+        end = clock[first] > end ? clock[first] : end;
+    }
+    *rest = batches_rest(&b, &batch);
+    for (size_t i = 0; i < batch.count; i++) seen[batch.pieces[i].document]++;
+    batch_close(&batch);
+    batches_close(&b);
+    return end + (*rest + threads - 1) / threads;
+}
+
+static void batches_keep_all_threads_busy(void **state)
+{
+    (void)state;
+    static float loss[100000]; /* zeros: nothing is done yet */
+    struct err e;
+    for (uint64_t round = 0; round < 60; round++) {
+        size_t lengths[90], n = 1 + (size_t)rng_below(7, 0, round, 90), rest;
+        bool equal = round % 3 == 0;
+        unsigned char seen[90] = {0};
+        for (size_t i = 0; i < n; i++)
+            lengths[i] = equal ? 1000 : 2 + (size_t)rng_below(7, round, i, i % 5 ? 60 : 1000);
+        struct corpus c;
+        struct plan plan;
+        make_corpus(&c, lengths, n);
+        assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 1024}, 0, 0, 1, &e),
+                         0);
+        for (size_t threads = 1; threads <= 9; threads++) {
+            memset(seen, 0, sizeof seen);
+            uint64_t time = simulate(&plan, loss, threads, 2048, seen, &rest);
+            for (size_t i = 0; i < n; i++) assert_int_equal(seen[i], 1);
+            assert_true(time <= plan.inputs / threads + plan.longest / 2 + 64);
+            if (equal) assert_true(time <= plan.inputs / threads + 64);
+            if (threads == 1) assert_int_equal(rest, 0);
+            if (threads > n && equal) assert_int_equal(rest, plan.inputs);
+        }
+        plan_free(&plan);
+        corpus_close(&c);
+    }
 }
 
 static void nothing_to_predict_is_an_error(void **state)
@@ -209,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_predict_every_token_once),
         cmocka_unit_test(nothing_to_predict_is_an_error),
+        cmocka_unit_test(batches_keep_all_threads_busy),
         cmocka_unit_test(moments_are_those_of_the_documents),
         cmocka_unit_test(loss_files_resume_and_commit),
     };

@@ -250,26 +250,7 @@ static size_t keys_seen(const struct group *g, size_t k0)
 static void score_block(const struct attention_scratch *s, const struct group *groups, size_t count,
                         size_t k0, size_t H)
 {
-    static const float ones[MR] = {
-        1,
-        1,
-        1,
-        1,
-#if defined ISA_avx2 || defined ISA_avx512
-        1,
-        1,
-#endif
-#if defined ISA_avx512
-        1,
-        1,
-        1,
-        1,
-        1,
-        1,
-        1,
-        1,
-#endif
-    };
+    static const float ones[14] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}; /* MR at most */
     for (size_t k = 0; k < keys_seen(&groups[count - 1], k0); k += WIDTH)
         for (size_t d = 0; d < H; d += SIMD_STRIP)
             for (size_t g = 0; g < count; g++) {
@@ -314,43 +295,47 @@ static void store_outputs(const struct attention_scratch *s, struct strips out, 
     }
 }
 
-void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n,
-                  const struct attention_shape *shape, void *scratch)
+/* The rows of groups g0 .. g0 + TILE - 1, as far as there are, by head h. */
+static void attend(const struct attention_scratch *s, struct strips out, struct strips qkv,
+                   size_t row0, size_t n, size_t h, size_t g0, const struct attention_shape *shape)
 {
-    size_t H = shape->head_size, D = shape->heads * H;
-    struct attention_scratch s = attention_layout(scratch, n, H);
-    size_t all = (n + MR - 1) / MR; /* groups, of heights as even as they can be */
+    const size_t H = shape->head_size;
+    const size_t all = (n + MR - 1) / MR; /* groups, of heights as even as they can be */
+    const size_t count = all - g0 < TILE ? all - g0 : TILE;
+    struct group groups[TILE] = {{0, 0, 0}};
+    for (size_t g = 0, at = 0; g < count; g++) {
+        size_t i = g0 + g, extra = n % all;
+        groups[g].row = n / all * i + (i < extra ? i : extra);
+        groups[g].m = n / all + (i < extra);
+        groups[g].at = at;
+        at += groups[g].m;
+        load_queries(s, qkv, row0 + groups[g].row, h * H, &groups[g], shape);
+    }
+    const size_t end = groups[count - 1].row + groups[count - 1].m;
+    for (size_t k0 = 0; k0 < end; k0 += ATTENTION_KEYS) {
+        score_block(s, groups, count, k0, H);
+        for (size_t g = 0; g < count; g++) {
+            size_t width = keys_seen(&groups[g], k0);
+            for (size_t i = 0; i < groups[g].m && width; i++) {
+                size_t t = groups[g].row + i, own = t < k0 ? 0 : t - k0 + 1;
+                if (own > ATTENTION_KEYS) own = ATTENTION_KEYS;
+                softmax_row(s, groups[g].at + i, own, width, k0 == 0);
+            }
+        }
+        value_block(s, groups, count, n, k0, H);
+    }
+    for (size_t g = 0; g < count; g++)
+        store_outputs(s, out, row0 + groups[g].row, h * H, &groups[g], H);
+}
 
-    for (size_t h = 0; h < shape->heads; h++) {
+void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n, size_t first,
+                  size_t count, const struct attention_shape *shape, void *scratch)
+{
+    const size_t H = shape->head_size, D = shape->heads * H;
+    const struct attention_scratch s = attention_layout(scratch, n, H);
+    for (size_t h = first; h < first + count; h++) {
         pack_keys(&s, qkv, row0, n, D + h * H, shape);
         pack_values(&s, qkv, row0, n, 2 * D + h * H, H);
-
-        for (size_t g0 = 0; g0 < all; g0 += TILE) {
-            size_t count = all - g0 < TILE ? all - g0 : TILE;
-            struct group groups[TILE] = {{0, 0, 0}};
-            for (size_t g = 0, at = 0; g < count; g++) {
-                size_t i = g0 + g, extra = n % all;
-                groups[g].row = n / all * i + (i < extra ? i : extra);
-                groups[g].m = n / all + (i < extra);
-                groups[g].at = at;
-                at += groups[g].m;
-                load_queries(&s, qkv, row0 + groups[g].row, h * H, &groups[g], shape);
-            }
-            size_t end = groups[count - 1].row + groups[count - 1].m;
-            for (size_t k0 = 0; k0 < end; k0 += ATTENTION_KEYS) {
-                score_block(&s, groups, count, k0, H);
-                for (size_t g = 0; g < count; g++) {
-                    size_t width = keys_seen(&groups[g], k0);
-                    for (size_t i = 0; i < groups[g].m && width; i++) {
-                        size_t t = groups[g].row + i, own = t < k0 ? 0 : t - k0 + 1;
-                        if (own > ATTENTION_KEYS) own = ATTENTION_KEYS;
-                        softmax_row(&s, groups[g].at + i, own, width, k0 == 0);
-                    }
-                }
-                value_block(&s, groups, count, n, k0, H);
-            }
-            for (size_t g = 0; g < count; g++)
-                store_outputs(&s, out, row0 + groups[g].row, h * H, &groups[g], H);
-        }
+        for (size_t g = 0; g * MR < n; g += TILE) attend(&s, out, qkv, row0, n, h, g, shape);
     }
 }

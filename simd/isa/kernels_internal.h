@@ -14,8 +14,8 @@ void K(layer_norm)(struct strips out, struct strips in, size_t rows, size_t d, c
                    const float *bias, float eps);
 void K(gemm)(struct strips out, struct strips in, size_t rows, struct panels w, const float *bias,
              enum gemm_epilogue epilogue, void *scratch);
-void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n,
-                  const struct attention_shape *shape, void *scratch);
+void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n, size_t first,
+                  size_t count, const struct attention_shape *shape, void *scratch);
 void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const uint32_t *targets,
              void *scratch);
 void K(exp)(float *out, const float *in, size_t n);

@@ -30,6 +30,16 @@ contract() {
         scan c-t$n --threads $n
         same "$1: $n threads" "$T"/c-base/*.npy "$T"/c-t$n/*.npy
     done
+    # The first documents only, then as many bytes of the whole's losses (both have 128 bytes of header).
+    scan c-first --documents 2
+    n=$(stat -c %s "$T"/c-first/*.npy)
+    ok "$1: the first documents only" cmp -n "$((n - 128))" -i 128 "$T"/c-base/*.npy "$T"/c-first/*.npy
+    # Fewer documents than threads: all compute one batch together.
+    scan c-one --threads 1 --documents 3 --window 150 --stride 50
+    for n in 2 3 7; do
+        scan c-one$n --threads $n --documents 3 --window 150 --stride 50
+        same "$1: one document by $n threads" "$T"/c-one/*.npy "$T"/c-one$n/*.npy
+    done
     for n in 1 300 5000; do
         scan c-b$n --batch-tokens $n --threads 2
         same "$1: batches of $n" "$T"/c-base/*.npy "$T"/c-b$n/*.npy
