@@ -90,15 +90,19 @@ def table(entries, peak):
             f"| {name} | {row.tokens_per_s:.0f} | {row.rate:.1f} | {share} | {ratio} | {mean} | "
             f"{worst} | {100 * row.spread:.0f} % | {label} |"
         )
+    return out, summary(rows, tripod, peak)
+
+
+def summary(rows, tripod, peak):
+    """Cells of the first table: tripod's share of the peak, the best peer, the ratios."""
     best = min((rows[n] for n in F32_PEERS if n in rows), key=lambda r: r.seconds, default=None)
-    verdict = ""
-    if tripod and best:
-        verdict = f"tripod is {best.seconds / tripod.seconds:.2f} times the best float32 peer ({best.name})"
-        installed = rows.get("PyTorch as installed")
-        if installed:
-            verdict += f" and {installed.seconds / tripod.seconds:.2f} times PyTorch as installed"
-        verdict += "."
-    return out, verdict
+    if not tripod or not best:
+        return None
+    ratios = [rows[n].seconds / tripod.seconds if n in rows else None
+              for n in ("PyTorch", "PyTorch as installed", "llama.cpp")]
+    share = f"{tripod.rate / peak:.3f}" if peak else "-"
+    cells = [share, best.name, f"{best.seconds / tripod.seconds:.2f}"]
+    return cells + [f"{r:.2f}" if r else "-" for r in ratios]
 
 
 def section(log, command):
@@ -106,13 +110,12 @@ def section(log, command):
         entries = {e["key"]: e for e in map(json.loads, f)}.values()
     measured = [e for e in entries if e["phase"].startswith("round") and "seconds" in e]
     errors = [e for e in entries if "error" in e]
-    peaks = [e["peak"] for e in entries if e["family"] == "peak"]
-    isa = {}
-    for p in peaks:
-        for k, v in p.items():
+    peaks = {}  # model -> instruction set -> GFLOP/s, one for each round
+    for e in entries:
+        for k, v in e.get("peak", {}).items():
             if k.startswith("f32_"):
-                isa.setdefault(k, []).append(v)
-    peak = max((statistics.median(v) for v in isa.values()), default=None)
+                peaks.setdefault(e["model"], {}).setdefault(k[4:], []).append(v)
+    peak = {m: max(statistics.median(v) for v in isa.values()) for m, isa in peaks.items()}
     versions = {}
     for e in entries:
         versions.update(e.get("versions", {}))
@@ -124,9 +127,8 @@ def section(log, command):
                 + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + ".")
     text.append(f"Command: `{command}`.")
     if peak:
-        text.append("Measured float32 FMA peak: " + ", ".join(
-            f"{k[4:]} {statistics.median(v):.1f}" for k, v in sorted(isa.items()))
-            + " GFLOP/s (median of the rounds); shares are of the larger.")
+        text.append("Measured float32 FMA peak, median of each model's rounds, of which shares are: "
+                    + ", ".join(f"{m} {v:.1f}" for m, v in peak.items()) + " GFLOP/s.")
     text += ["", "Random weights of the Pythia shapes, float16 on disk, evaluated in float32, the same "
              "token ids and threads for all, interleaved rounds, medians. Useful operations: "
              "24 d²L + 2dV per token and the causal half of attention; padding does not count. "
@@ -138,18 +140,26 @@ def section(log, command):
     for e in measured:
         if e["model"] not in models:
             models.append(e["model"])
+    tables, overview = [], []
     for workload, title in WORKLOADS.items():
         for model in models:
             some = [e for e in measured if e["model"] == model and e["workload"] == workload]
             if not some:
                 continue
-            lines, verdict = table(some, peak)
+            lines, cells = table(some, peak.get(model))
             n = max(e["tokens"] for e in some)
-            text += [f"### {model}, {title} ({n} tokens)", "",
+            if cells:
+                kind = title.replace("documents of ", "").split(" (")[0]
+                overview.append(f"| {model} | {kind} | " + " | ".join(cells) + " |")
+            tables += [f"### {model}, {title} ({n} tokens)", "",
                      "| | tokens/s | GFLOP/s | share of peak | ratio | mean diff. | max diff. | spread | "
                      "configuration |", "|---|---|---|---|---|---|---|---|---|", *lines, ""]
-            if verdict:
-                text += [verdict, ""]
+    if overview:
+        text += ["How many times as fast tripod is, in float32:", "",
+                 "| model | documents | tripod's share of the peak | best peer | over it | over PyTorch, tuned | "
+                 "over PyTorch as installed | over llama.cpp |", "|---|---|---|---|---|---|---|---|",
+                 *overview, ""]
+    text += tables
     if errors:
         text.append("Did not run: " + "; ".join(sorted({
             f"{e['family']} ({e['label']}) {e['error']}" for e in errors})) + ".")
