@@ -20,6 +20,7 @@
 
 #include "models/checkpoint.h"
 #include "models/flat.h"
+#include "src/json.h"
 #include "src/progress.h"
 
 /* Bytes packed between writes: within L2, long enough for the disk. */
@@ -573,8 +574,7 @@ static json_t *provenance_of(const struct import *m, const struct import_options
 {
     json_t *p = o->provenance ? json_deep_copy(o->provenance) : json_object();
     char *path = folder_absolute(m->folder);
-    json_t *folder = json_string(path ? path : m->folder);
-    json_object_set_new(p, "folder", folder ? folder : json_string("?"));
+    json_object_set_new(p, "folder", json_utf8(path ? path : m->folder));
     free(path);
     json_object_set_new(p, "format", json_string(m->checkpoint.format));
     json_object_set(p, "sources", sources);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "src/file.h"
+#include "src/json.h"
 #include "src/num.h"
 
 static int saved_argc;
@@ -208,11 +209,7 @@ json_t *cli_provenance(void)
     json_t *command = json_array();
     json_array_append_new(command, json_string("tripod"));
     json_array_append_new(command, json_string(current_command));
-    for (int i = 2; i < saved_argc; i++) {
-        /* An argument need not be UTF-8; JSON must be. */
-        json_t *s = json_string(saved_argv[i]);
-        json_array_append_new(command, s ? s : json_string("?"));
-    }
+    for (int i = 2; i < saved_argc; i++) json_array_append_new(command, json_utf8(saved_argv[i]));
     return json_pack("{s:s, s:o, s:s, s:s}", "tripod", TRIPOD_VERSION, "command", command, "cpu",
                      cpu, "date", date);
 }

@@ -429,17 +429,12 @@ static sgemm *load_blas(const struct bench *bench, struct err *e)
     const char *file = bench->blas ? bench->blas : "libopenblas.so.0";
     if (bench->kernels->isa == SIMD_AVX512) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
     if (bench->kernels->isa == SIMD_AVX2) setenv("OPENBLAS_CORETYPE", "Haswell", 0);
+    setenv("OPENBLAS_NUM_THREADS", "1", 1); /* before its own threads are made */
     void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     void *f = library ? dlsym(library, "cblas_sgemm") : NULL;
     if (!f) {
         if (bench->blas) err_set(e, "%s: no library with cblas_sgemm", file);
         return NULL;
-    }
-    void *threads = dlsym(library, "openblas_set_num_threads");
-    if (threads) {
-        void (*set)(int);
-        memcpy(&set, &threads, sizeof set);
-        set(1);
     }
     sgemm *function;
     memcpy(&function, &f, sizeof function);

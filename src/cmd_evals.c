@@ -23,6 +23,7 @@
 #include "src/cli.h"
 #include "src/commands.h"
 #include "src/file.h"
+#include "src/json.h"
 
 #define MOST_METRICS 16
 
@@ -446,16 +447,15 @@ static json_t *rows_json(const struct args *a, const struct rows *rows, const st
         const struct row *r = &rows->row[i];
         char name[SUITE_NAME_SIZE];
         model_name(r, name);
-        json_t *file = json_string(r->file);
         json_t *o = json_pack("{s:s, s:s, s:s, s:f, s:i, s:I, s:I, s:I, s:f, s:o}", "model", name,
                               "release", r->v0 ? "v0" : "v1", "data",
                               r->id.deduped ? "deduped" : "standard", "batch_Mi_tokens", r->batch,
                               "shots", r->shots, "N", (json_int_t)r->id.model->body, "N_total",
                               (json_int_t)r->id.model->total, "step", (json_int_t)r->step, "tokens",
-                              r->tokens, "file", file ? file : json_string("not UTF-8"));
+                              r->tokens, "file", json_utf8(r->file));
         for (size_t k = 0; k < FIXED + a->n_metrics; k++)
             json_object_set_new(o, k < FIXED ? fixed_names[k] : a->metric[k - FIXED],
-                                isfinite(r->value[k]) ? json_real(r->value[k]) : json_null());
+                                json_finite(r->value[k]));
         json_array_append_new(list, o);
     }
     return json_pack("{s:o, s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}, s:o}", "points", list, "files",

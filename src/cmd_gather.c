@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "src/commands.h"
+#include "src/json.h"
 #include "src/loss_plot.h"
 #include "src/npy.h"
 #include "src/plot.h"
@@ -335,8 +336,9 @@ static int report(const struct gathered *g, const struct options *o, const char 
         record_table(stdout, rows, g->count, false);
     if (!status && !drawn) plot_note(o->plot, drawn, stderr);
     free(rows);
-    json_t *all = json_pack("{s:o, s:s, s:s?, s:s?, s:o}", "runs", list, "points", points, "matrix",
-                            o->matrix, "plot", o->plot, "provenance", cli_provenance());
+    json_t *all =
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "runs", list, "points", json_utf8(points), "matrix",
+                  json_utf8(o->matrix), "plot", json_utf8(o->plot), "provenance", cli_provenance());
     if (!status) return cli_write_json(&o->common, all, e);
     json_decref(all);
     return status;

@@ -8,6 +8,7 @@
 #include "src/commands.h"
 #include "src/corpus.h"
 #include "src/file.h"
+#include "src/json.h"
 #include "src/tokenize.h"
 #include "src/unicode.h"
 
@@ -205,8 +206,8 @@ static int encode(struct arguments *a, const struct tokenizer *t, struct err *e)
     if (status) return -1;
     if (a->common.json)
         return cli_write_json(&a->common,
-                              json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "out",
-                                        a->output, "documents", (json_int_t)s.documents,
+                              json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "out",
+                                        json_utf8(a->output), "documents", (json_int_t)s.documents,
                                         "empty_documents", (json_int_t)s.empty_documents, "bytes",
                                         (json_int_t)s.bytes, "words", (json_int_t)s.words, "tokens",
                                         (json_int_t)s.tokens, "invalid_utf8", (json_int_t)s.invalid,

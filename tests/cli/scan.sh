@@ -107,6 +107,16 @@ fails "gather: truncated losses" 'expected .* found' "$TRIPOD" gather "$T/two" -
 echo '{"format": "tripod-losses 1", "model": 3}' >"$T/two/bad.json"
 fails "gather: a damaged record" 'bad.json: [a-z_]*: expected a string' "$TRIPOD" gather "$T/two"
 
+# Names that are not UTF-8, which JSON cannot hold: of folders, of the model itself.
+latin=$T/$'caf\xe9'
+mkdir "$latin"
+cp -r "$model" "$latin/"$'mod\xe8le'
+for suffix in bin idx; do cp "$corpus.$suffix" "$latin/c.$suffix"; done
+ok "names that are not UTF-8" "$TRIPOD" scan -m "$latin/"$'mod\xe8le' -c "$latin/c" -o "$latin/l" --json
+shows "their JSON has the results" '"mean_loss"'
+ok "gather finds them" "$TRIPOD" gather "$latin/l" -o "$latin/m.npy" --json
+shows "and their JSON too" '"mean_loss"'
+
 # Ways to fail
 fails "no such model" 'nowhere' "$TRIPOD" scan -m "$T/nowhere" -c "$corpus" -o "$T/f"
 fails "no such corpus" 'nowhere' "$TRIPOD" scan -m "$model" -c "$T/nowhere" -o "$T/f"
