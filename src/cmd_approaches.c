@@ -468,6 +468,9 @@ static int run_approaches(const struct args *a, struct err *e)
                                .a = {NAN, NAN, NAN},
                                .b = {NAN, NAN, NAN}};
     }
+    if (!strcmp(a->file, "-"))
+        return err_set(
+            e, "stdin: expected a file: its rows are read twice, with all steps and without");
     if (read(a, false, &every, e)) return -1;
     if (read(a, true, &last, e)) {
         points_close(&every);

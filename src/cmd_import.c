@@ -14,7 +14,7 @@
 
 struct arguments {
     struct cli_common common;
-    const char **folders;
+    char **folders;
     size_t count;
     const char *out, *name;
     bool has_step;
@@ -59,10 +59,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_STEP_TOKENS:
         a->step_tokens = cli_count(arg, "--step-tokens", 1, UINT64_C(1) << 40, state);
         return 0;
-    case ARGP_KEY_ARG:
-        a->folders = reallocarray(a->folders, a->count + 1, sizeof *a->folders);
-        if (!a->folders) return ENOMEM;
-        a->folders[a->count++] = arg;
+    case ARGP_KEY_ARGS:
+        a->folders = state->argv + state->next;
+        a->count = (size_t)(state->argc - state->next);
         return 0;
     case ARGP_KEY_END:
         if (!a->count) cli_misuse(state, "expected a folder to import");
@@ -181,6 +180,5 @@ static int run(int argc, char **argv, struct err *e)
     }
     free(outs);
     free(folders);
-    free(a.folders);
     return status;
 }

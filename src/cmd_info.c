@@ -19,7 +19,7 @@
 
 struct arguments {
     struct cli_common common;
-    const char **files;
+    char **files;
     size_t count;
     bool verify, tensors;
 };
@@ -35,6 +35,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
+    (void)arg; /* no option has one */
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->common;
@@ -45,10 +46,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_TENSORS:
         a->tensors = true;
         return 0;
-    case ARGP_KEY_ARG:
-        a->files = reallocarray(a->files, a->count + 1, sizeof *a->files);
-        if (!a->files) return ENOMEM;
-        a->files[a->count++] = arg;
+    case ARGP_KEY_ARGS:
+        a->files = state->argv + state->next;
+        a->count = (size_t)(state->argc - state->next);
         return 0;
     case ARGP_KEY_END:
         if (!a->count) cli_misuse(state, "expected a file");
@@ -470,6 +470,5 @@ static int run(int argc, char **argv, struct err *e)
     }
     if (!status) status = cli_write_json(&a.common, json_pack("{s:O}", "files", files), e);
     json_decref(files);
-    free(a.files);
     return status;
 }

@@ -79,6 +79,8 @@ fails iso_flat 'curvature .* is not positive' "$TRIPOD" fit isoflop "$T/flat.csv
 printf 'N,C,loss\n1e8,1e18,x\n' >"$T/text.csv"
 fails iso_text 'text.csv: line 2, column 3 \(loss\)' "$TRIPOD" fit isoflop "$T/text.csv"
 fails iso_missing 'none.csv: cannot open' "$TRIPOD" fit isoflop "$T/none.csv"
+approaches_stdin() { "$TRIPOD" fit approaches - <"$T/exact.csv"; }
+fails approaches_stdin 'stdin: expected a file' approaches_stdin
 fails iso_surface 'expected fit, none or ALPHA,BETA' "$TRIPOD" fit isoflop "$T/exact.csv" --surface 3
 fails bias_surface 'ALPHA,BETA is missing' "$TRIPOD" fit bias
 # --flop: C by a rule of tripod count, from a name or from columns.
