@@ -20,7 +20,7 @@ FLAGS_avx512  := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
 
 # simd/*.c are compiled once; simd/isa/*.c once per instruction set, as NAME_ISA.o.
 ISA_SOURCES := $(wildcard simd/isa/*.c)
-SOURCES := $(wildcard src/*.c models/*.c fit/*.c simd/*.c)
+SOURCES := $(wildcard src/*.c src/*/*.c models/*.c models/*/*.c fit/*.c simd/*.c bench/*.c)
 ISA_OBJECTS := $(foreach isa,scalar avx2 avx512,$(ISA_SOURCES:%.c=$(B)/%_$(isa).o))
 OBJECTS := $(SOURCES:%.c=$(B)/%.o) $(ISA_OBJECTS)
 LIBRARY := $(filter-out $(B)/src/main.o,$(OBJECTS))
@@ -112,7 +112,7 @@ uninstall: ## remove what install installed
 	rm -f $(DESTDIR)$(PREFIX)/bin/tripod
 
 format: ## clang-format the sources
-	clang-format -i $(wildcard src/*.[ch] models/*.[ch] fit/*.[ch] simd/*.[ch] simd/isa/*.[ch] tests/*.[ch] tests/*/*.c)
+	clang-format -i $(wildcard $(foreach d,src models fit simd bench tests,$(d)/*.[ch] $(d)/*/*.[ch]))
 
 clean: ## remove what was built
 	rm -rf $(B) $(B)-asan $(B)-fuzz tripod demo-out

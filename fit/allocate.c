@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/rng.h"
+#include "src/base/rng.h"
 
 const struct allocate_preset allocate_presets[] = {
     {"hoffmann",

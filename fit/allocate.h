@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 #include "fit/laws.h"
-#include "src/err.h"
+#include "src/base/err.h"
 
 /* A law with its parameters, natural units. */
 struct allocate {

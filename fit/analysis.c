@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "src/rng.h"
+#include "src/base/rng.h"
 
 /* The natural parameter on the scale it is nearly normal on: coefficients in logarithms. */
 static double on_scale(const struct law *law, int i, double value)
@@ -73,7 +73,7 @@ static int intervals(struct analysis *a, const struct analysis_options *o, struc
     double *values = malloc(2 * (room + 1) * sizeof *values), *jack = values + room + 1;
     double rise = a->covariance.unit * gsl_cdf_chisq_Pinv(o->level, 1) / 2;
     int n = law->n;
-    if (!values) return err_set(e, "out of memory");
+    if (!values) return err_memory(e, NULL);
     for (int i = 0; i < n; i++) {
         struct known *k = &a->known[i];
         k->value = f->params[i];
@@ -207,7 +207,7 @@ static int derive(struct analysis *a, const struct points *p, const struct analy
     double *values = malloc((a->bootstrap.n + 1) * sizeof *values), low = INFINITY, high = 0;
     int status = -1;
     if (!a->derived || !values) {
-        err_set(e, "out of memory");
+        err_memory(e, NULL);
         goto out;
     }
     for (size_t i = 0; i < p->n; i++) {
@@ -250,7 +250,7 @@ static int predict(struct analysis *a, const struct analysis_options *o, struct 
            *r = fresh + b->n;
     int status = -1;
     if (!a->predict || !values) {
-        err_set(e, "out of memory");
+        err_memory(e, NULL);
         goto out;
     }
     fit_residuals(&a->fit, &a->data, r);
@@ -350,7 +350,7 @@ int analyse(struct analysis *a, const struct points *p, const struct law *law,
         /* Runs numbered by first appearance in the canonical order. */
         cluster = malloc((p->n + p->n_runs + 1) * sizeof *cluster);
         if (!cluster) {
-            err_set(e, "out of memory");
+            err_memory(e, NULL);
             goto out;
         }
         size_t *number = cluster + p->n, count = 0;

@@ -13,7 +13,7 @@
 
 #include "fit/infer.h"
 #include "fit/solve.h"
-#include "src/rng.h"
+#include "src/base/rng.h"
 
 const char *const bootstrap_names[BOOT_KINDS] = {"pairs", "residual", "cluster", "parametric"};
 
@@ -197,7 +197,7 @@ int bootstrap_run(struct bootstrap *b, const struct fit *f, struct fit_data *d,
     b->t = malloc((o->n + 1) * sizeof *b->t);
     b->value = malloc((o->n + 1) * sizeof *b->value);
     if (!fitted || !good || !b->params || !b->t || !b->value) {
-        err_set(e, "out of memory");
+        err_memory(e, NULL);
         goto out;
     }
     if (o->kind == BOOT_CLUSTER) {
@@ -237,7 +237,7 @@ int bootstrap_run(struct bootstrap *b, const struct fit *f, struct fit_data *d,
     }
     b->failed = o->n - b->n;
     if (jackknife(b, f, &s)) {
-        err_set(e, "out of memory");
+        err_memory(e, NULL);
         goto out;
     }
     status = 0;
@@ -283,7 +283,7 @@ int interval_percentile(const double *values, size_t n, double level, struct int
     *out = (struct interval){NAN, NAN, NAN};
     if (n < 20) return 0;
     double *s = sorted_copy(values, n);
-    if (!s) return err_set(e, "out of memory");
+    if (!s) return err_memory(e, NULL);
     out->se = gsl_stats_sd(values, 1, n);
     out->lo = quantile(s, n, (1 - level) / 2);
     out->hi = quantile(s, n, (1 + level) / 2);
@@ -297,7 +297,7 @@ int interval_bca(const double *values, size_t n, const double *jack, size_t n_ja
     *out = (struct interval){NAN, NAN, NAN};
     if (n < 20 || n_jack < 3) return 0;
     double *s = sorted_copy(values, n), below = 0, mean = 0, m2 = 0, m3 = 0;
-    if (!s) return err_set(e, "out of memory");
+    if (!s) return err_memory(e, NULL);
     for (size_t i = 0; i < n; i++) below += s[i] < point ? 1 : s[i] == point ? 0.5 : 0;
     for (size_t i = 0; i < n_jack; i++) mean += jack[i] / (double)n_jack;
     for (size_t i = 0; i < n_jack; i++) {

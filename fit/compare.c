@@ -159,7 +159,7 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
     double *compute = malloc((p->n + 1) * sizeof *compute);
     int count = -1;
     if (!group || !out || !compute) {
-        err_set(e, "out of memory");
+        err_memory(e, NULL);
         goto done;
     }
     /* Without a C, the variable itself orders the runs. */
@@ -253,7 +253,7 @@ int choice_inliers(const struct points *p, const struct law *law, enum points_co
     *n = 0;
     if (fit_data_open(&d, p, law, x, e)) return -1;
     double *r = malloc(2 * (p->n + 1) * sizeof *r), *s = r + p->n;
-    int status = r ? fit_law(&f, law, &d, &own, e) : err_set(e, "out of memory");
+    int status = r ? fit_law(&f, law, &d, &own, e) : err_memory(e, NULL);
     if (!status) {
         fit_residuals(&f, &d, r);
         for (size_t i = 0; i < p->n; i++) s[i] = fabs(r[i]);

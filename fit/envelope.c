@@ -1,7 +1,7 @@
 /* envelope.c - Approach 1; see envelope.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/envelope.h"
-#include "src/json.h"
+#include "src/base/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -115,7 +115,7 @@ static int winners(const struct curve *curves, size_t n, const double *x, const 
     double *mean = calloc(n, sizeof *mean);
     if (!f->winner || !mean) {
         free(mean);
-        return err_set(e, "envelope: out of memory");
+        return err_memory(e, "envelope");
     }
     for (size_t i = 0; i < n; i++) {
         /* Curves are ordered by size: repeats of a size share an entry. */
@@ -180,7 +180,7 @@ int envelope_fit(const double *N, const double *D, const double *C, const double
     double *work = malloc((7 * B + 2 * n) * sizeof *work);
     double *x = work, *L = x + B, *other = L + B, *lines = other + B, *estimates = lines + 4 * B;
     struct ols_line both[2];
-    int status = p && curves && at && winner && work ? 0 : err_set(e, "envelope: out of memory");
+    int status = p && curves && at && winner && work ? 0 : err_memory(e, "envelope");
     double lo = INFINITY, hi = -INFINITY, k = 0;
     for (size_t i = 0; i < n && !status; i++) {
         if (!(N[i] > 0 && D[i] > 0 && C[i] > 0) || !isfinite(N[i] * D[i] * C[i] * loss[i]))
@@ -247,7 +247,7 @@ int envelope_fit(const double *N, const double *D, const double *C, const double
     by_size(f, o->keep_edges, lines, lines + B, lines + 2 * B);
     f->C = malloc(3 * f->compared * sizeof *f->C);
     if (!f->C) {
-        status = err_set(e, "envelope: out of memory");
+        status = err_memory(e, "envelope");
         goto out;
     }
     f->N = f->C + f->compared;

@@ -20,7 +20,7 @@
 #include <stdio.h>
 
 #include "fit/ols.h"
-#include "src/err.h"
+#include "src/base/err.h"
 
 struct envelope_options {
     double level;    /* 0: 0.95 */

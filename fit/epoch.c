@@ -48,7 +48,7 @@ static int read_params(const struct csv *c, size_t r, size_t column, struct epoc
                        struct err *e)
 {
     char *copy = strdup(row->text[EPOCH_PARAMETERS]), *save = NULL;
-    int status = copy ? 0 : err_set(e, "%s: out of memory", c->path);
+    int status = copy ? 0 : err_memory(e, c->path);
     for (char *item = copy ? strtok_r(copy, ",", &save) : NULL; item && !status;
          item = strtok_r(NULL, ",", &save)) {
         struct epoch_param *p = &row->param[row->params];
@@ -89,7 +89,7 @@ int epoch_read(struct epoch *t, const char *path, struct err *e)
                              *epoch_names[k] ? epoch_names[k] : epoch_names[k - 1]);
     }
     t->row = status ? NULL : calloc(c->rows, sizeof *t->row);
-    if (!status && !t->row) status = err_set(e, "%s: out of memory", path);
+    if (!status && !t->row) status = err_memory(e, path);
     for (size_t r = 0; r < c->rows && !status; r++, t->n++) {
         struct epoch_row *row = &t->row[r];
         for (int k = 0; k < EPOCH_COLUMNS && !status; k++) {

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "src/csv.h"
-#include "src/err.h"
+#include "src/base/csv.h"
+#include "src/base/err.h"
 
 enum epoch_column {
     EPOCH_PAPER,

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "fit/solve.h"
-#include "src/rng.h"
+#include "src/base/rng.h"
 
 #define AT(i, j) ((i) * ((i) + 1) / 2 + (j))
 
@@ -62,7 +62,7 @@ int fit_data_open(struct fit_data *d, const struct points *p, const struct law *
     if (!keys || !d->row || !d->block) {
         free(keys);
         fit_data_close(d);
-        return err_set(e, "%s: out of memory", p->path);
+        return err_memory(e, p->path);
     }
     const double *source[3] = {law->variables & LAW_ANY ? column(p, x) : p->N,
                                law->variables & LAW_STEP ? p->step : p->D, p->unique};
@@ -681,7 +681,7 @@ static int automatic_delta(struct fit *f, const struct law *law, struct fit_data
     *own = *o;
     own->objective.kind = OBJ_LAD;
     double *r = malloc((d->n + 1) * sizeof *r);
-    if (!r) return err_set(e, "out of memory");
+    if (!r) return err_memory(e, NULL);
     int status = fit_law(f, law, d, own, e);
     if (!status) {
         fit_residuals(f, d, r);
@@ -713,7 +713,7 @@ int fit_law(struct fit *f, const struct law *law, struct fit_data *d, const stru
     struct solve_result *r = calloc(MAX_STARTS, sizeof *r);
     int status = -1;
     if (!t || !r) {
-        err_set(e, "out of memory");
+        err_memory(e, NULL);
         goto out;
     }
     int n = fit_starts(&p, o->grid ? o->grid : 6, MAX_STARTS, t);

@@ -16,7 +16,7 @@
 #include "fit/kernel.h"
 #include "fit/laws.h"
 #include "fit/points.h"
-#include "src/err.h"
+#include "src/base/err.h"
 
 /* What is minimised: a sum over rows of the weight times
  *   huber  r^2/2 up to delta, delta (|r| - delta/2) beyond, r = ln L - ln L_observed (Hoffmann et

@@ -54,7 +54,7 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
     own.objective = f->objective;
     if (fit_problem_open(&p, f->law, d, &own, e)) return -1;
     double *r = malloc((d->n + 1) * sizeof *r);
-    if (!r) return err_set(e, "out of memory");
+    if (!r) return err_memory(e, NULL);
     fit_residuals(f, d, r);
     bool kink = f->objective.kind == OBJ_LAD || f->objective.kind == OBJ_ASYM;
     /* The derivative of psi is the density of residuals near zero: with a delta that holds a

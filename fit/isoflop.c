@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "fit/bias.h"
-#include "src/json.h"
-#include "src/plot.h"
+#include "src/base/json.h"
+#include "src/report/plot.h"
 
 #define MOST_SUBSETS 300000.0
 
@@ -75,7 +75,7 @@ static int reject_mad(const double *x, const double *y, size_t n, bool *in, doub
     if (!work || !use) {
         free(work);
         free(use);
-        return err_set(e, "isoflop: out of memory");
+        return err_memory(e, "isoflop");
     }
     memcpy(work, y, n * sizeof *work);
     double m = median(work, n);
@@ -130,7 +130,7 @@ static int reject_exact(const double *x, const double *y, size_t n, double level
     if (!use || !index) {
         free(use);
         free(index);
-        return err_set(e, "isoflop: out of memory");
+        return err_memory(e, "isoflop");
     }
     for (size_t k = 1; k <= (n < 6 ? 1 : n / 6) && n - k >= 5 && choose(n, k) <= MOST_SUBSETS;
          k++) {
@@ -168,7 +168,7 @@ static int fit_budget(struct isoflop_budget *b, const double *N, const double *l
                       const struct isoflop_options *o, double level, struct err *e)
 {
     double *x = malloc(2 * b->n * sizeof *x), *y = x + b->n, lo, hi;
-    if (!x) return err_set(e, "isoflop: out of memory");
+    if (!x) return err_memory(e, "isoflop");
     size_t distinct = 0;
     char text[160];
     int status = 0;
@@ -262,7 +262,7 @@ static int group(struct isoflop *f, struct order *rows, size_t n, double toleran
 {
     qsort(rows, n, sizeof *rows, by_budget);
     f->budget = calloc(n, sizeof *f->budget);
-    if (!f->budget) return err_set(e, "isoflop: out of memory");
+    if (!f->budget) return err_memory(e, "isoflop");
     for (size_t start = 0, end; start < n; start = end) {
         end = start + 1;
         while (end < n && rows[end].C <= rows[end - 1].C * (1 + tolerance)) end++;
@@ -270,7 +270,7 @@ static int group(struct isoflop *f, struct order *rows, size_t n, double toleran
         b->n = end - start;
         b->row = malloc(b->n * sizeof *b->row);
         b->in = malloc(b->n * sizeof *b->in);
-        if (!b->row || !b->in) return err_set(e, "isoflop: out of memory");
+        if (!b->row || !b->in) return err_memory(e, "isoflop");
         qsort(rows + start, b->n, sizeof *rows, by_size);
         double c = 0, k = 0;
         for (size_t i = 0; i < b->n; i++) {
@@ -309,7 +309,7 @@ int isoflop_fit(const double *N, const double *D, const double *C, const double 
     if (!n) return err_set(e, "isoflop: no rows");
     struct order *rows = malloc(n * sizeof *rows);
     double *log_c = malloc(3 * n * sizeof *log_c);
-    int status = rows && log_c ? 0 : err_set(e, "isoflop: out of memory");
+    int status = rows && log_c ? 0 : err_memory(e, "isoflop");
     for (size_t i = 0; i < n && !status; i++) {
         if (!(N[i] > 0 && D[i] > 0 && C[i] > 0) || !isfinite(N[i] * D[i] * C[i] * loss[i]))
             status =
@@ -361,7 +361,7 @@ int isoflop_correct(const struct isoflop *f, const double *N, double alpha, doub
     for (size_t i = 0; i < f->n; i++) most = f->budget[i].n > most ? f->budget[i].n : most;
     double *ln = malloc(most * sizeof *ln), *log_c = malloc(3 * f->n * sizeof *log_c);
     c->shift = malloc((f->n ? f->n : 1) * sizeof *c->shift);
-    int status = ln && log_c && c->shift ? 0 : err_set(e, "isoflop: out of memory");
+    int status = ln && log_c && c->shift ? 0 : err_memory(e, "isoflop");
     for (size_t i = 0; i < f->n && !status; i++) {
         const struct isoflop_budget *b = &f->budget[i];
         size_t k = 0;
@@ -501,7 +501,7 @@ int isoflop_plot(const struct isoflop *f, const double *N, const double *loss, c
     size_t rows = 0, at = 0, n = 0;
     for (size_t i = 0; i < f->n; i++) rows += f->budget[i].n;
     double *x = malloc(2 * (rows + 1) * sizeof *x), *y = x + rows;
-    int status = curves && s && x ? 0 : err_set(e, "%s: out of memory", path);
+    int status = curves && s && x ? 0 : err_memory(e, path);
     double lo = log(f->budget[0].C), hi = log(f->budget[f->n - 1].C);
     for (size_t i = 0; i < f->n && !status; i++) {
         const struct isoflop_budget *b = &f->budget[i];

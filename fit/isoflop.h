@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 #include "fit/ols.h"
-#include "src/err.h"
+#include "src/base/err.h"
 
 enum isoflop_reject {
     /* Of all ways to leave out k points (k up to a sixth of n, at least 1), the one least explained

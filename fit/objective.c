@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fit/fit.h"
-#include "src/num.h"
+#include "src/base/num.h"
 
 int objective_parse(struct objective *o, const char *text, struct err *e)
 {

@@ -72,7 +72,7 @@ int points_note(struct points *p, struct err *e, const char *format, ...)
     char *copy = strdup(text);
     if (!more || !copy) {
         free(copy);
-        return err_set(e, "%s: out of memory", p->path);
+        return err_memory(e, p->path);
     }
     p->notes[p->n_notes++] = copy;
     return 0;
@@ -86,7 +86,7 @@ static int drop(struct points *p, struct err *e, size_t line, const char *format
     if ((p->n_dropped & (p->n_dropped - 1)) == 0) {
         size_t room = p->n_dropped ? 2 * p->n_dropped : 1;
         struct points_drop *more = realloc(p->dropped, room * sizeof *more);
-        if (!more) return err_set(e, "%s: out of memory", p->path);
+        if (!more) return err_memory(e, p->path);
         p->dropped = more;
     }
     struct points_drop *d = &p->dropped[p->n_dropped++];
@@ -159,7 +159,7 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
         }
         if (plan->column[k] < 0) continue;
         p->column[k] = strdup(csv_header(c, (size_t)plan->column[k]));
-        if (!p->column[k]) return err_set(e, "%s: out of memory", c->path);
+        if (!p->column[k]) return err_memory(e, c->path);
     }
     if (plan->column[POINTS_LOSS] < 0) return name_missing(c, e, NULL, "the loss");
     plan->unit = o->unit;
@@ -356,7 +356,7 @@ static int read_row(struct points *p, const struct csv *c, size_t row, const str
     if ((run >= 0 &&
          name_index(&p->run_names, &p->n_runs, csv_field(c, row, (size_t)run), &p->run[i])) ||
         (by >= 0 && name_index(&p->by_names, &p->n_by, csv_field(c, row, (size_t)by), &p->by[i])))
-        return err_set(e, "%s: out of memory", c->path);
+        return err_memory(e, c->path);
     *kept = true;
     return 0;
 }
@@ -364,7 +364,7 @@ static int read_row(struct points *p, const struct csv *c, size_t row, const str
 static int keep_last(struct points *p, struct err *e)
 {
     double *top = malloc((p->n_runs + 1) * sizeof *top);
-    if (!top) return err_set(e, "%s: out of memory", p->path);
+    if (!top) return err_memory(e, p->path);
     for (size_t i = 0; i < p->n_runs + 1; i++) top[i] = -INFINITY;
     for (size_t i = 0; i < p->n; i++) top[p->run[i]] = fmax(top[p->run[i]], p->step[i]);
     size_t n = 0;
@@ -391,7 +391,7 @@ static int drop_highest(struct points *p, size_t k, struct err *e)
     if (k >= p->n)
         return err_set(e, "%s: cannot drop the %zu highest losses of %zu rows", p->path, k, p->n);
     double *sorted = malloc(p->n * sizeof *sorted);
-    if (!sorted) return err_set(e, "%s: out of memory", p->path);
+    if (!sorted) return err_memory(e, p->path);
     memcpy(sorted, p->loss, p->n * sizeof *sorted);
     qsort(sorted, p->n, sizeof *sorted, falling);
     double bar = sorted[k - 1];
@@ -421,7 +421,7 @@ static int default_names(struct points *p, struct err *e)
     size_t ignored;
     if ((p->n_runs == 0 && name_index(&p->run_names, &p->n_runs, "all", &ignored)) ||
         (p->n_by == 0 && name_index(&p->by_names, &p->n_by, "all", &ignored)))
-        return err_set(e, "%s: out of memory", p->path);
+        return err_memory(e, p->path);
     return 0;
 }
 
@@ -476,7 +476,7 @@ int points_from_csv(struct points *p, const struct csv *c, const struct points_o
     *p = (struct points){.hash = c->hash};
     p->path = strdup(c->path);
     if (!p->path || allocate(p, c->rows)) {
-        err_set(e, "%s: out of memory", c->path);
+        err_memory(e, c->path);
         goto fail;
     }
     if (find_columns(&plan, p, c, o, e)) goto fail;
@@ -490,7 +490,7 @@ int points_from_csv(struct points *p, const struct csv *c, const struct points_o
     }
     where = calloc(o->n_where + 1, sizeof *where);
     if (!where) {
-        err_set(e, "%s: out of memory", c->path);
+        err_memory(e, c->path);
         goto fail;
     }
     for (size_t i = 0; i < o->n_where; i++) {
@@ -572,7 +572,7 @@ int points_select(struct points *to, const struct points *from, const size_t *ro
     return 0;
 fail:
     points_close(to);
-    return err_set(e, "%s: out of memory", from->path);
+    return err_memory(e, from->path);
 }
 
 /* --- examination --- */
@@ -617,7 +617,7 @@ int points_examine(struct points *p, struct err *e)
     double *sorted = malloc(p->n * sizeof *sorted);
     int status = -1;
     if (!order || !sorted) {
-        err_set(e, "%s: out of memory", p->path);
+        err_memory(e, p->path);
         goto out;
     }
     if (note_range(p, e, p->N, "N") || (p->have >> POINTS_D & 1 && note_range(p, e, p->D, "D")))

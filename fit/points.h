@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "src/csv.h"
-#include "src/err.h"
+#include "src/base/csv.h"
+#include "src/base/err.h"
 
 /* What a column stands for. */
 enum points_column {

@@ -47,7 +47,7 @@ static int walk_open(struct walk *w, const struct fit *f, const struct fit_data 
     w->i = i;
     w->log = f->law->param[i].map != MAP_PLAIN;
     memcpy(w->params, f->params, sizeof w->params);
-    if (copy_data(&w->d, d)) return err_set(e, "out of memory");
+    if (copy_data(&w->d, d)) return err_memory(e, NULL);
     if (fit_problem_open(&w->p, f->law, &w->d, &own, e)) {
         fit_data_close(&w->d);
         return -1;

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/file.h"
+#include "src/base/file.h"
 
 /* Far above any GPT-NeoX model and far below what could overflow a size_t in a product of three. */
 enum {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "src/err.h"
+#include "src/base/err.h"
 
 enum neox_activation { NEOX_GELU_ERF, NEOX_GELU_TANH };
 

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "src/err.h"
+#include "src/base/err.h"
 
 enum count_family {
     COUNT_GPT,        /* GPT-2, nanoGPT: learned positions, tied head, biases everywhere */

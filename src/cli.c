@@ -13,21 +13,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/file.h"
-#include "src/json.h"
-#include "src/num.h"
+#include "src/base/file.h"
+#include "src/base/json.h"
+#include "src/base/num.h"
+#include "src/base/provenance.h"
 
-static int saved_argc;
-static char **saved_argv;
 static struct timespec started;
-static const char *current_command = "";
 
 void cli_start(int argc, char **argv)
 {
-    /* A copy: argp sorts the options before the other arguments. */
-    saved_argv = malloc((size_t)(argc + 1) * sizeof *saved_argv);
-    if (saved_argv) memcpy(saved_argv, argv, (size_t)(argc + 1) * sizeof *saved_argv);
-    saved_argc = saved_argv ? argc : 0;
+    provenance_start(argc, argv);
     clock_gettime(CLOCK_MONOTONIC, &started);
 }
 
@@ -51,7 +46,6 @@ void cli_parse(const struct command *command, int argc, char **argv, void *input
 {
     static char name[64];
     snprintf(name, sizeof name, "tripod %s", command->name);
-    current_command = command->name;
     argp_err_exit_status = 2;
     argv[0] = name;
     program_invocation_name = program_invocation_short_name = name;
@@ -101,36 +95,6 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 
 const struct argp cli_common_argp = {.options = common_options, .parser = parse_common};
 
-/* OBJECT as text, which the caller frees; consumes the reference. */
-static char *json_text(json_t *object, struct err *e)
-{
-    if (!object) {
-        err_set(e, "--json: out of memory");
-        return NULL;
-    }
-    char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    json_decref(object);
-    if (!text) err_set(e, "--json: a value cannot be written as JSON");
-    return text;
-}
-
-int cli_save_json(const char *path, json_t *object, struct err *e)
-{
-    char *text = json_text(object, e);
-    if (!text) return -1;
-    struct out out;
-    int status = out_open(&out, path, e);
-    if (!status) {
-        status = out_printf(&out, e, "%s\n", text);
-        if (!status)
-            status = out_commit(&out, e);
-        else
-            out_abort(&out);
-    }
-    free(text);
-    return status;
-}
-
 double cli_real(const char *arg, const char *what, double lo, double hi,
                 const struct argp_state *state)
 {
@@ -170,7 +134,7 @@ size_t cli_list(const char *arg, const char *what, double *values, size_t room,
 
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e)
 {
-    if (common->json && common->json_file) return cli_save_json(common->json_file, object, e);
+    if (common->json && common->json_file) return json_save(common->json_file, object, e);
     if (object && !common->json) {
         json_decref(object);
         return 0;
@@ -181,37 +145,6 @@ int cli_write_json(const struct cli_common *common, json_t *object, struct err *
     if (printf("%s\n", text) < 0) status = err_errno(e, "stdout: cannot write");
     free(text);
     return status;
-}
-
-static void cpu_name(char *name, size_t size)
-{
-    snprintf(name, size, "unknown");
-    FILE *f = fopen("/proc/cpuinfo", "re");
-    char row[256];
-    while (f && fgets(row, sizeof row, f)) {
-        char *colon = strchr(row, ':');
-        if (strncmp(row, "model name", 10) || !colon) continue;
-        row[strcspn(row, "\n")] = 0;
-        snprintf(name, size, "%s", colon + 2);
-        break;
-    }
-    if (f) fclose(f);
-}
-
-json_t *cli_provenance(void)
-{
-    char cpu[256], date[32];
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    cpu_name(cpu, sizeof cpu);
-    json_t *command = json_array();
-    json_array_append_new(command, json_string("tripod"));
-    json_array_append_new(command, json_string(current_command));
-    for (int i = 2; i < saved_argc; i++) json_array_append_new(command, json_utf8(saved_argv[i]));
-    return json_pack("{s:s, s:o, s:s, s:s}", "tripod", TRIPOD_VERSION, "command", command, "cpu",
-                     cpu, "date", date);
 }
 
 int cli_use_threads(int threads)

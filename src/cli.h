@@ -12,9 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "src/err.h"
-
-#define TRIPOD_VERSION "0.1.0"
+#include "src/base/err.h"
 
 struct command {
     const char *name;
@@ -56,14 +54,6 @@ size_t cli_list(const char *arg, const char *what, double *values, size_t room,
 /* Writes OBJECT where --json asks (nothing if not given); consumes the reference. Reals with 17
  * digits. */
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e);
-
-/* Writes OBJECT to PATH, all or nothing, in the same form; consumes the reference. */
-int cli_save_json(const char *path, json_t *object, struct err *e);
-
-/* Provenance for every file we write: {"tripod": version, "command": [argv...], "cpu": model name,
- * "date": UTC}. The caller may add keys (kernels, gemm ...). New reference, NULL when out of
- * memory. */
-json_t *cli_provenance(void);
 
 /* Starts the clock that main's last stderr line (wall, CPU, peak RSS; terminals only) reports. */
 void cli_start(int argc, char **argv);

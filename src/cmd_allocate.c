@@ -14,11 +14,12 @@
 #include "fit/allocate.h"
 #include "fit/laws.h"
 #include "fit/ols.h"
+#include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/commands.h"
-#include "src/csv.h"
-#include "src/json.h"
-#include "src/num.h"
+#include "src/base/csv.h"
+#include "src/base/json.h"
+#include "src/base/num.h"
 
 struct args {
     struct cli_common common;
@@ -216,7 +217,7 @@ static int read_params(const char *list, struct source *s, struct err *e)
 {
     bool seen[LAW_PARAMS] = {false};
     char *copy = strdup(list), *save = NULL;
-    int status = copy ? 0 : err_set(e, "out of memory");
+    int status = copy ? 0 : err_memory(e, NULL);
     for (char *item = copy ? strtok_r(copy, ",", &save) : NULL; item && !status;
          item = strtok_r(NULL, ",", &save)) {
         char *equals = strchr(item, '=');
@@ -255,7 +256,7 @@ static int read_samples(const char *path, struct source *s, struct err *e)
                 err_set(e, "%s: no column '%s' (%s)", path, s->law->param[i].name, s->law->formula);
     }
     s->draws = status ? NULL : calloc(c.rows, sizeof *s->draws);
-    if (!status && !s->draws) status = err_set(e, "%s: out of memory", path);
+    if (!status && !s->draws) status = err_memory(e, path);
     for (size_t r = 0; r < c.rows && !status; r++) {
         for (int i = 0; i < s->law->n && !status; i++)
             status = csv_number(&c, r, (size_t)column[i], &s->draws[r][i], e);
@@ -296,7 +297,7 @@ static int read_covariance(const char *path, const json_t *fit, struct source *s
         }
     }
     s->draws = calloc(DRAWS, sizeof *s->draws);
-    if (!s->draws) return err_set(e, "%s: out of memory", path);
+    if (!s->draws) return err_memory(e, path);
     s->n = DRAWS;
     snprintf(s->origin, sizeof s->origin, "%d draws from the covariance", DRAWS);
     return allocate_draw(s->law, s->params, cov, DRAWS, seed, s->draws, e)
@@ -337,7 +338,7 @@ static int read_correlation(const char *path, const json_t *fit, struct source *
         }
     }
     s->draws = calloc(DRAWS, sizeof *s->draws);
-    if (!s->draws) return err_set(e, "%s: out of memory", path);
+    if (!s->draws) return err_memory(e, path);
     s->n = DRAWS;
     snprintf(s->origin, sizeof s->origin, "%d draws from intervals and correlations", DRAWS);
     return allocate_draw(s->law, s->params, cov, DRAWS, seed, s->draws, e)
@@ -352,7 +353,7 @@ static int read_bootstrap(const char *path, const json_t *fit, struct source *s,
     size_t n = json_array_size(list);
     if (!n) return 0;
     s->draws = calloc(n, sizeof *s->draws);
-    if (!s->draws) return err_set(e, "%s: out of memory", path);
+    if (!s->draws) return err_memory(e, path);
     for (size_t i = 0; i < n; i++) {
         const json_t *row = json_array_get(list, i);
         for (int k = 0; k < s->law->n; k++) {
@@ -514,7 +515,7 @@ static int bands(const struct source *s, const struct allocate *p, const struct 
     *b = (struct band){.asked = s->n};
     if (!s->n) return 0;
     double *v = malloc(s->n * V_COUNT * sizeof *v);
-    if (!v) return err_set(e, "out of memory");
+    if (!v) return err_memory(e, NULL);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < s->n; i++) {
         struct err ignored;
@@ -627,13 +628,13 @@ static int read_budgets(const struct args *a, double **budgets, size_t *n, struc
         if (read_range(a->sweep, "--sweep", g, e)) return -1;
         size_t count = (size_t)ceil((g[1] - g[0]) * g[2] - 1e-9);
         *budgets = malloc((count + 1) * sizeof **budgets);
-        if (!*budgets) return err_set(e, "out of memory");
+        if (!*budgets) return err_memory(e, NULL);
         for (; *n < count; ++*n) (*budgets)[*n] = pow(10, g[0] + (double)*n / g[2]);
         return 0;
     }
     *budgets = malloc((a->budget ? strlen(a->budget) + 1 : 1) * sizeof **budgets);
     char *copy = strdup(a->budget ? a->budget : ""), *save = NULL;
-    int status = *budgets && copy ? 0 : err_set(e, "out of memory");
+    int status = *budgets && copy ? 0 : err_memory(e, NULL);
     if (!status && a->hours > 0)
         (*budgets)[(*n)++] = 3600 * a->hours * a->rate * a->devices * a->utilization;
     for (char *item = status ? NULL : strtok_r(copy, ",", &save); item && !status;
@@ -682,7 +683,7 @@ static int line(const struct args *a, struct err *e)
         if (cn < 0 || cd < 0) status = err_set(e, "%s: expected columns N and D", a->line);
     }
     x = malloc(2 * (n + 1) * sizeof *x);
-    if (!status && !x) status = err_set(e, "out of memory");
+    if (!status && !x) status = err_memory(e, NULL);
     y = x ? x + n : NULL;
     for (size_t i = 0; i < n && !status; i++) {
         double N, D;
@@ -721,7 +722,7 @@ static int line(const struct args *a, struct err *e)
                                     json_finite(l.slope_lo), "hi", json_finite(l.slope_hi),
                                     "intercept", l.intercept, "N", a->N, "D", "value", D, "lo",
                                     json_finite(pow(10, lo)), "hi", json_finite(pow(10, hi)),
-                                    "points", (json_int_t)l.n, "provenance", cli_provenance()),
+                                    "points", (json_int_t)l.n, "provenance", provenance_json()),
                           e);
 }
 
@@ -732,7 +733,7 @@ static int ask(const struct args *a, const struct source *s, const struct alloca
     int status = 0;
     struct answer *answers = calloc(n, sizeof *answers);
     struct band *b = calloc(n, sizeof *b);
-    if (!answers || !b) status = err_set(e, "out of memory");
+    if (!answers || !b) status = err_memory(e, NULL);
     /* All answers before the first line: a failure prints nothing. */
     for (size_t i = 0; i < n && !status; i++) {
         if (budgets) q->C = budgets[i];
@@ -763,7 +764,7 @@ static int ask(const struct args *a, const struct source *s, const struct alloca
                             json_pack("{s:f}", "value", s->params[i]));
     json_t *o = json_pack("{s:s, s:o, s:f, s:f, s:s, s:s, s:o, s:o}", "law", s->law->name, "params",
                           params, "factor", p->factor, "level", a->level, "bands", s->origin,
-                          "verdict", s->verdict, "answers", list, "provenance", cli_provenance());
+                          "verdict", s->verdict, "answers", list, "provenance", provenance_json());
     double ea, eb, G;
     if (o && law_optimum(s->law, s->params, &ea, &eb, &G))
         json_object_set_new(o, "closed_form", json_pack("{s:f,s:f,s:f}", "a", ea, "b", eb, "G", G));

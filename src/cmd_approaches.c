@@ -12,11 +12,12 @@
 #include "fit/bias.h"
 #include "fit/envelope.h"
 #include "fit/isoflop.h"
+#include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/cmd_points.h"
 #include "src/commands.h"
-#include "src/json.h"
-#include "src/plot.h"
+#include "src/base/json.h"
+#include "src/report/plot.h"
 
 enum { MAX_LIST = 64 };
 
@@ -194,7 +195,7 @@ static int read(const struct args *a, bool last, struct points *p, struct err *e
 static int runs_of(const struct points *p, size_t **run, struct err *e)
 {
     *run = malloc((p->n + 1) * sizeof **run);
-    if (!*run) return err_set(e, "%s: out of memory", p->path);
+    if (!*run) return err_memory(e, p->path);
     bool named = p->have >> POINTS_RUN & 1;
     for (size_t i = 0; i < p->n; i++) {
         size_t k = 0;
@@ -238,7 +239,7 @@ static json_t *with_frame(const struct points *p, const char *objective, const s
     /* Linear least squares has one answer and needs no start. */
     json_object_set_new(details, "starts", json_pack("{s:i, s:i}", "total", 1, "agree", 1));
     json_object_set_new(details, "verdict", json_string(ols_verdict(N)));
-    json_object_set_new(details, "provenance", cli_provenance());
+    json_object_set_new(details, "provenance", provenance_json());
     cmd_points_json(details, p);
     return details;
 }
@@ -443,7 +444,7 @@ static int write_answers(const struct args *a, const struct points *p, const str
         json_array_append_new(list, o);
     }
     json_t *o = json_pack("{s:s, s:f, s:o, s:o}", "law", "approaches", "level", a->level,
-                          "approaches", list, "provenance", cli_provenance());
+                          "approaches", list, "provenance", provenance_json());
     cmd_points_json(o, p);
     return cli_write_json(&a->common, o, e);
 }
@@ -546,7 +547,7 @@ static int run_bias(const struct args *a, struct err *e)
                               json_pack("{s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o}", "alpha", alpha,
                                         "beta", beta, "span", a->span, "points",
                                         (json_int_t)a->design, "vertex_ln", v, "N", expm1(v), "D",
-                                        expm1(-v), "provenance", cli_provenance()),
+                                        expm1(-v), "provenance", provenance_json()),
                               e);
     puts("alpha\tbeta\tspan\tpoints\tvertex_ln\tN_percent\tD_percent");
     printf("%.6g\t%.6g\t%.6g\t%zu\t%.8g\t%+.4f\t%+.4f\n", alpha, beta, a->span, a->design, v,

@@ -13,10 +13,11 @@
 
 #include "models/count.h"
 #include "models/suite.h"
+#include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/commands.h"
-#include "src/file.h"
-#include "src/num.h"
+#include "src/base/file.h"
+#include "src/base/num.h"
 
 struct args {
     struct cli_common common;
@@ -249,7 +250,7 @@ static int read_name(const char *name, struct row *row, struct err *e)
     char canonical[SUITE_NAME_SIZE];
     if (directory_exists(name)) {
         char *path = format_string("%s/config.json", name);
-        if (!path) return err_set(e, "out of memory");
+        if (!path) return err_memory(e, NULL);
         int status = from_config(path, &row->config, e);
         free(path);
         row->name = path_last(name);
@@ -423,7 +424,7 @@ static int table_a9(const struct args *a, struct err *e)
     }
     return cli_write_json(
         &a->common,
-        json_pack("{s:s, s:o, s:o}", "table", "a9", "rows", rows, "provenance", cli_provenance()),
+        json_pack("{s:s, s:o, s:o}", "table", "a9", "rows", rows, "provenance", provenance_json()),
         e);
 }
 
@@ -461,7 +462,7 @@ static int table_a4(const struct args *a, struct err *e)
     }
     return cli_write_json(
         &a->common,
-        json_pack("{s:s, s:o, s:o}", "table", "a4", "rows", rows, "provenance", cli_provenance()),
+        json_pack("{s:s, s:o, s:o}", "table", "a4", "rows", rows, "provenance", provenance_json()),
         e);
 }
 
@@ -477,7 +478,7 @@ static int run(int argc, char **argv, struct err *e)
         for (n = 0; suite_models[n].size; n++) {
         }
     struct row *rows = calloc(n + 1, sizeof *rows);
-    if (!rows) return err_set(e, "out of memory");
+    if (!rows) return err_memory(e, NULL);
     int status = 0;
     json_t *list = json_array();
     for (size_t i = 0; i < n && !status; i++) {
@@ -501,7 +502,7 @@ static int run(int argc, char **argv, struct err *e)
     if (!status && !a.common.json && n > 1) print_many(rows, n, a.context, a.tokens);
     if (!status)
         status = cli_write_json(
-            &a.common, json_pack("{s:O, s:o}", "models", list, "provenance", cli_provenance()), e);
+            &a.common, json_pack("{s:O, s:o}", "models", list, "provenance", provenance_json()), e);
     json_decref(list);
     for (size_t i = 0; i < n; i++) free(rows[i].name);
     free(rows);

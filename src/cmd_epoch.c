@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "fit/epoch.h"
+#include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/commands.h"
-#include "src/json.h"
-#include "src/num.h"
-#include "src/plot.h"
+#include "src/base/json.h"
+#include "src/base/num.h"
+#include "src/report/plot.h"
 
 #define MOST_CONDITIONS 32
 
@@ -98,7 +99,7 @@ static int read_at(const char *list, struct epoch_at *at, struct err *e)
     *at = (struct epoch_at){NAN, NAN, NAN, NAN};
     if (!list) return 0;
     char *copy = strdup(list), *save = NULL;
-    int status = copy ? 0 : err_set(e, "out of memory");
+    int status = copy ? 0 : err_memory(e, NULL);
     for (char *item = copy ? strtok_r(copy, ",", &save) : NULL; item && !status;
          item = strtok_r(NULL, ",", &save)) {
         double *target = *item == 'N'   ? &at->N
@@ -205,7 +206,7 @@ static int draw(const struct args *a, const struct epoch *t, const struct epoch_
     if (!s || !x) {
         free(s);
         free(x);
-        return err_set(e, "%s: out of memory", a->plot);
+        return err_memory(e, a->plot);
     }
     for (size_t i = 0; i < CURVE; i++) {
         cx[i] = 1.2 * (double)i / (CURVE - 1);
@@ -256,7 +257,7 @@ static int draw(const struct args *a, const struct epoch *t, const struct epoch_
 static int scatter(const struct args *a, const struct epoch *t, const bool *keep, struct err *e)
 {
     struct epoch_pair *pairs = calloc(t->n, sizeof *pairs);
-    if (!pairs) return err_set(e, "%s: out of memory", a->file);
+    if (!pairs) return err_memory(e, a->file);
     size_t all = epoch_pairs(t, pairs), n = 0;
     for (size_t i = 0; i < all; i++) {
         if (keep[pairs[i].n_row] && keep[pairs[i].d_row]) pairs[n++] = pairs[i];
@@ -287,7 +288,7 @@ static int scatter(const struct args *a, const struct epoch *t, const bool *keep
     }
     if (!status)
         status = cli_write_json(
-            &a->common, json_pack("{s:O, s:o}", "pairs", list, "provenance", cli_provenance()), e);
+            &a->common, json_pack("{s:O, s:o}", "pairs", list, "provenance", provenance_json()), e);
     json_decref(list);
     free(pairs);
     return status;
@@ -311,7 +312,7 @@ static int list_rows(const struct args *a, const struct epoch *t, const bool *ke
             print_row(i, &t->row[i], a, at);
     }
     int status = cli_write_json(
-        &a->common, json_pack("{s:O, s:o}", "rows", list, "provenance", cli_provenance()), e);
+        &a->common, json_pack("{s:O, s:o}", "rows", list, "provenance", provenance_json()), e);
     json_decref(list);
     return status;
 }
@@ -324,7 +325,7 @@ static int run(int argc, char **argv, struct err *e)
     cli_parse(&cmd_epoch, argc, argv, &a);
     if (read_at(a.at, &at, e) || epoch_read(&t, a.file, e)) return -1;
     bool *keep = calloc(t.n, sizeof *keep);
-    int status = keep ? 0 : err_set(e, "%s: out of memory", a.file);
+    int status = keep ? 0 : err_memory(e, a.file);
     size_t kept = 0;
     for (size_t i = 0; i < t.n && !status; i++) {
         keep[i] = true;

@@ -20,10 +20,11 @@
 #include <strings.h>
 
 #include "models/suite.h"
+#include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/commands.h"
-#include "src/file.h"
-#include "src/json.h"
+#include "src/base/file.h"
+#include "src/base/json.h"
 
 #define MOST_METRICS 16
 
@@ -226,7 +227,7 @@ static int append(struct rows *rows, const struct row *r, struct err *e)
     if (rows->n == rows->room) {
         size_t room = rows->room ? 2 * rows->room : 256;
         struct row *grown = realloc(rows->row, room * sizeof *grown);
-        if (!grown) return err_set(e, "%s: out of memory", r->file);
+        if (!grown) return err_memory(e, r->file);
         rows->row = grown;
         rows->room = room;
     }
@@ -299,7 +300,7 @@ static int read_file(const struct args *a, const char *path, struct rows *rows, 
         r.tokens = (double)(r.v0 ? suite_v0_tokens(r.id.model, r.step) : suite_tokens(r.step));
     if (!(r.batch > 0)) r.batch = r.v0 && r.id.model->v0_large_batch ? 4 : 2;
     r.file = strdup(path);
-    status = r.file ? append(rows, &r, e) : err_set(e, "%s: out of memory", path);
+    status = r.file ? append(rows, &r, e) : err_memory(e, path);
     if (status) free(r.file);
 out:
     json_decref(o);
@@ -464,7 +465,7 @@ static json_t *rows_json(const struct args *a, const struct rows *rows, const st
                      (json_int_t)t->no_loss, "misfiled_shots", (json_int_t)t->misfiled, "repeats",
                      (json_int_t)t->repeats, "later_date_kept", (json_int_t)t->dates,
                      "step_differs_from_revision", (json_int_t)t->steps_differ, "provenance",
-                     cli_provenance());
+                     provenance_json());
 }
 
 static void tell(const struct rows *rows, const struct tally *t)

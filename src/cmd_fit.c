@@ -12,12 +12,13 @@
 
 #include "fit/analysis.h"
 #include "fit/compare.h"
+#include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/cmd_points.h"
 #include "src/commands.h"
-#include "src/file.h"
-#include "src/json.h"
-#include "src/num.h"
+#include "src/base/file.h"
+#include "src/base/json.h"
+#include "src/base/num.h"
 
 enum { MAX_LIST = 64 };
 
@@ -723,7 +724,7 @@ static int other_points(struct choice *c, int *n, const struct args *args, const
         points_close(&q);
     }
     size_t *rows = malloc((p->n + 1) * sizeof *rows), count;
-    if (!rows) return err_set(e, "%s: out of memory", p->path);
+    if (!rows) return err_memory(e, p->path);
     if (!choice_inliers(p, law, o->x, &o->fit, 4, rows, &count, &ignored) && count < p->n &&
         !points_select(&q, p, rows, count, &ignored)) {
         choice_fit(&c[(*n)++], "residuals over 4 robust sd out", &q, law, o->x, &o->fit, objective,
@@ -753,7 +754,7 @@ static int sensitivity(const struct args *args, const struct law *law, const str
     struct choice *c = calloc(MAX_CHOICES, sizeof *c);
     char objective[40], label[80];
     int n = 0;
-    if (!c) return err_set(e, "out of memory");
+    if (!c) return err_memory(e, NULL);
     double budget = args->n_budgets ? args->budgets[0] : 0;
     for (size_t i = 0; i < p->n && !args->n_budgets; i++)
         budget = fmax(budget, p->C[i] > 0 ? 100 * p->C[i] : 0);
@@ -828,7 +829,7 @@ static int fit_groups(const struct args *args, const struct law *law, const stru
                       const struct analysis_options *o, json_t *json, struct err *e)
 {
     size_t *rows = malloc((p->n + 1) * sizeof *rows), good = 0;
-    if (!rows) return err_set(e, "%s: out of memory", p->path);
+    if (!rows) return err_memory(e, p->path);
     json_object_set_new(json, "law", json_string(law->name));
     json_object_set_new(json, "groups", json_array());
     for (size_t g = 0; g < p->n_by; g++) {
@@ -909,8 +910,8 @@ static int run(int argc, char **argv, struct err *e)
         points_close(&p);
         return -1;
     }
-    json_t *json = cli_provenance();
-    int status = json ? 0 : err_set(e, "out of memory");
+    json_t *json = provenance_json();
+    int status = json ? 0 : err_memory(e, NULL);
     if (!status) {
         if (args.points.options.column[POINTS_BY])
             status = fit_groups(&args, law, &p, &o, json, e);

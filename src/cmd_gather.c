@@ -11,12 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/provenance.h"
 #include "src/commands.h"
-#include "src/json.h"
-#include "src/loss_plot.h"
-#include "src/npy.h"
-#include "src/plot.h"
-#include "src/record.h"
+#include "src/base/json.h"
+#include "src/report/report_losses.h"
+#include "src/base/npy.h"
+#include "src/report/plot.h"
+#include "src/scan/record.h"
 
 struct options {
     struct cli_common common;
@@ -113,7 +114,7 @@ static int read_records(struct gathered *g, const char *directory, struct err *e
         struct record *bigger =
             path ? realloc(g->records, (g->record_count + 1) * sizeof *bigger) : NULL;
         if (!bigger) {
-            status = err_set(e, "%s: out of memory", directory);
+            status = err_memory(e, directory);
         } else {
             g->records = bigger;
             if (is_record(path)) {
@@ -153,7 +154,7 @@ static int join(struct checkpoint *c, struct record *r, size_t n, const struct r
                 struct err *e)
 {
     c->shards = malloc(n * sizeof *c->shards);
-    if (!c->shards) return err_set(e, "%s: out of memory", r->losses);
+    if (!c->shards) return err_memory(e, r->losses);
     c->whole = *r;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(r[i].corpus_hash, first->corpus_hash) || strcmp(r[i].protocol, first->protocol))
@@ -179,7 +180,7 @@ static int join_shards(struct gathered *g, struct err *e)
 {
     qsort(g->records, g->record_count, sizeof *g->records, by_checkpoint);
     g->checkpoints = calloc(g->record_count, sizeof *g->checkpoints);
-    if (!g->checkpoints) return err_set(e, "out of memory");
+    if (!g->checkpoints) return err_memory(e, NULL);
     for (size_t i = 0, n; i < g->record_count; i += n) {
         for (n = 1; i + n < g->record_count && same_checkpoint(&g->records[i], &g->records[i + n]);)
             n++;
@@ -245,7 +246,7 @@ static float next_loss(struct column *c)
 static int open_column(struct column *column, const struct checkpoint *c, struct err *e)
 {
     column->parts = calloc(c->whole.shards, sizeof *column->parts);
-    if (!column->parts) return err_set(e, "out of memory");
+    if (!column->parts) return err_memory(e, NULL);
     for (size_t i = 0; i < c->whole.shards; i++) {
         struct npy *a = &column->parts[i];
         const struct record *r = c->shards[i];
@@ -263,7 +264,7 @@ static int write_rows(struct out *out, struct column *columns, size_t n, uint64_
 {
     enum { BLOCK = 4096 };
     float *block = malloc(BLOCK * n * sizeof *block);
-    int status = block ? 0 : err_set(e, "out of memory");
+    int status = block ? 0 : err_memory(e, NULL);
     for (uint64_t row = 0, some; row < rows && !status; row += some) {
         some = rows - row < BLOCK ? rows - row : BLOCK;
         for (size_t j = 0; j < n; j++) {
@@ -282,8 +283,8 @@ static int write_names(const struct gathered *g, const char *path, struct err *e
         json_array_append_new(names, record_json(&g->checkpoints[i].whole, NULL));
     json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o}", "format", "tripod-matrix 1", "corpus_hash",
                           g->records[0].corpus_hash, "protocol", g->records[0].protocol, "columns",
-                          names, "provenance", cli_provenance());
-    return cli_save_json(path, o, e);
+                          names, "provenance", provenance_json());
+    return json_save(path, o, e);
 }
 
 static int write_matrix(const struct gathered *g, const char *path, struct err *e)
@@ -294,7 +295,7 @@ static int write_matrix(const struct gathered *g, const char *path, struct err *
     uint64_t rows = (uint64_t)g->checkpoints[0].whole.moments.predictions;
     struct column *columns = calloc(g->count, sizeof *columns);
     struct out out = {.slot = -1};
-    int status = columns ? 0 : err_set(e, "out of memory");
+    int status = columns ? 0 : err_memory(e, NULL);
     for (size_t i = 0; i < g->count && !status; i++)
         status = open_column(&columns[i], &g->checkpoints[i], e);
     if (!status) status = out_open(&out, path, e);
@@ -305,7 +306,7 @@ static int write_matrix(const struct gathered *g, const char *path, struct err *
     }
     if (!status) status = write_rows(&out, columns, g->count, rows, e);
     char *names = format_string("%.*s.json", (int)length - 4, path);
-    if (!status) status = names ? write_names(g, names, e) : err_set(e, "out of memory");
+    if (!status) status = names ? write_names(g, names, e) : err_memory(e, NULL);
     if (!status)
         status = out_commit(&out, e);
     else
@@ -324,7 +325,7 @@ static int report(const struct gathered *g, const struct options *o, const char 
 {
     struct record *rows = malloc(g->count * sizeof *rows);
     json_t *list = json_array();
-    if (!rows) return err_set(e, "out of memory");
+    if (!rows) return err_memory(e, NULL);
     for (size_t i = 0; i < g->count; i++) {
         rows[i] = g->checkpoints[i].whole;
         json_array_append_new(list, record_json(&rows[i], NULL));
@@ -338,7 +339,7 @@ static int report(const struct gathered *g, const struct options *o, const char 
     free(rows);
     json_t *all =
         json_pack("{s:o, s:o, s:o, s:o, s:o}", "runs", list, "points", json_utf8(points), "matrix",
-                  json_utf8(o->matrix), "plot", json_utf8(o->plot), "provenance", cli_provenance());
+                  json_utf8(o->matrix), "plot", json_utf8(o->plot), "provenance", provenance_json());
     if (!status) return cli_write_json(&o->common, all, e);
     json_decref(all);
     return status;
@@ -350,7 +351,7 @@ static int run(int argc, char **argv, struct err *e)
     cli_parse(&cmd_gather, argc, argv, &o);
     struct gathered g = {0};
     char *points = o.points ? strdup(o.points) : format_string("%s/points.csv", o.directory);
-    int status = points ? read_records(&g, o.directory, e) : err_set(e, "out of memory");
+    int status = points ? read_records(&g, o.directory, e) : err_memory(e, NULL);
     if (!status) status = join_shards(&g, e);
     if (!status && o.matrix) status = write_matrix(&g, o.matrix, e);
     if (!status) status = write_points(&g, points, e);

@@ -5,12 +5,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "models/import.h"
-#include "models/locate.h"
+#include "models/flat/import.h"
+#include "models/flat/locate.h"
+#include "src/base/provenance.h"
 #include "src/cli.h"
-#include "src/file.h"
-#include "src/json.h"
-#include "src/num.h"
+#include "src/base/file.h"
+#include "src/base/json.h"
+#include "src/base/num.h"
 
 struct arguments {
     struct cli_common common;
@@ -112,7 +113,7 @@ static int import_one(const struct arguments *a, const char *folder, const char 
                       json_t *models, struct err *e)
 {
     struct import_result r;
-    json_t *provenance = cli_provenance();
+    json_t *provenance = provenance_json();
     const struct import_options o = {.name = a->name,
                                      .has_step = a->has_step,
                                      .step = (int64_t)a->step,
@@ -152,7 +153,7 @@ static int run(int argc, char **argv, struct err *e)
         a.count > 1 || a.out[strlen(a.out) - (*a.out != 0)] == '/' || directory_exists(a.out);
     json_t *models = json_array();
     char **outs = calloc(a.count, sizeof *outs), **folders = calloc(a.count, sizeof *folders);
-    int status = outs && folders ? 0 : err_set(e, "out of memory");
+    int status = outs && folders ? 0 : err_memory(e, NULL);
     if (!status && directory) status = make_directories(a.out, e);
     for (size_t i = 0; i < a.count && !status; i++) {
         folders[i] = model_folder(a.folders[i], e);
@@ -160,7 +161,7 @@ static int run(int argc, char **argv, struct err *e)
         if (!folders[i])
             status = -1;
         else if (!outs[i])
-            status = err_set(e, "out of memory");
+            status = err_memory(e, NULL);
         for (size_t j = 0; j < i && !status; j++) {
             if (!strcmp(outs[i], outs[j]))
                 status = err_set(e, "%s: both %s and %s would be written to it", outs[i],

@@ -8,14 +8,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "models/checkpoint.h"
-#include "models/import.h"
-#include "models/locate.h"
+#include "models/checkpoint/checkpoint.h"
+#include "models/flat/import.h"
+#include "models/flat/locate.h"
 #include "src/cli.h"
-#include "src/corpus.h"
-#include "src/json.h"
-#include "src/npy.h"
-#include "src/progress.h"
+#include "src/text/corpus.h"
+#include "src/base/json.h"
+#include "src/base/npy.h"
+#include "src/base/progress.h"
 
 struct arguments {
     struct cli_common common;
@@ -176,7 +176,7 @@ static int info_folder(const struct arguments *a, const char *path, json_t *o, s
     char name[256];
     int64_t step;
     char *file = format_string("%s/config.json", path);
-    int status = !file                ? err_set(e, "%s: out of memory", path)
+    int status = !file                ? err_memory(e, path)
                  : !file_exists(file) ? err_set(e, "%s: not a model: it has no config.json", path)
                                       : neox_config_read(&config, file, e);
     free(file);
@@ -216,7 +216,7 @@ static int load_beside(const char *path, size_t extension, json_t **o, struct er
     char *file = format_string("%.*s.json", (int)(strlen(path) - extension), path);
     json_error_t error;
     *o = NULL;
-    if (!file) return err_set(e, "%s: out of memory", path);
+    if (!file) return err_memory(e, path);
     int status = 0;
     if (file_exists(file) && !(*o = json_load_file(file, 0, &error)))
         status = err_set(e, "%s: line %d: %s", file, error.line, error.text);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "src/commands.h"
-#include "src/json.h"
+#include "src/base/json.h"
 
 enum {
     KEY_COLUMN = 0x7000, /* + enum points_column */

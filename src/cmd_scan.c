@@ -14,16 +14,17 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "models/locate.h"
-#include "models/neox.h"
+#include "models/flat/locate.h"
+#include "models/neox/neox.h"
+#include "src/base/provenance.h"
 #include "src/commands.h"
-#include "src/json.h"
-#include "src/peak_rate.h"
-#include "src/progress.h"
-#include "src/record.h"
-#include "src/scan.h"
-#include "src/text_counts.h"
-#include "src/tokenize.h"
+#include "src/base/json.h"
+#include "src/scan/peak_rate.h"
+#include "src/base/progress.h"
+#include "src/scan/record.h"
+#include "src/scan/scan.h"
+#include "src/scan/text_counts.h"
+#include "src/text/tokenize.h"
 
 enum { DEFAULT_MAX_TOKENS = 1024 };
 
@@ -282,12 +283,12 @@ static char *tokenize_text(struct job *job, struct err *e)
     char *prefix =
         format_string("%s/%s", o->out, name && *name && strcmp(name, "-") ? name : "corpus");
     free(name);
-    json_t *provenance = cli_provenance();
+    json_t *provenance = provenance_json();
     struct tokenize_options options = {.field = o->field, .provenance = provenance};
     struct tokenize_stats stats;
     int status = prefix ? tokenize_files(o->corpora, o->n_corpora, job->tokenizer, prefix, &options,
                                          &stats, e)
-                        : err_set(e, "out of memory");
+                        : err_memory(e, NULL);
     json_decref(provenance);
     if (!status && stats.invalid)
         progress_note("%s: %" PRIu64 " invalid UTF-8 sequences replaced", o->corpora[0],
@@ -344,7 +345,7 @@ static int job_open(struct job *job, const struct options *o, struct err *e)
                  o->protocol.stride);
     if (o->documents) snprintf(documents, sizeof documents, " documents %zu", o->documents);
     job->protocol = format_string("max-tokens %zu%s%s", o->protocol.max_tokens, part, documents);
-    return job->protocol ? 0 : err_set(e, "out of memory");
+    return job->protocol ? 0 : err_memory(e, NULL);
 }
 
 static void job_close(struct job *job)
@@ -385,9 +386,8 @@ static int describe(struct record *r, const struct job *job, const struct flat_m
     char *name = record_file_name(r);
     if (name) r->losses = format_string("%s/%s.npy", o->out, name);
     free(name);
-    return r->model && r->corpus_hash && r->protocol && r->key && r->losses
-               ? 0
-               : err_set(e, "out of memory");
+    return r->model && r->corpus_hash && r->protocol && r->key && r->losses ? 0
+                                                                            : err_memory(e, NULL);
 }
 
 static char *json_path(const struct record *r)
@@ -424,7 +424,7 @@ static int finished(struct record *r, const struct options *o, struct err *e)
 static json_t *provenance(const struct job *job, const struct flat_model *flat)
 {
     const struct options *o = job->o;
-    json_t *p = cli_provenance();
+    json_t *p = provenance_json();
     json_object_set_new(p, "kernels", json_string(o->kernels->name));
     json_object_set_new(p, "gemm", json_string(o->gemm == NEOX_NATIVE ? "native" : "onednn"));
     json_object_set_new(p, "threads", json_integer(o->common.threads));
@@ -445,8 +445,8 @@ static int write_record(const struct record *r, const struct job *job,
                         const struct flat_model *flat, struct err *e)
 {
     char *path = json_path(r);
-    int status = path ? cli_save_json(path, record_json(r, provenance(job, flat)), e)
-                      : err_set(e, "out of memory");
+    int status =
+        path ? json_save(path, record_json(r, provenance(job, flat)), e) : err_memory(e, NULL);
     free(path);
     return status;
 }
@@ -538,7 +538,7 @@ static int run(int argc, char **argv, struct err *e)
     struct job job;
     struct record *records = calloc(o.n_models, sizeof *records);
     size_t done = 0;
-    int status = records ? job_open(&job, &o, e) : err_set(e, "out of memory");
+    int status = records ? job_open(&job, &o, e) : err_memory(e, NULL);
     if (!records) goto out;
     for (; done < o.n_models && !status; done++) {
         if (done + 1 < o.n_models) read_ahead(o.models[done + 1]);
@@ -549,7 +549,7 @@ static int run(int argc, char **argv, struct err *e)
     for (size_t i = 0; i < done; i++) json_array_append_new(runs, record_json(&records[i], NULL));
     if (!o.common.json || o.common.json_file) record_table(stdout, records, done, true);
     status = cli_write_json(
-        &o.common, json_pack("{s:o, s:o}", "runs", runs, "provenance", cli_provenance()), e);
+        &o.common, json_pack("{s:o, s:o}", "runs", runs, "provenance", provenance_json()), e);
 out:
     if (records) {
         for (size_t i = 0; i < done; i++) record_free(&records[i]);

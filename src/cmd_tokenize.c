@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/commands.h"
-#include "src/corpus.h"
-#include "src/file.h"
-#include "src/json.h"
-#include "src/tokenize.h"
-#include "src/unicode.h"
+#include "src/text/corpus.h"
+#include "src/base/file.h"
+#include "src/base/json.h"
+#include "src/text/tokenize.h"
+#include "src/text/unicode.h"
 
 enum { KEY_FORMAT = 0x2001, KEY_FIELD, KEY_APPEND, KEY_MAX_DOCUMENTS, KEY_DECODE };
 
@@ -110,7 +111,7 @@ static int open_tokenizer(struct tokenizer **t, const char *path, struct err *e)
 {
     if (!directory_exists(path)) return tokenizer_open(t, path, e);
     char *name = format_string("%s/tokenizer.json", path);
-    int status = name ? tokenizer_open(t, name, e) : err_set(e, "%s: out of memory", path);
+    int status = name ? tokenizer_open(t, name, e) : err_memory(e, path);
     free(name);
     return status;
 }
@@ -149,18 +150,18 @@ static int decode_document(const struct tokenizer *t, const struct corpus *c, si
     struct bytes text = {0}, line = {0};
     int status = -1;
     if (!ids) {
-        err_set(e, "%s: document %zu: out of memory", c->prefix, document);
+        err_kind(e, ERR_MEMORY, "%s: document %zu: out of memory", c->prefix, document);
         goto done;
     }
     if (corpus_read(c, document, 0, n, ids, e)) goto done;
     bytes = tokenizer_decode(t, ids, n, NULL, 0);
     if (bytes_reserve(&text, bytes + 1)) {
-        err_set(e, "%s: document %zu: out of memory", c->prefix, document);
+        err_kind(e, ERR_MEMORY, "%s: document %zu: out of memory", c->prefix, document);
         goto done;
     }
     tokenizer_decode(t, ids, n, (char *)text.data, bytes);
     if (json_line(&line, text.data, bytes)) {
-        err_set(e, "%s: document %zu: out of memory", c->prefix, document);
+        err_kind(e, ERR_MEMORY, "%s: document %zu: out of memory", c->prefix, document);
         goto done;
     }
     if (out->file)
@@ -199,7 +200,7 @@ static int decode(const struct arguments *a, const struct tokenizer *t, struct e
 static int encode(struct arguments *a, const struct tokenizer *t, struct err *e)
 {
     struct tokenize_stats s;
-    json_t *provenance = cli_provenance();
+    json_t *provenance = provenance_json();
     a->options.provenance = provenance;
     int status = tokenize_files(a->paths, a->count, t, a->output, &a->options, &s, e);
     json_decref(provenance);

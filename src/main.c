@@ -6,7 +6,8 @@
 
 #include "src/cli.h"
 #include "src/commands.h"
-#include "src/file.h"
+#include "src/base/file.h"
+#include "src/base/provenance.h"
 
 static const struct command *const commands[] = {
 #define X(name) &cmd_##name,
@@ -69,7 +70,7 @@ int main(int argc, char **argv)
         return 2;
     }
     out_install_signals();
-    struct err e = {{0}};
+    struct err e = {0};
     int status = command->run(argc - 1, argv + 1, &e);
     /* A full disk may show only here. */
     if (fflush(stdout) || ferror(stdout)) {

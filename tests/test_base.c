@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/file.h"
-#include "src/num.h"
-#include "src/rng.h"
+#include "src/base/file.h"
+#include "src/base/num.h"
+#include "src/base/rng.h"
 
 static void numbers(void **state)
 {

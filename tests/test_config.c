@@ -46,7 +46,7 @@ static void dialects(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct neox_config c;
-        struct err e = {{0}};
+        struct err e = {0};
         if (parse(rows[i].text, &c, &e)) fail_msg("%s", e.text);
         assert_int_equal(c.head_size, 20);
         assert_int_equal(c.rotary, rows[i].rotary);
@@ -60,7 +60,7 @@ static void defaults(void **state)
 {
     (void)state;
     struct neox_config c;
-    struct err e = {{0}};
+    struct err e = {0};
     assert_int_equal(parse("{" NEOX "}", &c, &e), 0);
     assert_int_equal(c.layers, 44);
     assert_int_equal(c.hidden, 6144);
@@ -117,7 +117,7 @@ static void refused(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct neox_config c;
-        struct err e = {{0}};
+        struct err e = {0};
         if (!parse(rows[i].text, &c, &e)) fail_msg("accepted: %s", rows[i].text);
         assert_memory_equal(e.text, "F: ", 3);
         if (!strstr(e.text, rows[i].message))
@@ -132,7 +132,7 @@ static void suite(void **state)
     for (const struct suite_model *m = suite_models; m->size; m++) {
         char text[512];
         struct neox_config c;
-        struct err e = {{0}};
+        struct err e = {0};
         snprintf(text, sizeof text,
                  "{" NEOX ",\"hidden_size\":%u,\"num_attention_heads\":%u,\"num_hidden_layers\":%u,"
                  "\"intermediate_size\":%u,\"vocab_size\":%u,\"rotary_pct\":0.25}",

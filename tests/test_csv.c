@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "src/csv.h"
+#include "src/base/csv.h"
 
 static int parse(struct csv *c, const char *text, struct err *e)
 {

@@ -18,7 +18,7 @@
 #include "fit/analysis.h"
 #include "fit/compare.h"
 #include "fit/solve.h"
-#include "src/rng.h"
+#include "src/base/rng.h"
 
 #define EPOCH "tests/data/epoch_chinchilla.csv"
 
@@ -483,7 +483,7 @@ static void noise_free(void **state)
 
 static void refuse(const char *text, const char *law, const char *message)
 {
-    struct err e = {{0}};
+    struct err e = {0};
     struct csv c;
     struct points p;
     struct fit_data d;

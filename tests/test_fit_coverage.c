@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "fit/analysis.h"
-#include "src/rng.h"
+#include "src/base/rng.h"
 
 enum { HESSIAN, SANDWICH, PROFILE, PERCENTILE, BCA, KINDS };
 static const char *const names[KINDS] = {"hessian", "sandwich", "profile", "percentile", "bca"};

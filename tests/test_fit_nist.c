@@ -11,7 +11,7 @@
 
 #include "fit/jet.h"
 #include "fit/solve.h"
-#include "src/csv.h"
+#include "src/base/csv.h"
 
 enum { N_MAX = 200 };
 

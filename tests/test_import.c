@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "models/checkpoint.h"
-#include "models/import.h"
-#include "models/locate.h"
+#include "models/checkpoint/checkpoint.h"
+#include "models/flat/import.h"
+#include "models/flat/locate.h"
 
 #define FOLDERS "tests/golden/folders/"
 
@@ -42,7 +42,7 @@ static char *in_scratch(const char *name)
 
 static void import_to(struct flat_model *m, const char *folder, const char *name)
 {
-    struct err e = {{0}};
+    struct err e = {0};
     const struct import_options o = {.quiet = true};
     char *out = in_scratch(name);
     if (model_import(folder, out, &o, NULL, &e) || flat_open(m, out, &e)) fail_msg("%s", e.text);
@@ -86,7 +86,7 @@ static void compare_with_source(const struct flat_model *m, const char *folder)
 {
     struct checkpoint c;
     struct checkpoint_unit u = {0};
-    struct err e = {{0}};
+    struct err e = {0};
     if (checkpoint_open(&c, folder, &e)) fail_msg("%s", e.text);
     size_t H = m->config.heads, S = m->config.head_size, compared = 0;
     for (size_t i = 0; i < m->tensor_count; i++) {
@@ -133,7 +133,7 @@ static void elements(void **state)
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         char *folder = format_string(FOLDERS "%s", folders[i]);
         struct flat_model m;
-        struct err e = {{0}};
+        struct err e = {0};
         import_to(&m, folder, "elements.tripod");
         compare_with_source(&m, folder);
         if (flat_verify(&m, &e)) fail_msg("%s", e.text);
@@ -302,7 +302,7 @@ static void write_text(const char *path, const char *text)
 /* Copies a golden folder to a new one. */
 static void copy_folder(const char *from, const char *to)
 {
-    struct err e = {{0}};
+    struct err e = {0};
     char command[512];
     if (make_directories(to, &e)) fail_msg("%s", e.text);
     snprintf(command, sizeof command, "cp '%s'/* '%s'/", from, to);
@@ -317,7 +317,7 @@ static void cached(void **state)
          *file = in_scratch("pythia-14m/step8/model.tripod");
     char *config = in_scratch("pythia-14m/step8/config.json"), *found;
     struct flat_model m;
-    struct err e = {{0}};
+    struct err e = {0};
     struct stat a, b;
     copy_folder(FOLDERS "st-hub", folder);
     if (model_open(&m, folder, &found, &e)) fail_msg("%s", e.text);
@@ -363,7 +363,7 @@ static void hub(void **state)
          *refs = format_string("%s/refs", root);
     char *ref = format_string("%s/step2000", refs);
     struct flat_model m;
-    struct err e = {{0}};
+    struct err e = {0};
     copy_folder(FOLDERS "bin", snapshot);
     assert_int_equal(make_directories(refs, &e), 0);
     write_text(ref, "89ab\n");
@@ -402,7 +402,7 @@ static void tokenizer(void **state)
 {
     (void)state;
     char *folder = in_scratch("family/size/step1"), *path = in_scratch("family/tokenizer.json");
-    struct err e = {{0}};
+    struct err e = {0};
     assert_int_equal(make_directories(folder, &e), 0);
     assert_null(model_tokenizer(folder));
     write_text(path, "{}");

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/pickle.h"
-#include "models/torch_bin.h"
+#include "models/checkpoint/pickle.h"
+#include "models/checkpoint/torch_bin.h"
 
 /* Pieces of pickles, protocol 2. A tensor's storage has `elements`, then offset, sizes, strides. */
 #define START "\x80\x02"
@@ -56,7 +56,7 @@ static void accepted(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct pickle_state s;
-        struct err e = {{0}};
+        struct err e = {0};
         if (parse(rows[i].data, rows[i].size, &s, &e)) fail_msg("row %zu: %s", i, e.text);
         assert_int_equal(s.tensors.count, 1);
         const struct checkpoint_tensor *t = &s.tensors.items[0];
@@ -77,7 +77,7 @@ static void views(void **state)
 {
     (void)state;
     struct pickle_state s;
-    struct err e = {{0}};
+    struct err e = {0};
     assert_int_equal(
         parse(P(START "}" NAME TENSOR("\x01", "K\x02K\x02\x86", "K\x01K\x03\x86") "s."), &s, &e),
         0);
@@ -144,7 +144,7 @@ static void refused(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct pickle_state s;
-        struct err e = {{0}};
+        struct err e = {0};
         if (!parse(rows[i].data, rows[i].size, &s, &e)) fail_msg("row %zu was accepted", i);
         assert_memory_equal(e.text, "F: ", 3);
         if (!strstr(e.text, rows[i].message))
@@ -159,7 +159,7 @@ static void cut(void **state)
     static const char whole[] = START "}" NAME GOOD "s.";
     for (size_t n = 0; n < sizeof whole - 1; n++) {
         struct pickle_state s;
-        struct err e = {{0}};
+        struct err e = {0};
         assert_int_equal(parse((const uint8_t *)whole, n, &s, &e), -1);
     }
 }
@@ -169,7 +169,7 @@ static void damaged_zip(void **state)
 {
     (void)state;
     struct map map;
-    struct err e = {{0}};
+    struct err e = {0};
     char path[] = "tests/golden/folders/bin/pytorch_model.bin";
     assert_int_equal(map_open(&map, path, &e), 0);
     uint8_t *copy = malloc(map.size);

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "src/file.h"
-#include "src/plot.h"
+#include "src/base/file.h"
+#include "src/report/plot.h"
 
 static char folder[] = "/tmp/tripod-plot-XXXXXX";
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/safetensors.h"
+#include "models/checkpoint/safetensors.h"
 
 /* The file with this header and DATA bytes behind it, in memory of exactly that size. */
 static int parse(const char *header, size_t data, struct tensor_list *list, struct err *e)
@@ -33,7 +33,7 @@ static void accepted(void **state)
 {
     (void)state;
     struct tensor_list list;
-    struct err e = {{0}};
+    struct err e = {0};
     const char *header =
         "{\"__metadata__\":{\"format\":\"pt\"},\"b\":" T("F32", "[2]", "12", "20") ",\"a\":" T(
             "F16", "[2,3]", "0", "12") ",\"s\":" T("BF16", "[]", "20",
@@ -97,7 +97,7 @@ static void refused(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct tensor_list list;
-        struct err e = {{0}};
+        struct err e = {0};
         if (!parse(rows[i].header, rows[i].data, &list, &e))
             fail_msg("accepted: %s", rows[i].header);
         tensor_list_free(&list);
@@ -114,7 +114,7 @@ static void lengths(void **state)
     static const uint8_t huge[] = {255, 255, 255, 255, 255, 255, 255, 255, '{', '}'};
     static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
     struct tensor_list list = {0};
-    struct err e = {{0}};
+    struct err e = {0};
     assert_int_equal(safetensors_parse(longer, sizeof longer, "F", 0, &list, &e), -1);
     assert_string_equal(e.text,
                         "F: header: it says it has 200 bytes, the file has 10 (truncated, or "

@@ -12,18 +12,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/batches.h"
-#include "src/losses.h"
-#include "src/npy.h"
-#include "src/plan.h"
-#include "src/rng.h"
+#include "src/scan/batches.h"
+#include "src/scan/losses.h"
+#include "src/base/npy.h"
+#include "src/scan/plan.h"
+#include "src/base/rng.h"
 
 static char directory[] = "/tmp/tripod-test-XXXXXX";
 
 /* A corpus of documents of the given lengths, tokens 0, 1, 2 ... */
 static void make_corpus(struct corpus *c, const size_t *lengths, size_t n)
 {
-    struct err e = {{0}};
+    struct err e = {0};
     struct corpus_writer w = {0};
     char *prefix = format_string("%s/c", directory);
     assert_int_equal(corpus_writer_open(&w, prefix, 60000, &e), 0);

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/corpus.h"
-#include "src/file.h"
-#include "src/text.h"
+#include "src/text/corpus.h"
+#include "src/base/file.h"
+#include "src/text/source.h"
 
 static char folder[] = "/tmp/tripod-corpus-XXXXXX";
 
@@ -381,7 +381,7 @@ static void json_lines(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bytes out = {0};
-        struct err e = {{0}};
+        struct err e = {0};
         uint64_t invalid = 0;
         const char *expected = cases[i].expected;
         int status = json_line_field((const uint8_t *)cases[i].line, strlen(cases[i].line), "text",

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "src/file.h"
-#include "src/tokenizer.h"
-#include "src/unicode.h"
+#include "src/base/file.h"
+#include "src/text/tokenizer.h"
+#include "src/text/unicode.h"
 
 #define GOLDEN "tests/golden/"
 enum { BLOCK = 2048 };
@@ -422,7 +422,7 @@ static void refuses(const char *key, const char *value, const char *message)
     }
     put(&json, "}");
     struct tokenizer *t;
-    struct err e = {{0}};
+    struct err e = {0};
     int status = tokenizer_parse(&t, (const char *)json.data, json.count, "T", &e);
     if (!message) {
         if (status) fail_msg("%s = %s: %s", key ? key : "", value ? value : "", e.text);

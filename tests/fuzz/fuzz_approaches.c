@@ -32,7 +32,7 @@ static void minima(const double *N, const double *D, const double *C, const doub
 {
     struct isoflop f;
     struct isoflop_corrected c;
-    struct err e = {{0}};
+    struct err e = {0};
     struct isoflop_options o = {
         .reject = (enum isoflop_reject)(mode % 3), .keep = mode & 64, .tolerance = 0.2};
     if (isoflop_fit(N, D, C, loss, n, &o, &f, &e)) {
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     minima(N, D, C, loss, n, mode);
     struct envelope f;
     struct envelope_options o = {.budgets = 50, .keep_edges = mode & 64};
-    struct err e = {{0}};
+    struct err e = {0};
     if (!envelope_fit(N, D, C, loss, run, n, &o, &f, &e)) {
         if (!isfinite(f.N_of_C.slope)) abort();
         json_decref(envelope_json(&f));

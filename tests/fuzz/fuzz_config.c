@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct neox_config c;
-    struct err e = {{0}};
+    struct err e = {0};
     if (neox_config_parse(&c, (const char *)data, size, "fuzz", &e)) {
         if (!e.text[0] || strchr(e.text, '\n')) abort();
         return 0;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "models/flat.h"
+#include "models/flat/flat.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(copy + 248, &hash, 8);
     }
     struct flat_model m;
-    struct err e = {{0}};
+    struct err e = {0};
     if (flat_parse(&m, copy, size, "fuzz", &e)) {
         if (!e.text[0] || strchr(e.text, '\n')) abort();
     } else {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/text.h"
+#include "src/text/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/pickle.h"
-#include "models/torch_bin.h"
+#include "models/checkpoint/pickle.h"
+#include "models/checkpoint/torch_bin.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,7 +23,7 @@ static void check(const struct checkpoint_tensor *t, uint64_t bytes)
 static void as_pickle(const uint8_t *data, size_t size)
 {
     struct pickle_state s;
-    struct err e = {{0}};
+    struct err e = {0};
     if (pickle_parse(&s, data, size, "fuzz", &e)) {
         if (!e.text[0] || strchr(e.text, '\n')) abort();
         return;
@@ -44,7 +44,7 @@ static void as_zip(const uint8_t *data, size_t size)
     struct checkpoint_file f = {.path = (char *)(uintptr_t) "fuzz", .map = {data, size}};
     struct tensor_list list = {0};
     struct checkpoint_unit u = {0};
-    struct err e = {{0}};
+    struct err e = {0};
     int status = torch_bin_open(&f, 0, &list, &e);
     for (size_t i = 0; i < list.count && !status; i++) {
         if (torch_bin_read(&f, list.items[i].unit, &u, &e)) {

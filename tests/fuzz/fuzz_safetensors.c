@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/safetensors.h"
+#include "models/checkpoint/safetensors.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tensor_list list = {0};
-    struct err e = {{0}};
+    struct err e = {0};
     if (safetensors_parse(data, size, "fuzz", 0, &list, &e)) {
         if (!e.text[0] || strchr(e.text, '\n')) abort();
     } else {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/unicode_ranges.h: how Hugging Face tokenizers classes every code point.
+"""Writes src/text/unicode_ranges.h: how Hugging Face tokenizers classes every code point.
 
 The classes are taken from its behaviour, one code point at a time, not from a Unicode table, because its
 regular expressions and its NFC follow different versions of Unicode:
@@ -7,7 +7,7 @@ regular expressions and its NFC follow different versions of Unicode:
   M        the code points a normaliser must look at: a mark that is reordered, a code point NFC changes,
            or one that composes with what stands before it.
 
-    python3 tests/golden/tokenizer_unicode.py > src/unicode_ranges.h
+    python3 tests/golden/tokenizer_unicode.py > src/text/unicode_ranges.h
 
 SPDX-License-Identifier: GPL-3.0-or-later
 """

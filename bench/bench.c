@@ -1,0 +1,159 @@
+/* bench.c - rounds, medians, table and baseline of `tripod bench`.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "bench/bench.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "simd/peak.h"
+
+static double cpu_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Time of `calls` calls on every thread: the wall's, or the CPU time of the slowest. */
+static double seconds(const struct bench *bench, const struct entrant *entrant, int calls)
+{
+    double start = 0, end = 0, slowest = 0;
+#pragma omp parallel num_threads(bench->threads) reduction(max : slowest)
+    {
+        int thread = omp_get_thread_num();
+#pragma omp barrier
+#pragma omp master
+        start = omp_get_wtime();
+        double before = cpu_clock();
+        for (int i = 0; i < calls; i++) entrant->work(entrant->context, thread);
+        slowest = cpu_clock() - before;
+#pragma omp barrier
+#pragma omp master
+        end = omp_get_wtime();
+    }
+    double t = bench->cpu_time ? slowest : end - start;
+    return t > 1e-9 ? t : 1e-9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+static double median(const double *values, int n)
+{
+    double sorted[BENCH_ROUNDS];
+    memcpy(sorted, values, (size_t)n * sizeof *values);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+    return n % 2 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
+}
+
+void bench_compete(const struct bench *bench, struct entrant *entrants, int n)
+{
+    for (int i = 0; i < n; i++) {
+        double once = seconds(bench, &entrants[i], 1); /* also the first touch of everything */
+        if (once < 0.02) once = seconds(bench, &entrants[i], 1);
+        entrants[i].calls = once < 0.02 ? (int)fmin(0.02 / once, 1e6) + 1 : 1;
+    }
+    for (int round = 0; round < bench->rounds; round++) {
+        for (int i = 0; i < n; i++) {
+            struct entrant *entrant = &entrants[i];
+            double t = seconds(bench, entrant, entrant->calls);
+            entrant->rates[round] = entrant->amount * entrant->calls / t;
+        }
+    }
+    for (int i = 0; i < n; i++) entrants[i].rate = median(entrants[i].rates, bench->rounds);
+}
+
+double bench_ratio(const struct bench *bench, const struct entrant *a, const struct entrant *b)
+{
+    double ratios[BENCH_ROUNDS];
+    for (int i = 0; i < bench->rounds; i++) ratios[i] = a->rates[i] / b->rates[i];
+    return median(ratios, bench->rounds);
+}
+
+double bench_rate(struct bench *bench, const char *name, double rate)
+{
+    json_object_set_new(bench->rates, name, json_real(rate));
+    const json_t *saved = bench->baseline ? json_object_get(bench->baseline, name) : NULL;
+    return saved && json_number_value(saved) > 0 ? rate / json_number_value(saved) : NAN;
+}
+
+void bench_print(const struct bench *bench, const char *format, ...)
+{
+    va_list list;
+    if (bench->common.json && !bench->common.json_file) return;
+    va_start(list, format);
+    vprintf(format, list);
+    va_end(list);
+    fflush(stdout);
+}
+
+void bench_print_ratio(const struct bench *bench, double ratio)
+{
+    if (isnan(ratio))
+        bench_print(bench, "\n");
+    else
+        bench_print(bench, "  %5.2fx\n", ratio);
+}
+
+float *bench_activations(size_t floats, struct err *e)
+{
+    float *p = simd_alloc(floats * sizeof *p);
+    if (!p) {
+        err_set(e, "bench: no memory for %zu bytes", floats * sizeof *p);
+        return NULL;
+    }
+    uint32_t x = 1;
+    for (size_t i = 0; i < floats; i++) {
+        x = x * 1664525 + 1013904223;
+        p[i] = (float)(int32_t)x * 0x1p-31f;
+    }
+    return p;
+}
+
+void *bench_weights(size_t elements, enum simd_dtype dtype, struct err *e)
+{
+    size_t bytes = elements * (dtype == SIMD_F32 ? 4 : 2);
+    void *p = simd_alloc(bytes);
+    if (!p) {
+        err_set(e, "bench: no memory for %zu bytes", bytes);
+        return NULL;
+    }
+    /* sign and fraction at random, exponent -6: 1/64 to 1/32 */
+    const uint32_t exponent = dtype == SIMD_F16 ? 0x2400 : dtype == SIMD_BF16 ? 0x3c80 : 0x3c800000;
+    const uint32_t others = dtype == SIMD_F16 ? 0x83ff : dtype == SIMD_BF16 ? 0x807f : 0x807fffff;
+    uint32_t x = 1;
+    for (size_t i = 0; i < elements; i++) {
+        x = x * 1664525 + 1013904223;
+        uint32_t bits = ((dtype == SIMD_F32 ? x : x >> 16) & others) | exponent;
+        if (dtype == SIMD_F32)
+            ((uint32_t *)p)[i] = bits;
+        else
+            ((uint16_t *)p)[i] = (uint16_t)bits;
+    }
+    return p;
+}
+
+static void run_peak(void *context, int thread)
+{
+    (void)thread;
+    ((const struct peak_loop *)context)->run(20000);
+}
+
+struct entrant bench_peak(const struct bench *bench)
+{
+    static const char *const names[SIMD_ISAS] = {"f32_sse", "f32_avx2", "f32_avx512"};
+    const struct peak_loop *loop = peak_loops;
+    while (loop->name && strcmp(loop->name, names[bench->kernels->isa])) loop++;
+    struct entrant entrant = {.name = "peak", .work = run_peak};
+    entrant.context = (void *)(uintptr_t)loop;
+    entrant.amount = loop->run(20000) * bench->threads;
+    return entrant;
+}

@@ -1,0 +1,79 @@
+/* bench.h - what the sub-commands of `tripod bench` share: interleaved rounds, medians, the table,
+ * the JSON object, and a saved baseline to compare with.
+ *
+ * A sub-command adds what it likes to `result` and every rate (the higher the better) through
+ * bench_rate(), under a name that stays the same from run to run: --save and --against compare
+ * those.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_BENCH_H
+#define TRIPOD_BENCH_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "simd/simd.h"
+#include "src/cli.h"
+#include "src/base/err.h"
+
+enum { BENCH_ROUNDS = 101, BENCH_ENTRANTS = 16 };
+
+struct bench {
+    struct cli_common common;
+    int threads, rounds;
+    size_t rows;                   /* of activations, each thread */
+    size_t batch_tokens;           /* of a scan */
+    size_t memory;                 /* of the streams; 0: by the caches */
+    bool cpu_time;                 /* rates by CPU time of the slowest thread, not by the wall's */
+    const char *models;            /* sizes, separated by commas: "70m,1.4b" */
+    const char *blas;              /* a library with cblas_sgemm */
+    const struct kernels *kernels; /* --simd, else the best */
+    const char *save, *against;
+    char **arguments; /* what follows the sub-command */
+    int count;
+    json_t *result, *rates; /* rates is result's "rates" */
+    json_t *baseline;       /* the rates of --against, or NULL */
+};
+
+struct bench_command {
+    const char *name, *summary;
+    int (*run)(struct bench *bench, struct err *e);
+};
+
+/* One of those that take turns. work(context, thread) is called on every thread at once; `amount`
+ * is what all threads together have done then, FLOP or bytes. */
+struct entrant {
+    const char *name;
+    void (*work)(void *context, int thread);
+    void *context;
+    double amount;
+    int calls;   /* calls a round: enough for 20 ms */
+    double rate; /* out: the median of amount / seconds over the rounds */
+    double rates[BENCH_ROUNDS];
+};
+
+/* Each entrant in turn, round after round, so that what disturbs the machine disturbs all alike. */
+void bench_compete(const struct bench *bench, struct entrant *entrants, int n);
+
+/* The median over rounds of a's rate over b's. */
+double bench_ratio(const struct bench *bench, const struct entrant *a, const struct entrant *b);
+
+/* Notes a rate and returns its ratio to the baseline's, NAN where that has none. */
+double bench_rate(struct bench *bench, const char *name, double rate);
+
+/* The table for people: printf to stdout unless that carries JSON. */
+void bench_print(const struct bench *bench, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* " 1.02x" of the baseline, or blanks; then a new line. */
+void bench_print_ratio(const struct bench *bench, double ratio);
+
+/* 2 MiB-aligned memory with ordinary numbers in it (activations in [-1, 1), weights of 2 or 4 bytes
+ * around 1/50). Freed with simd_free(p, bytes). NULL and *e when there is none. */
+float *bench_activations(size_t floats, struct err *e);
+void *bench_weights(size_t elements, enum simd_dtype dtype, struct err *e);
+
+/* The FMA loop of the kernel table's instruction set as an entrant. */
+struct entrant bench_peak(const struct bench *bench);
+
+#endif

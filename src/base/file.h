@@ -1,0 +1,62 @@
+/* file.h - files: read through a map, written aside and renamed.
+ *
+ * An output file exists under its final name only when it is complete: out_open writes to
+ * "NAME.part-PID", out_commit flushes, checks and renames, out_abort (or a fatal signal, see
+ * out_install_signals) removes the part. Not thread-safe per object; different objects are
+ * independent.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_FILE_H
+#define TRIPOD_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "src/base/err.h"
+
+/* A whole file mapped read-only. `data` is NULL for an empty file. */
+struct map {
+    const uint8_t *data;
+    size_t size;
+};
+
+/* Maps PATH. Errors: cannot open, not a regular file (a directory is named as such). */
+int map_open(struct map *m, const char *path, struct err *e);
+void map_close(struct map *m);
+
+/* An output file being written. Zero-initialise; out_abort is safe on a zeroed or finished one. */
+struct out {
+    FILE *file;
+    char *path; /* final name, as given */
+    char *part; /* name it is written under */
+    int slot;   /* in the table of parts the signal handler removes */
+};
+
+int out_open(struct out *o, const char *path, struct err *e);
+int out_write(struct out *o, const void *data, size_t bytes, struct err *e);
+int out_printf(struct out *o, struct err *e, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Flushes, checks every late error (full disk), renames to the final name. On error the part is
+ * gone. */
+int out_commit(struct out *o, struct err *e);
+void out_abort(struct out *o);
+
+/* SIGINT, SIGTERM, SIGHUP, SIGPIPE: remove the parts being written and die by that signal
+ * (128+n). */
+void out_install_signals(void);
+
+/* mkdir -p. */
+int make_directories(const char *path, struct err *e);
+
+bool file_exists(const char *path); /* a regular file */
+bool directory_exists(const char *path);
+
+/* printf into a fresh string, which the caller frees; NULL when out of memory. */
+char *format_string(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The last component of a path, trailing slashes ignored; the caller frees. */
+char *path_last(const char *path);
+
+#endif

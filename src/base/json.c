@@ -1,0 +1,57 @@
+/* json.c - values that JSON has no form for; see json.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/base/json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "src/base/file.h"
+
+json_t *json_finite(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *json_utf8(const char *text)
+{
+    json_t *s = text ? json_string(text) : json_null();
+    return s ? s : json_string("?");
+}
+
+json_t *json_hex(uint64_t value)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, value);
+    return json_string(text);
+}
+
+char *json_text(json_t *object, struct err *e)
+{
+    if (!object) {
+        err_memory(e, "--json");
+        return NULL;
+    }
+    char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    json_decref(object);
+    if (!text) err_set(e, "--json: a value cannot be written as JSON");
+    return text;
+}
+
+int json_save(const char *path, json_t *object, struct err *e)
+{
+    char *text = json_text(object, e);
+    if (!text) return -1;
+    struct out out;
+    int status = out_open(&out, path, e);
+    if (!status) {
+        status = out_printf(&out, e, "%s\n", text);
+        if (!status)
+            status = out_commit(&out, e);
+        else
+            out_abort(&out);
+    }
+    free(text);
+    return status;
+}

@@ -1,0 +1,56 @@
+/* num.c - see num.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/base/num.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int parse_real(const char *text, const char *what, double *value, struct err *e)
+{
+    char *end;
+    double v = strtod(text, &end);
+    double scale = 1;
+    if (end != text && *end) {
+        const char suffixes[] = "KMBT";
+        const char *s = strchr(suffixes, *end >= 'a' ? *end - 32 : *end);
+        if (s && *s) {
+            scale = pow(1000, (double)(s - suffixes) + 1);
+            end++;
+        }
+    }
+    if (end == text || *end || !isfinite(v * scale))
+        return err_set(e, "%s: expected a number such as 1e21 or 70M, found '%s'", what, text);
+    *value = v * scale;
+    return 0;
+}
+
+int parse_count(const char *text, const char *what, uint64_t lo, uint64_t hi, uint64_t *value,
+                struct err *e)
+{
+    double v;
+    if (parse_real(text, what, &v, e)) return -1;
+    v = nearbyint(v * 1e6) / 1e6; /* 1.4B is exact, 70.1K too */
+    if (v != floor(v) || v < (double)lo || v > (double)hi || v > 9e15)
+        return err_set(e, "%s: expected a whole number from %llu to %llu, found '%s'", what,
+                       (unsigned long long)lo, (unsigned long long)hi, text);
+    *value = (uint64_t)v;
+    return 0;
+}
+
+char *format_count(double value, char *buffer, size_t size)
+{
+    const char *suffix[] = {"", "K", "M", "B", "T"};
+    int i = 0;
+    double v = value;
+    while (fabs(v) >= 999.5 && i < 4) {
+        v /= 1000;
+        i++;
+    }
+    if (fabs(v) >= 999.5)
+        snprintf(buffer, size, "%.3g", value);
+    else
+        snprintf(buffer, size, "%.3g%s", v, suffix[i]);
+    return buffer;
+}

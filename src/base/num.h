@@ -1,0 +1,22 @@
+/* num.h - numbers as people write them: 70M, 1.4B, 1e21.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_NUM_H
+#define TRIPOD_NUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/err.h"
+
+/* A finite real number, optionally followed by K, M, B or T (10^3, 10^6, 10^9, 10^12). WHAT names
+ * the thing in the error: "--budget: expected a number such as 1e21 or 70M, found 'x'". */
+int parse_real(const char *text, const char *what, double *value, struct err *e);
+
+/* The same, but a whole number in [lo, hi]. */
+int parse_count(const char *text, const char *what, uint64_t lo, uint64_t hi, uint64_t *value,
+                struct err *e);
+
+/* 70426624 -> "70.4M", three significant digits; at least 16 bytes. Returns buffer. */
+char *format_count(double value, char *buffer, size_t size);
+
+#endif

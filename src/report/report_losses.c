@@ -1,0 +1,90 @@
+/* loss_plot.c - see loss_plot.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/report/report_losses.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/report/plot.h"
+
+/* The number of records from `at` on that are of the same model. */
+static size_t same_model(const struct record *r, size_t count, size_t at)
+{
+    size_t n = 1;
+    while (at + n < count && !strcmp(r[at].model, r[at + n].model)) n++;
+    return n;
+}
+
+int loss_plot(const struct record *r, size_t count, const char *path, bool *drawn, struct err *e)
+{
+    double *memory = calloc(count * 8 + 1, sizeof *memory);
+    struct plot_series *curves = calloc(count, sizeof *curves), sizes = {0};
+    char(*colors)[8] = calloc(count, sizeof *colors);
+    if (!memory || !curves || !colors) {
+        free(memory);
+        free(curves);
+        free(colors);
+        return err_memory(e, path);
+    }
+    double *n = memory, *loss = n + count, *lo = loss + count, *hi = lo + count;
+    double *step = hi + count, *mean = step + count, *low = mean + count, *high = low + count;
+    size_t models = 0, most_steps = 0, total = 0;
+    for (size_t i = 0; i < count; i += same_model(r, count, i)) total++;
+    for (size_t i = 0, k; i < count; i += k, models++) {
+        k = same_model(r, count, i);
+        if (k > most_steps) most_steps = k;
+        for (size_t j = i; j < i + k; j++) {
+            double error = moments_error(&r[j].moments);
+            step[j] = (double)r[j].step;
+            mean[j] = moments_mean(&r[j].moments);
+            low[j] = mean[j] - 2 * (isfinite(error) ? error : 0);
+            high[j] = mean[j] + 2 * (isfinite(error) ? error : 0);
+        }
+        n[models] = r[i].parameters;
+        loss[models] = mean[i + k - 1];
+        lo[models] = low[i + k - 1];
+        hi[models] = high[i + k - 1];
+        curves[models] = (struct plot_series){
+            .name = r[i].model,
+            .x = step + i,
+            .y = mean + i,
+            .n = k,
+            .style = PLOT_LINE_POINTS,
+            .color = plot_color(total > 1 ? 0.85 * (double)models / (double)(total - 1) : 0,
+                                colors[models])};
+    }
+    sizes.x = n;
+    sizes.y = loss;
+    sizes.lo = lo;
+    sizes.hi = hi;
+    sizes.n = models;
+    struct plot right = {.title = "Loss against training step",
+                         .xlabel = "training step",
+                         .ylabel = "mean loss (nats per token)",
+                         .xlog = true,
+                         .ylog = true,
+                         .key = "bottom left",
+                         .series = curves,
+                         .n = models};
+    struct plot left = {.title = "Loss against model size",
+                        .xlabel = "parameters without embeddings",
+                        .ylabel = "mean loss (nats per token)",
+                        .xlog = true,
+                        .ylog = true,
+                        .width = 1400,
+                        .height = 560,
+                        .series = &sizes,
+                        .n = 1,
+                        .beside = &right};
+    if (most_steps < 2) {
+        left.beside = NULL;
+        left.width = 960;
+        left.height = 640;
+    }
+    int status = plot_write(&left, path, drawn, e);
+    free(memory);
+    free(curves);
+    free(colors);
+    return status;
+}

@@ -1,0 +1,55 @@
+/* losses.h - the loss store: one .npy of float32 nats per checkpoint beside a .json that says where
+ * they come from.
+ *
+ * While a scan runs its losses are in "NAME.npy.part-KEY", zeros where nothing has been computed;
+ * KEY stands for everything the losses depend on, so a later scan of the same thing goes on where
+ * this one was stopped. The final names appear when all is done.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_LOSSES_H
+#define TRIPOD_LOSSES_H
+
+#include <jansson.h>
+
+#include "src/base/file.h"
+
+/* What a mean over clustered losses needs; moments of shards add up. For documents with n losses of
+ * sum S. */
+struct moments {
+    double documents;   /* with at least one loss */
+    double predictions; /* sum n */
+    double sum;         /* sum S, nats */
+    double squares;     /* sum S^2 */
+    double cross;       /* sum S n */
+    double lengths;     /* sum n^2 */
+};
+
+void moments_document(struct moments *m, const float *loss, size_t n);
+void moments_add(struct moments *m, const struct moments *other);
+double moments_mean(const struct moments *m);
+/* Standard error of the mean, clustered by document (linearised ratio estimator, Cochran 1977,
+ * eq. 6.9); NaN for one document. */
+double moments_error(const struct moments *m);
+json_t *moments_json(const struct moments *m);
+int moments_from_json(struct moments *m, const json_t *object, const char *path, struct err *e);
+
+/* The file being filled. */
+struct loss_file {
+    int fd;
+    char *path, *part;
+    uint64_t count;
+    float *values; /* the data, mapped for reading and writing */
+    void *map;
+    size_t bytes;
+    bool resumed;
+};
+
+/* Opens or creates PATH's part for COUNT losses. */
+int loss_file_open(struct loss_file *f, const char *path, uint64_t key, uint64_t count,
+                   struct err *e);
+/* Gives the file its final name. */
+int loss_file_commit(struct loss_file *f, struct err *e);
+/* Closes, leaving the part to be resumed if KEEP. */
+void loss_file_close(struct loss_file *f, bool keep);
+
+#endif

@@ -1,0 +1,42 @@
+/* peak_rate.c - see peak_rate.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/scan/peak_rate.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "simd/peak.h"
+
+double peak_rate(const char *name, int threads, double seconds)
+{
+    const struct peak_loop *loop = peak_loops;
+    while (loop->name && strcmp(loop->name, name)) loop++;
+    if (!loop->name || !loop->available()) return 0;
+    enum { WINDOWS = 5 };
+    const double window = seconds / WINDOWS;
+    /* Warm up and find how many iterations fill a tenth of a window. */
+    size_t iterations = 1000;
+    for (double took = 0; took < window / 10 && iterations < (size_t)1 << 40;) {
+        double start = omp_get_wtime();
+        loop->run(iterations);
+        took = omp_get_wtime() - start;
+        if (took < window / 10) iterations *= 2;
+    }
+    /* The best window: what disturbs the machine must not make its peak look low. Threads' rates
+     * are added: none waits for another. */
+    double best = 0;
+    for (int i = 0; i < WINDOWS; i++) {
+        double rate = 0;
+#pragma omp parallel num_threads(threads) reduction(+ : rate)
+        {
+            double flop = 0, took = 0, start = omp_get_wtime();
+            while (took < window) {
+                flop += loop->run(iterations);
+                took = omp_get_wtime() - start;
+            }
+            rate = flop / took;
+        }
+        if (rate > best) best = rate;
+    }
+    return best * 1e-9;
+}

@@ -1,0 +1,47 @@
+/* plan.h - which tokens of a corpus are predicted, from which context, and where each loss goes.
+ *
+ * Protocols: a document's first `max_tokens` tokens in one piece (the papers' 1024), or all of it
+ * in windows of `window` inputs that start every `stride` inputs, the first window - stride
+ * predictions of each later window being context only. Either way a document of T (truncated)
+ * tokens gives T - 1 losses, in order; documents of fewer than two tokens give none.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_PLAN_H
+#define TRIPOD_PLAN_H
+
+#include "src/text/corpus.h"
+
+struct protocol {
+    size_t max_tokens; /* truncate documents to so many; 0: do not (then window is set) */
+    size_t window;     /* inputs of a window; 0: no windows */
+    size_t stride;     /* 1 .. window */
+};
+
+/* One pass through the model: inputs first .. first + n of a document, token first + n being the
+ * last target. */
+struct piece {
+    size_t document, first, n, skip;
+};
+
+struct plan {
+    struct protocol protocol;
+    const struct corpus *corpus;
+    size_t begin, end;    /* the documents of this shard */
+    uint64_t *offset;     /* [end - begin + 1] predictions before each document */
+    uint64_t predictions; /* offset[end - begin] */
+    uint64_t inputs;      /* rows to compute, context included */
+    size_t longest;       /* inputs of the longest piece */
+};
+
+/* Plans the first `documents` (0: all) of the corpus, of these shard `index` of `shards`:
+ * consecutive documents, cut so that the shards have about the same number of predictions. The
+ * corpus must outlive the plan. Errors: nothing to predict; out of memory. */
+int plan_make(struct plan *plan, const struct corpus *corpus, const struct protocol *protocol,
+              size_t documents, size_t index, size_t shards, struct err *e);
+void plan_free(struct plan *plan);
+
+/* Steps through the pieces in order: start from a zeroed piece with document = begin. False at the
+ * end. */
+bool plan_next(const struct plan *plan, struct piece *piece);
+
+#endif

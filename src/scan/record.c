@@ -1,0 +1,179 @@
+/* record.c - see record.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/scan/record.h"
+#include "src/base/json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+double record_perplexity(const struct record *r)
+{
+    return exp(moments_mean(&r->moments));
+}
+
+double record_bits_per_byte(const struct record *r)
+{
+    return r->bytes > 0 ? r->moments.sum / M_LN2 / r->bytes : NAN;
+}
+
+double record_word_perplexity(const struct record *r)
+{
+    return r->words > 0 ? exp(r->moments.sum / r->words) : NAN;
+}
+
+json_t *record_json(const struct record *r, json_t *extra)
+{
+    const struct moments *m = &r->moments;
+    json_t *o =
+        json_pack("{s:s, s:o, s:I, s:f, s:f, s:f, s:I, s:I, s:I}", "format", "tripod-losses 1",
+                  "model", json_utf8(r->model), "step", (json_int_t)r->step, "parameters",
+                  r->parameters, "parameters_total", r->parameters_total, "tokens_seen",
+                  r->tokens_seen, "documents", (json_int_t)m->documents, "tokens",
+                  (json_int_t)m->predictions, "predictions", (json_int_t)m->predictions);
+    if (!o) {
+        json_decref(extra);
+        return NULL;
+    }
+    json_object_set_new(o, "mean_loss", json_finite(moments_mean(m)));
+    json_object_set_new(o, "standard_error", json_finite(moments_error(m)));
+    json_object_set_new(o, "perplexity", json_finite(record_perplexity(r)));
+    json_object_set_new(o, "bits_per_byte", json_finite(record_bits_per_byte(r)));
+    json_object_set_new(o, "word_perplexity", json_finite(record_word_perplexity(r)));
+    json_object_set_new(o, "bytes", json_finite(r->bytes < 0 ? NAN : r->bytes));
+    json_object_set_new(o, "words", json_finite(r->words < 0 ? NAN : r->words));
+    json_object_set_new(o, "moments", moments_json(m));
+    json_object_set_new(o, "seconds", json_finite(r->seconds));
+    json_object_set_new(o, "tokens_per_s", json_finite(r->tokens_per_s));
+    json_object_set_new(o, "mfu", json_finite(r->mfu < 0 ? NAN : r->mfu));
+    json_object_set_new(o, "shard",
+                        json_pack("[I, I]", (json_int_t)r->shard, (json_int_t)r->shards));
+    json_object_set_new(o, "corpus_hash", json_string(r->corpus_hash));
+    json_object_set_new(o, "protocol", json_string(r->protocol));
+    json_object_set_new(o, "key", json_string(r->key));
+    json_object_set_new(o, "out", json_utf8(r->losses));
+    if (extra) json_object_update_missing(o, extra);
+    json_decref(extra);
+    return o;
+}
+
+/* A string member, copied; NULL (with the error set) when it is missing. */
+static char *string_member(const json_t *o, const char *key, const char *path, struct err *e)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    if (!s) {
+        err_set(e, "%s: %s: expected a string", path, key);
+        return NULL;
+    }
+    return strdup(s);
+}
+
+/* A number member; null or missing: FALLBACK. */
+static double number_member(const json_t *o, const char *key, double fallback)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : fallback;
+}
+
+int record_read(struct record *r, const char *path, struct err *e)
+{
+    *r = (struct record){0};
+    size_t length = strlen(path);
+    if (length < 5 || strcmp(path + length - 5, ".json"))
+        return err_set(e, "%s: expected a .json written by tripod scan", path);
+    json_error_t why;
+    json_t *o = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    if (!o) return err_set(e, "%s: line %d: %s", path, why.line, why.text);
+    int status = 0;
+    const char *format = json_string_value(json_object_get(o, "format"));
+    if (!format || strcmp(format, "tripod-losses 1")) {
+        status = err_set(e, "%s: format: expected \"tripod-losses 1\", found %s", path,
+                         format ? format : "none");
+        goto out;
+    }
+    r->losses = format_string("%.*s.npy", (int)(length - 5), path);
+    r->model = string_member(o, "model", path, e);
+    r->corpus_hash = string_member(o, "corpus_hash", path, e);
+    r->protocol = string_member(o, "protocol", path, e);
+    r->key = string_member(o, "key", path, e);
+    if (!r->losses || !r->model || !r->corpus_hash || !r->protocol || !r->key) {
+        status = -1;
+        goto out;
+    }
+    r->step = (int64_t)number_member(o, "step", -1);
+    r->parameters = number_member(o, "parameters", -1);
+    r->parameters_total = number_member(o, "parameters_total", -1);
+    r->tokens_seen = number_member(o, "tokens_seen", -1);
+    r->bytes = number_member(o, "bytes", -1);
+    r->words = number_member(o, "words", -1);
+    r->seconds = number_member(o, "seconds", 0);
+    r->tokens_per_s = number_member(o, "tokens_per_s", 0);
+    r->mfu = number_member(o, "mfu", -1);
+    const json_t *shard = json_object_get(o, "shard");
+    r->shard = (size_t)json_integer_value(json_array_get(shard, 0));
+    r->shards = (size_t)json_integer_value(json_array_get(shard, 1));
+    if (r->shards == 0 || r->shard >= r->shards)
+        status = err_set(e, "%s: shard: expected [index, shards]", path);
+    else
+        status = moments_from_json(&r->moments, json_object_get(o, "moments"), path, e);
+out:
+    json_decref(o);
+    if (status) record_free(r);
+    return status;
+}
+
+void record_free(struct record *r)
+{
+    free(r->model);
+    free(r->corpus_hash);
+    free(r->protocol);
+    free(r->key);
+    free(r->losses);
+    *r = (struct record){0};
+}
+
+char *record_file_name(const struct record *r)
+{
+    char step[32] = "", shard[48] = "";
+    if (r->step >= 0) snprintf(step, sizeof step, "-step%" PRId64, r->step);
+    if (r->shards > 1) snprintf(shard, sizeof shard, ".shard-%zu-of-%zu", r->shard, r->shards);
+    char *name = format_string("%s%s%s", r->model, step, shard);
+    for (char *p = name; p && *p; p++) {
+        if (*p == '/') *p = '_';
+    }
+    return name;
+}
+
+/* A number of the table, or a dash when it is not known. */
+static void cell(FILE *file, int width, int digits, double v)
+{
+    if (isfinite(v))
+        fprintf(file, "  %*.*f", width, digits, v);
+    else
+        fprintf(file, "  %*s", width, "-");
+}
+
+void record_table(FILE *file, const struct record *records, size_t count, bool speed)
+{
+    int name = 5;
+    for (size_t i = 0; i < count; i++) {
+        int n = (int)strlen(records[i].model);
+        if (n > name) name = n;
+    }
+    fprintf(file, "%-*s  %7s  %11s  %9s  %8s  %10s  %9s%s\n", name, "model", "step", "tokens",
+            "mean loss", "s.e.", "perplexity", "bits/byte", speed ? "  tokens/s" : "");
+    for (size_t i = 0; i < count; i++) {
+        const struct record *r = &records[i];
+        char step[24] = "-";
+        if (r->step >= 0) snprintf(step, sizeof step, "%" PRId64, r->step);
+        fprintf(file, "%-*s  %7s  %11.0f", name, r->model, step, r->moments.predictions);
+        cell(file, 9, 4, moments_mean(&r->moments));
+        cell(file, 8, 4, moments_error(&r->moments));
+        double perplexity = record_perplexity(r);
+        cell(file, 10, perplexity < 1e5 ? 2 : 0, perplexity);
+        cell(file, 9, 4, record_bits_per_byte(r));
+        if (speed) cell(file, 8, 0, r->tokens_per_s);
+        fputc('\n', file);
+    }
+}

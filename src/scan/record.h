@@ -1,0 +1,42 @@
+/* record.h - the .json beside a checkpoint's losses: where they come from and what they sum up to.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_RECORD_H
+#define TRIPOD_RECORD_H
+
+#include "src/scan/losses.h"
+
+struct record {
+    char *model;                         /* "pythia-70m" */
+    int64_t step;                        /* training step, -1 when not known */
+    double parameters, parameters_total; /* N without and with embeddings */
+    double tokens_seen;                  /* D: training tokens at that step, -1 when not known */
+    struct moments moments;              /* of the losses, nats */
+    double bytes, words;                 /* of the predicted text; -1 without a tokenizer */
+    double seconds, tokens_per_s,
+        mfu; /* of the scan that finished it; mfu -1 when nothing was computed */
+    size_t shard, shards;
+    char *corpus_hash, *protocol; /* what must agree before losses are put together */
+    char *key;                    /* stands for everything the losses depend on */
+    char *losses;                 /* the .npy */
+};
+
+/* Reads PATH (a .json written by `tripod scan`); the .npy is the file of the same name beside
+ * it. */
+int record_read(struct record *r, const char *path, struct err *e);
+void record_free(struct record *r);
+
+/* The record as JSON; EXTRA (stolen, may be NULL) adds keys: provenance and the like. */
+json_t *record_json(const struct record *r, json_t *extra);
+
+double record_perplexity(const struct record *r);      /* exp(mean loss), per token */
+double record_bits_per_byte(const struct record *r);   /* NaN when the bytes are not known */
+double record_word_perplexity(const struct record *r); /* NaN when the words are not known */
+
+/* The results as a table: a header, then a row per record. With SPEED, tokens per second as
+ * well. */
+void record_table(FILE *file, const struct record *records, size_t count, bool speed);
+
+/* "pythia-70m-step3000", plus ".shard-0-of-4" where there are shards; the caller frees. */
+char *record_file_name(const struct record *r);
+
+#endif

@@ -1,0 +1,39 @@
+/* scan.h - one model over one plan: every loss, on all threads.
+ *
+ * Threads take batches of consecutive pieces; each runs the whole forward pass on its own, so there
+ * is no barrier and no serial phase. Batches shrink towards the end so that the threads finish
+ * together, and what would leave threads idle even so (the last long documents; fewer documents
+ * than threads) all of them compute together as one batch.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_SCAN_H
+#define TRIPOD_SCAN_H
+
+#include "models/neox/neox.h"
+#include "src/scan/plan.h"
+
+struct scan_options {
+    int threads;         /* OpenMP threads, at least 1 */
+    size_t batch_tokens; /* inputs a thread computes at a time; a longer piece makes a batch of its
+                            own */
+};
+
+struct scan_result {
+    double seconds;             /* wall */
+    double flop;                /* useful FLOP done (neox_flop) */
+    uint64_t predictions;       /* computed now; the others were there already */
+    double phases[NEOX_PHASES]; /* seconds, summed over threads */
+    double busy;                /* seconds inside the forward pass, summed over threads */
+};
+
+/* Fills loss[0 .. plan->predictions), leaving pieces alone that are there already (no zero among
+ * their losses). Progress is reported as inputs. Errors: out of memory, a token id outside the
+ * model's vocabulary (named with its document). */
+int scan_model(const struct neox *model, const struct plan *plan,
+               const struct scan_options *options, float *loss, struct scan_result *result,
+               struct err *e);
+
+/* Inputs a thread computes at a time when the user does not say. */
+enum { SCAN_BATCH_TOKENS = 2048 };
+
+#endif

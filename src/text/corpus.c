@@ -1,0 +1,405 @@
+/* corpus.c - reading and writing tokenised corpora; see corpus.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/text/corpus.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { HEADER = 34, CHUNK = 4096 };
+static const uint8_t magic[9] = "MMIDIDX\0";
+
+enum { TYPE_U8 = 1, TYPE_I8, TYPE_I16, TYPE_I32, TYPE_I64, TYPE_F32, TYPE_F64, TYPE_U16 };
+
+/* Bytes of a token by type code; 0: not an integer type. */
+static const size_t widths[9] = {0, 1, 1, 2, 4, 8, 0, 0, 2};
+
+static uint64_t load64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return v;
+}
+
+static int32_t load_size(const struct corpus *c, size_t document)
+{
+    int32_t v;
+    memcpy(&v, c->idx.data + HEADER + 4 * document, 4);
+    return v;
+}
+
+static uint64_t load_pointer(const struct corpus *c, size_t document)
+{
+    return load64(c->idx.data + HEADER + 4 * c->documents + 8 * document);
+}
+
+char *corpus_prefix(const char *path)
+{
+    size_t n = strlen(path);
+    if (n > 4 && (!strcmp(path + n - 4, ".bin") || !strcmp(path + n - 4, ".idx"))) n -= 4;
+    return strndup(path, n);
+}
+
+bool corpus_exists(const char *path)
+{
+    char *prefix = corpus_prefix(path);
+    char *idx = prefix ? format_string("%s.idx", prefix) : NULL;
+    bool yes = idx && file_exists(idx);
+    free(idx);
+    free(prefix);
+    return yes;
+}
+
+static char *shard_name(const char *prefix, size_t shard, unsigned last)
+{
+    return format_string("%s-%05zu-of-%05u.bin", prefix, shard, last);
+}
+
+static bool shard_exists(const char *prefix, size_t shard, unsigned last)
+{
+    char *name = shard_name(prefix, shard, last);
+    bool yes = name && file_exists(name);
+    free(name);
+    return yes;
+}
+
+/* The shards of PREFIX: how many there are (0: none), and the number all their names end in, which
+ * may be the last shard's own or the count. */
+static size_t find_shards(const char *prefix, unsigned *last)
+{
+    for (*last = 0; *last < 1000; ++*last) {
+        size_t shards = 0;
+        while (shard_exists(prefix, shards, *last)) shards++;
+        if (shards) return shards;
+    }
+    return 0;
+}
+
+/* Maps P.bin or its shards. */
+static int open_bin(struct corpus *c, struct err *e)
+{
+    char *whole = format_string("%s.bin", c->prefix);
+    unsigned last = 0;
+    size_t shards = whole && !file_exists(whole) ? find_shards(c->prefix, &last) : 0;
+    bool sharded = shards > 0;
+    int status = -1;
+    if (!sharded) shards = 1;
+    c->bin = calloc(shards, sizeof *c->bin);
+    c->shard_start = calloc(shards + 1, sizeof *c->shard_start);
+    if (!whole || !c->bin || !c->shard_start) {
+        err_memory(e, c->prefix);
+        goto out;
+    }
+    c->shards = shards;
+    if (sharded && shards != last && shards != (size_t)last + 1) {
+        err_set(e, "%s-*-of-%05u.bin: expected %u or %u shards, found %zu", c->prefix, last, last,
+                last + 1, shards);
+        goto out;
+    }
+    for (size_t i = 0; i < shards; i++) {
+        char *name = sharded ? shard_name(c->prefix, i, last) : strdup(whole);
+        int bad = name ? map_open(&c->bin[i], name, e) : err_memory(e, c->prefix);
+        free(name);
+        if (bad) goto out;
+        c->shard_start[i + 1] = c->shard_start[i] + c->bin[i].size;
+    }
+    status = 0;
+out:
+    free(whole);
+    return status;
+}
+
+/* Checks everything in the index against itself and against the size of the .bin. */
+static int check_index(struct corpus *c, const char *name, struct err *e)
+{
+    const uint8_t *p = c->idx.data;
+    size_t size = c->idx.size;
+    if (size < sizeof magic || memcmp(p, magic, sizeof magic))
+        return err_set(e, "%s: not an index of tokens: expected it to begin with MMIDIDX", name);
+    if (size < HEADER)
+        return err_set(e, "%s: cut short: expected %d bytes of header, found %zu", name, HEADER,
+                       size);
+    uint64_t version = load64(p + 9), n = load64(p + 18), m = load64(p + 26);
+    if (version != 1)
+        return err_set(e, "%s: version: expected 1, found %llu", name, (unsigned long long)version);
+    c->type = p[17];
+    c->width = c->type < 9 ? widths[c->type] : 0;
+    if (!c->width)
+        return err_set(
+            e, "%s: type of tokens: expected an integer type (code 1-5 or 8), found %s %d", name,
+            c->type == TYPE_F32 || c->type == TYPE_F64 ? "floating point, code" : "code", c->type);
+    uint64_t body = size - HEADER;
+    if (n > body / 12 || m > (body - 12 * n) / 8 || 12 * n + 8 * m != body)
+        return err_set(e,
+                       "%s: size: %llu sequences and a document list of %llu do not make %zu bytes "
+                       "(cut short?)",
+                       name, (unsigned long long)n, (unsigned long long)m, size);
+    c->documents = (size_t)n;
+    c->groups = (size_t)m;
+    uint64_t bin = c->shard_start[c->shards];
+    for (size_t i = 0; i < c->documents; i++) {
+        int32_t length = load_size(c, i);
+        uint64_t start = load_pointer(c, i);
+        if (length < 0)
+            return err_set(e, "%s: sequence %zu: expected a length, found %ld", name, i,
+                           (long)length);
+        if (start > bin || (uint64_t)length > (bin - start) / c->width)
+            return err_set(
+                e,
+                "%s: sequence %zu: %ld tokens at byte %lld do not fit into the .bin's %llu bytes",
+                name, i, (long)length, (long long)start, (unsigned long long)bin);
+        c->tokens += (uint64_t)length;
+    }
+    uint64_t previous = 0;
+    for (size_t i = 0; i < c->groups; i++) {
+        uint64_t at = load64(p + HEADER + 12 * c->documents + 8 * i);
+        if (at > n || at < previous)
+            return err_set(
+                e, "%s: document list[%zu]: expected a sequence in %llu..%llu, found %lld", name, i,
+                (unsigned long long)previous, (unsigned long long)n, (long long)at);
+        previous = at;
+    }
+    return 0;
+}
+
+int corpus_open(struct corpus *c, const char *path, struct err *e)
+{
+    *c = (struct corpus){0};
+    c->prefix = corpus_prefix(path);
+    char *name = c->prefix ? format_string("%s.idx", c->prefix) : NULL;
+    int status = -1;
+    if (!name)
+        err_memory(e, path);
+    else if (!map_open(&c->idx, name, e) && !open_bin(c, e))
+        status = check_index(c, name, e);
+    free(name);
+    if (status) corpus_close(c);
+    return status;
+}
+
+void corpus_close(struct corpus *c)
+{
+    map_close(&c->idx);
+    for (size_t i = 0; i < c->shards; i++) map_close(&c->bin[i]);
+    free(c->bin);
+    free(c->shard_start);
+    free(c->prefix);
+    *c = (struct corpus){0};
+}
+
+size_t corpus_length(const struct corpus *c, size_t document)
+{
+    return (size_t)load_size(c, document);
+}
+
+/* BYTES of the .bin from START: in place where they lie in one shard, else copied to SCRATCH. */
+static const uint8_t *stored(const struct corpus *c, uint64_t start, size_t bytes, uint8_t *scratch)
+{
+    size_t shard = 0;
+    while (start >= c->shard_start[shard + 1]) shard++;
+    size_t at = (size_t)(start - c->shard_start[shard]);
+    if (bytes <= c->bin[shard].size - at) return c->bin[shard].data + at;
+    for (size_t done = 0; done < bytes; shard++, at = 0) {
+        size_t n = c->bin[shard].size - at;
+        if (n > bytes - done) n = bytes - done;
+        if (n) memcpy(scratch + done, c->bin[shard].data + at, n);
+        done += n;
+    }
+    return scratch;
+}
+
+static int64_t load_id(const uint8_t *p, int type)
+{
+    int8_t i8;
+    int16_t i16;
+    uint16_t u16;
+    int32_t i32;
+    int64_t i64;
+    switch (type) {
+    case TYPE_U8:
+        return *p;
+    case TYPE_I8:
+        memcpy(&i8, p, 1);
+        return i8;
+    case TYPE_I16:
+        memcpy(&i16, p, 2);
+        return i16;
+    case TYPE_U16:
+        memcpy(&u16, p, 2);
+        return u16;
+    case TYPE_I32:
+        memcpy(&i32, p, 4);
+        return i32;
+    default:
+        memcpy(&i64, p, 8);
+        return i64;
+    }
+}
+
+int corpus_read(const struct corpus *c, size_t document, size_t first, size_t count, uint32_t *out,
+                struct err *e)
+{
+    if (document >= c->documents)
+        return err_set(e, "%s: expected a document below %zu, found %zu", c->prefix, c->documents,
+                       document);
+    size_t length = corpus_length(c, document);
+    if (first > length || count > length - first)
+        return err_set(e, "%s: document %zu: expected tokens within its %zu, found %zu from %zu",
+                       c->prefix, document, length, count, first);
+    uint64_t start = load_pointer(c, document) + first * c->width;
+    int64_t limit = c->limit ? (int64_t)c->limit : (int64_t)UINT32_MAX;
+    uint8_t scratch[CHUNK * 8];
+    for (size_t done = 0; done < count;) {
+        size_t n = count - done < CHUNK ? count - done : CHUNK;
+        const uint8_t *p = stored(c, start + done * c->width, n * c->width, scratch);
+        for (size_t i = 0; i < n; i++) {
+            int64_t id = load_id(p + i * c->width, c->type);
+            if (id < 0 || id >= limit)
+                return err_set(
+                    e, "%s.bin: document %zu, token %zu: expected an id below %lld, found %lld",
+                    c->prefix, document, first + done + i, (long long)limit, (long long)id);
+            out[done + i] = (uint32_t)id;
+        }
+        done += n;
+    }
+    return 0;
+}
+
+int corpus_hash(const struct corpus *c, size_t documents, uint64_t *hash, struct err *e)
+{
+    uint32_t ids[CHUNK];
+    XXH3_state_t *state = XXH3_createState();
+    if (!state) return err_memory(e, c->prefix);
+    XXH3_64bits_reset(state);
+    int status = 0;
+    for (size_t d = 0; d < documents && !status; d++) {
+        uint64_t length = corpus_length(c, d);
+        for (uint64_t done = 0; done < length && !status;) {
+            size_t n = length - done < CHUNK ? (size_t)(length - done) : CHUNK;
+            status = corpus_read(c, d, (size_t)done, n, ids, e);
+            if (!status) XXH3_64bits_update(state, ids, n * sizeof *ids);
+            done += n;
+        }
+        XXH3_64bits_update(state, &length, sizeof length);
+    }
+    *hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return status;
+}
+
+/* --- writing --- */
+
+int corpus_writer_open(struct corpus_writer *w, const char *prefix, size_t vocabulary,
+                       struct err *e)
+{
+    *w = (struct corpus_writer){.type = vocabulary <= 65536 ? TYPE_U16 : TYPE_I32};
+    w->idx.slot = w->bin.slot = -1;
+    if (vocabulary > INT32_MAX) return err_set(e, "%s: ids above 2^31 cannot be stored", prefix);
+    char *bin = format_string("%s.bin", prefix), *idx = format_string("%s.idx", prefix);
+    XXH3_state_t *state = XXH3_createState();
+    w->hash = state;
+    int status = -1;
+    if (!bin || !idx || !state)
+        err_memory(e, prefix);
+    else if (!out_open(&w->bin, bin, e) && !out_open(&w->idx, idx, e))
+        status = 0;
+    if (state) XXH3_64bits_reset(state);
+    free(bin);
+    free(idx);
+    if (status) corpus_writer_abort(w);
+    return status;
+}
+
+int corpus_writer_add(struct corpus_writer *w, const uint32_t *ids, size_t count, struct err *e)
+{
+    if (count > INT32_MAX - w->current)
+        return err_set(e, "%s: document %zu: more than 2^31 - 1 tokens cannot be stored",
+                       w->bin.path, w->documents);
+    XXH3_64bits_update(w->hash, ids, count * sizeof *ids);
+    w->current += count;
+    if (w->type == TYPE_I32) return out_write(&w->bin, ids, count * sizeof *ids, e);
+    uint16_t narrow[CHUNK];
+    for (size_t done = 0; done < count;) {
+        size_t n = count - done < CHUNK ? count - done : CHUNK;
+        for (size_t i = 0; i < n; i++) narrow[i] = (uint16_t)ids[done + i];
+        if (out_write(&w->bin, narrow, n * sizeof *narrow, e)) return -1;
+        done += n;
+    }
+    return 0;
+}
+
+int corpus_writer_end(struct corpus_writer *w, struct err *e)
+{
+    if (w->documents == w->capacity) {
+        size_t capacity = w->capacity ? 2 * w->capacity : 1024;
+        int32_t *sizes = realloc(w->sizes, capacity * sizeof *sizes);
+        if (!sizes)
+            return err_kind(e, ERR_MEMORY, "%s: out of memory for %zu documents", w->idx.path,
+                            capacity);
+        w->sizes = sizes;
+        w->capacity = capacity;
+    }
+    uint64_t length = w->current;
+    XXH3_64bits_update(w->hash, &length, sizeof length);
+    w->sizes[w->documents++] = (int32_t)length;
+    w->tokens += length;
+    if (length > w->longest) w->longest = length;
+    w->current = 0;
+    return 0;
+}
+
+uint64_t corpus_writer_hash(const struct corpus_writer *w)
+{
+    return XXH3_64bits_digest(w->hash);
+}
+
+static int write_index(struct corpus_writer *w, struct err *e)
+{
+    uint8_t header[HEADER] = {0};
+    uint64_t version = 1, n = w->documents, m = n + 1, pointer = 0;
+    memcpy(header, magic, sizeof magic);
+    memcpy(header + 9, &version, 8);
+    header[17] = (uint8_t)w->type;
+    memcpy(header + 18, &n, 8);
+    memcpy(header + 26, &m, 8);
+    if (out_write(&w->idx, header, sizeof header, e) ||
+        out_write(&w->idx, w->sizes, 4 * w->documents, e))
+        return -1;
+    for (size_t i = 0; i < w->documents; i++) {
+        if (out_write(&w->idx, &pointer, 8, e)) return -1;
+        pointer += (uint64_t)w->sizes[i] * widths[w->type];
+    }
+    for (uint64_t i = 0; i < m; i++) {
+        if (out_write(&w->idx, &i, 8, e)) return -1;
+    }
+    return 0;
+}
+
+int corpus_writer_commit(struct corpus_writer *w, struct err *e)
+{
+    char *bin = strdup(w->bin.path);
+    int status = bin ? write_index(w, e) : err_memory(e, w->bin.path);
+    /* A full disk should show before the first of the two is in its place. */
+    if (!status && fflush(w->bin.file)) status = err_errno(e, "%s: cannot write", w->bin.path);
+    if (!status && fflush(w->idx.file)) status = err_errno(e, "%s: cannot write", w->idx.path);
+    if (!status) status = out_commit(&w->bin, e);
+    if (!status) {
+        status = out_commit(&w->idx, e);
+        if (status) unlink(bin);
+    }
+    free(bin);
+    corpus_writer_abort(w);
+    return status;
+}
+
+void corpus_writer_abort(struct corpus_writer *w)
+{
+    out_abort(&w->bin);
+    out_abort(&w->idx);
+    free(w->sizes);
+    XXH3_freeState(w->hash);
+    w->sizes = NULL;
+    w->hash = NULL;
+}

@@ -1,0 +1,62 @@
+/* tokenize.h - text files to a tokenised corpus: what `tripod tokenize` does, for other commands to
+ * call.
+ *
+ * A file is plain text (one document a file) or JSON lines (one document a line, in a field),
+ * either compressed with zstd or not, "-" is stdin. Reading, decompressing, splitting JSON and
+ * encoding are spread over the threads OpenMP has, in batches of a few MB, and written in order:
+ * memory does not grow with the input except for a single JSON line, and for 4 bytes a document.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_TOKENIZE_H
+#define TRIPOD_TOKENIZE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/err.h"
+#include "src/text/tokenizer.h"
+
+enum text_format {
+    TEXT_AUTO, /* by name: .jsonl, .ndjson, .json (before .zst, .zstd) are JSON lines, the rest
+                  plain text */
+    TEXT_PLAIN,
+    TEXT_JSONL,
+};
+
+struct tokenize_options {
+    enum text_format format;
+    const char *field;  /* of a JSON line; NULL: "text" */
+    const char *append; /* added token put after every document, e.g. "<|endoftext|>"; NULL: none */
+    uint64_t max_documents;   /* stop after so many; 0: all */
+    const json_t *provenance; /* provenance_json()'s object for PREFIX.json; borrowed, may be NULL */
+};
+
+struct tokenize_stats {
+    uint64_t documents, empty_documents; /* empty: no tokens */
+    uint64_t bytes;                      /* of the documents' text in UTF-8, as given */
+    uint64_t words;                      /* runs of anything but white space */
+    uint64_t tokens;
+    uint64_t invalid;    /* UTF-8 sequences replaced by U+FFFD, JSON's lone surrogates included */
+    uint64_t longest;    /* tokens of the longest document */
+    uint64_t read_bytes; /* of the input files, compressed as they are */
+};
+
+/* Tokenises PATHS, in order, into PREFIX.bin, PREFIX.idx and PREFIX.json. The three appear when all
+ * is done, or not at all. PREFIX.json holds {"documents", "empty_documents", "bytes", "words",
+ * "tokens", "invalid_utf8", "longest", "vocabulary", "dtype", "corpus_hash", "tokenizer": {"path",
+ * "hash"}, "sources": [{"path", "bytes", "hash", "format", "zstd", "documents"}], "field",
+ * "append", "provenance"}; hashes are XXH3-64 in 16 hexadecimal digits, that of a source not read
+ * to its end is null. STATS may be NULL. Errors name the file, and the line of JSON lines: cannot
+ * be read, zstd data cut short, not JSON, no such field or not a string, no tokens in all of the
+ * input, a file that is input and output. */
+int tokenize_files(char *const *paths, size_t n, const struct tokenizer *t, const char *prefix,
+                   const struct tokenize_options *o, struct tokenize_stats *stats, struct err *e);
+
+/* The totals of a corpus from its P.json, for bits per byte and word perplexity: 0 and the fields
+ * documents, bytes, words and tokens filled; -1 when there is none or it cannot be read. PREFIX as
+ * in corpus_open. */
+int tokenize_totals(const char *prefix, struct tokenize_stats *stats, struct err *e);
+
+#endif
