@@ -720,5 +720,7 @@ static int run(int argc, char **argv, struct err *e)
     return status;
 }
 
-const struct command cmd_bench = {"bench", "measure kernels and products against the machine",
-                                  &argp, run};
+const struct command cmd_bench = {.name = "bench",
+                                  .summary = "measure kernels and products against the machine",
+                                  .argp = &argp,
+                                  .run_line = run};

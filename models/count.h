@@ -115,4 +115,14 @@ struct count_a9 {
 #define COUNT_A9 50
 extern const struct count_a9 count_a9[COUNT_A9];
 
+/* By enum count_family; NULL-terminated. */
+extern const char *const count_families[];
+
+/* The configuration of a member of the Pythia suite. */
+struct suite_model;
+void count_from_suite(const struct suite_model *m, struct count_config *c);
+
+/* That of config.json of a GPT-NeoX or GPT-2 folder, checked. Errors name PATH and the key. */
+int count_from_config(const char *path, struct count_config *c, struct err *e);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/provenance.h"
+#include "simd/simd.h"
 
 static struct timespec started;
 
@@ -145,6 +147,73 @@ int cli_write_json(const struct cli_common *common, json_t *object, struct err *
     if (printf("%s\n", text) < 0) status = err_errno(e, "stdout: cannot write");
     free(text);
     return status;
+}
+
+/* --- what the tables of options share --- */
+
+#define ARGS struct cli_common
+static int take_json(void *args, const char *value, struct err *e)
+{
+    (void)e;
+    struct cli_common *common = args;
+    common->json = true;
+    common->json_file = value;
+    return 0;
+}
+
+#define OUTPUT_ROWS                                                                                \
+    OPTION_CALL("json", 0, "[FILE]", take_json,                                                    \
+                "Write the result as one JSON object, to FILE or as the only output on stdout"),   \
+        OPTION_FLAG("tsv", 0, tsv, "Tab-separated values in full precision, as a pipe gets them"), \
+        OPTION_FLAG("details", 0, details, "On a terminal, show what is left out there otherwise")
+
+const struct option_row cli_output_options[] = {OPTION_HEADING("Output:"), OUTPUT_ROWS, OPTION_END};
+
+const struct option_row cli_common_options[] = {
+    OPTION_HEADING("Output and threads:"),
+    OUTPUT_ROWS,
+    OPTION_INT("threads", 0, "N", threads, 1, 4096,
+               "Threads to compute with (default: every CPU allowed)"),
+    OPTION_END,
+};
+#undef ARGS
+
+static int take_simd(void *args, const char *value, struct err *e)
+{
+    struct cli_kernels *k = args;
+    int isa = simd_isa_from_name(value);
+    if (isa < 0) return err_set(e, "--simd: expected scalar, avx2 or avx512, found '%s'", value);
+    k->table = simd_kernels((enum simd_isa)isa);
+    return k->table ? 0 : err_set(e, "--simd: this CPU has no %s", value);
+}
+
+const struct option_row cli_kernels_options[] = {
+    OPTION_CALL("simd", 0, "scalar|avx2|avx512", take_simd,
+                "Instruction set (default: the best here); results do not depend on it"),
+    OPTION_END,
+};
+
+const struct kernels *cli_kernels(const struct cli_kernels *k)
+{
+    return k->table ? k->table : simd_best();
+}
+
+static size_t terminal_width(void)
+{
+    struct winsize w;
+    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col >= 40) return w.ws_col;
+    return 80;
+}
+
+int cli_write(const struct cli_common *common, const struct sheet *sheet, json_t *object,
+              struct err *e)
+{
+    const bool terminal = isatty(STDOUT_FILENO) && !common->tsv;
+    if (cli_write_json(common, object, e)) return -1;
+    if (common->json && (!common->json_file || !(terminal || common->tsv))) return 0;
+    struct sheet_style style = {
+        .terminal = terminal, .details = common->details, .width = terminal_width()};
+    return sheet_write(sheet, &style, stdout, e);
 }
 
 int cli_use_threads(int threads)

@@ -13,23 +13,40 @@
 #include <stdint.h>
 
 #include "src/base/err.h"
+#include "src/base/sheet.h"
+#include "src/options.h"
 
-struct command {
-    const char *name;
-    const char *summary;     /* one line, lower case, for the list of commands */
-    const struct argp *argp; /* options, args_doc, doc: the source of help and of the man page */
-    /* Parses argv with cli_parse, works, returns 0 or -1 with *e filled. */
-    int (*run)(int argc, char **argv, struct err *e);
-};
-
-/* Options shared by commands that compute: put {&cli_common_argp} into your argp's children and
- * point the child's input at a struct cli_common in your parser's ARGP_KEY_INIT
- * (state->child_inputs[0]). */
+/* Shared by commands that compute or print: have a struct cli_common among the arguments and
+ * OPTION_GROUP(cli_common_options, common), or cli_output_options where nothing is computed. */
 struct cli_common {
     int threads;           /* --threads N; 0: all the CPUs we may run on */
     bool json;             /* --json given: stdout carries one JSON object and nothing else */
     const char *json_file; /* --json=FILE, or NULL for stdout */
+    bool tsv, details;
 };
+extern const struct option_row cli_common_options[], cli_output_options[];
+
+/* --simd: the kernels to compute with, never NULL after parsing. */
+struct cli_kernels {
+    const struct kernels *table;
+};
+extern const struct option_row cli_kernels_options[];
+#define CLI_KERNELS_DEFAULT                                                                        \
+    {                                                                                              \
+        NULL                                                                                       \
+    }
+/* The table asked for, the best one where none was. */
+const struct kernels *cli_kernels(const struct cli_kernels *k);
+
+/* --seed, the same range everywhere; the field is a size_t. TEXT: of what. */
+#define CLI_SEED(field, text) OPTION_SIZE("seed", 0, "S", field, 0, 9000000000000000, text)
+
+/* What a call found: JSON where --json asks, and SHEET on stdout unless the JSON is there; on a
+ * terminal as tables for people, else (and with --tsv) as TSV. With --json=FILE a pipe gets nothing.
+ * Consumes OBJECT. SHEET stays the caller's. */
+int cli_write(const struct cli_common *common, const struct sheet *sheet, json_t *object,
+              struct err *e);
+
 extern const struct argp cli_common_argp;
 
 /* argp_parse with our conventions: misuse exits 2 with one or two lines on stderr, --help goes to

@@ -810,5 +810,7 @@ static int run(int argc, char **argv, struct err *e)
 }
 
 const struct command cmd_allocate = {
-    "allocate", "compute-optimal N and D for budgets, with bands; the reverse questions", &argp,
-    run};
+    .name = "allocate",
+    .summary = "compute-optimal N and D for budgets, with bands; the reverse questions",
+    .argp = &argp,
+    .run_line = run};

@@ -171,7 +171,7 @@ static const struct argp argp = {
     children,
     NULL,
     NULL};
-static const struct command approaches = {"fit", "", &argp, NULL};
+static const struct command approaches = {.name = "fit", .summary = "", .argp = &argp};
 
 /* "0.34,0.28" */
 static int read_exponents(const char *text, double *alpha, double *beta, struct err *e)

@@ -345,5 +345,7 @@ static int run(int argc, char **argv, struct err *e)
 }
 
 const struct command cmd_epoch = {
-    "epoch", "Epoch's table of published scaling laws: list, filter, evaluate, scatter", &argp,
-    run};
+    .name = "epoch",
+    .summary = "Epoch's table of published scaling laws: list, filter, evaluate, scatter",
+    .argp = &argp,
+    .run_line = run};

@@ -519,4 +519,7 @@ static int run(int argc, char **argv, struct err *e)
 }
 
 const struct command cmd_evals = {
-    "evals", "losses in Pythia's evaluation files as points for tripod fit", &argp, run};
+    .name = "evals",
+    .summary = "losses in Pythia's evaluation files as points for tripod fit",
+    .argp = &argp,
+    .run_line = run};

@@ -928,4 +928,7 @@ static int run(int argc, char **argv, struct err *e)
 }
 
 const struct command cmd_fit = {
-    "fit", "scaling laws from a table of runs, with intervals and verdicts", &argp, run};
+    .name = "fit",
+    .summary = "scaling laws from a table of runs, with intervals and verdicts",
+    .argp = &argp,
+    .run_line = run};

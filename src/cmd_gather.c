@@ -228,13 +228,13 @@ static int write_points(const struct gathered *g, const char *path, struct err *
 }
 
 /* The losses of one checkpoint, shard by shard, as one sequence. */
-struct column {
+struct loss_column {
     struct npy *parts;
     size_t count, part;
     uint64_t at;
 };
 
-static float next_loss(struct column *c)
+static float next_loss(struct loss_column *c)
 {
     while (c->at == c->parts[c->part].rows) {
         c->part++;
@@ -243,7 +243,7 @@ static float next_loss(struct column *c)
     return ((const float *)c->parts[c->part].data)[c->at++];
 }
 
-static int open_column(struct column *column, const struct checkpoint *c, struct err *e)
+static int open_column(struct loss_column *column, const struct checkpoint *c, struct err *e)
 {
     column->parts = calloc(c->whole.shards, sizeof *column->parts);
     if (!column->parts) return err_memory(e, NULL);
@@ -259,7 +259,7 @@ static int open_column(struct column *column, const struct checkpoint *c, struct
     return 0;
 }
 
-static int write_rows(struct out *out, struct column *columns, size_t n, uint64_t rows,
+static int write_rows(struct out *out, struct loss_column *columns, size_t n, uint64_t rows,
                       struct err *e)
 {
     enum { BLOCK = 4096 };
@@ -293,7 +293,7 @@ static int write_matrix(const struct gathered *g, const char *path, struct err *
     if (length < 5 || strcmp(path + length - 4, ".npy"))
         return err_set(e, "%s: expected a name that ends in .npy", path);
     uint64_t rows = (uint64_t)g->checkpoints[0].whole.moments.predictions;
-    struct column *columns = calloc(g->count, sizeof *columns);
+    struct loss_column *columns = calloc(g->count, sizeof *columns);
     struct out out = {.slot = -1};
     int status = columns ? 0 : err_memory(e, NULL);
     for (size_t i = 0; i < g->count && !status; i++)
@@ -337,9 +337,9 @@ static int report(const struct gathered *g, const struct options *o, const char 
         record_table(stdout, rows, g->count, false);
     if (!status && !drawn) plot_note(o->plot, drawn, stderr);
     free(rows);
-    json_t *all =
-        json_pack("{s:o, s:o, s:o, s:o, s:o}", "runs", list, "points", json_utf8(points), "matrix",
-                  json_utf8(o->matrix), "plot", json_utf8(o->plot), "provenance", provenance_json());
+    json_t *all = json_pack("{s:o, s:o, s:o, s:o, s:o}", "runs", list, "points", json_utf8(points),
+                            "matrix", json_utf8(o->matrix), "plot", json_utf8(o->plot),
+                            "provenance", provenance_json());
     if (!status) return cli_write_json(&o->common, all, e);
     json_decref(all);
     return status;
@@ -365,5 +365,7 @@ static int run(int argc, char **argv, struct err *e)
 }
 
 const struct command cmd_gather = {
-    "gather", "put the checkpoints of a scan together: a table, points.csv, the loss matrix",
-    &gather_argp, run};
+    .name = "gather",
+    .summary = "put the checkpoints of a scan together: a table, points.csv, the loss matrix",
+    .argp = &gather_argp,
+    .run_line = run};

@@ -142,7 +142,10 @@ static int import_one(const struct arguments *a, const char *folder, const char 
 }
 
 static int run(int argc, char **argv, struct err *e);
-const struct command cmd_import = {"import", "Hugging Face folder to flat model file", &argp, run};
+const struct command cmd_import = {.name = "import",
+                                   .summary = "Hugging Face folder to flat model file",
+                                   .argp = &argp,
+                                   .run_line = run};
 
 static int run(int argc, char **argv, struct err *e)
 {

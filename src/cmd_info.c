@@ -449,8 +449,10 @@ static void print_file(const json_t *o)
 }
 
 static int run(int argc, char **argv, struct err *e);
-const struct command cmd_info = {"info", "what a model, corpus, loss or result file holds", &argp,
-                                 run};
+const struct command cmd_info = {.name = "info",
+                                 .summary = "what a model, corpus, loss or result file holds",
+                                 .argp = &argp,
+                                 .run_line = run};
 
 static int run(int argc, char **argv, struct err *e)
 {

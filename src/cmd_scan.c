@@ -561,5 +561,8 @@ out:
     return status;
 }
 
-const struct command cmd_scan = {"scan", "the loss of every token of a text, for every model given",
-                                 &scan_argp, run};
+const struct command cmd_scan = {.name = "scan",
+                                 .summary =
+                                     "the loss of every token of a text, for every model given",
+                                 .argp = &scan_argp,
+                                 .run_line = run};

@@ -232,5 +232,7 @@ static int run(int argc, char **argv, struct err *e)
     return status;
 }
 
-const struct command cmd_tokenize = {"tokenize", "text to token ids (P.bin, P.idx), and back",
-                                     &argp, run};
+const struct command cmd_tokenize = {.name = "tokenize",
+                                     .summary = "text to token ids (P.bin, P.idx), and back",
+                                     .argp = &argp,
+                                     .run_line = run};

@@ -27,25 +27,62 @@ static void usage(FILE *f)
     fputs("\n'tripod help COMMAND' shows a command's options.\n", f);
 }
 
-static const struct command *find(const char *name)
+/* The command or sub-command NAME of a list; a sub-command's name is the last word of its own. */
+static const struct command *find(const struct command *const *list, const char *name)
 {
-    for (size_t i = 0; commands[i]; i++) {
-        if (!strcmp(commands[i]->name, name)) return commands[i];
+    for (; list && *list; list++) {
+        const char *space = strrchr((*list)->name, ' ');
+        if (!strcmp(space ? space + 1 : (*list)->name, name)) return *list;
     }
     return NULL;
 }
 
-static int help(const char *name)
+static int unknown(const char *name)
 {
-    const struct command *command = find(name);
-    if (!command) {
-        fprintf(stderr, "tripod: '%s' is not a command; 'tripod help' lists them\n", name);
+    fprintf(stderr, "tripod: '%s' is not a command; 'tripod help' lists them\n", name);
+    return 2;
+}
+
+/* help COMMAND [SUB-COMMAND] */
+static int help(int argc, char **argv)
+{
+    const struct command *command = find(commands, argv[0]);
+    if (!command) return unknown(argv[0]);
+    const struct command *child = argc > 1 ? find(command->children, argv[1]) : NULL;
+    if (argc > 2 || (argc > 1 && !child)) {
+        fprintf(stderr, "tripod: '%s' is not a command of 'tripod %s'\n", argv[argc > 2 ? 2 : 1],
+                argv[0]);
         return 2;
+    }
+    if (child) command = child;
+    if (command->options) {
+        options_help(command);
+        return 0;
     }
     char full[64];
     snprintf(full, sizeof full, "tripod %s", command->name);
     argp_help(command->argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, full);
     return 0;
+}
+
+/* Reads the line by the command's table, or by that of the sub-command it names, and runs it. */
+static int run(const struct command *command, int argc, char **argv, struct err *e)
+{
+    int word = command->children ? options_first_plain(command, argc, argv) : 0;
+    const struct command *child = word ? find(command->children, argv[word]) : NULL;
+    if (child) {
+        memmove(argv + word, argv + word + 1, (size_t)(argc - word) * sizeof *argv);
+        return run(child, argc - 1, argv, e);
+    }
+    if (!command->options) return command->run_line(argc, argv, e);
+    void *args = malloc(command->size);
+    if (!args) return err_memory(e, NULL);
+    memcpy(args, command->defaults, command->size);
+    int status = options_parse(command, argc, argv, args, e);
+    if (!status) status = command->run(args, e);
+    options_free(command->options, args);
+    free(args);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -60,18 +97,15 @@ int main(int argc, char **argv)
         return 0;
     }
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-        if (argc > 2) return help(argv[2]);
+        if (argc > 2) return help(argc - 2, argv + 2);
         usage(stdout);
         return 0;
     }
-    const struct command *command = find(argv[1]);
-    if (!command) {
-        fprintf(stderr, "tripod: '%s' is not a command; 'tripod help' lists them\n", argv[1]);
-        return 2;
-    }
+    const struct command *command = find(commands, argv[1]);
+    if (!command) return unknown(argv[1]);
     out_install_signals();
     struct err e = {0};
-    int status = command->run(argc - 1, argv + 1, &e);
+    int status = run(command, argc - 1, argv + 1, &e);
     /* A full disk may show only here. */
     if (fflush(stdout) || ferror(stdout)) {
         if (!status) err_set(&e, "stdout: cannot write");

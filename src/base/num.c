@@ -39,6 +39,37 @@ int parse_count(const char *text, const char *what, uint64_t lo, uint64_t hi, ui
     return 0;
 }
 
+int parse_real_in(const char *text, const char *what, double lo, double hi, double *value,
+                  struct err *e)
+{
+    double v;
+    if (parse_real(text, what, &v, e)) return -1;
+    if (!(v >= lo && v <= hi))
+        return err_set(e, "%s: expected %g to %g, found '%s'", what, lo, hi, text);
+    *value = v;
+    return 0;
+}
+
+int parse_list(const char *text, const char *what, double *values, size_t room, size_t *n,
+               struct err *e)
+{
+    char *copy = strdup(text), *save = NULL;
+    int status = copy ? 0 : err_memory(e, what);
+    *n = 0;
+    for (char *s = copy ? strtok_r(copy, ",", &save) : NULL; s && !status;
+         s = strtok_r(NULL, ",", &save)) {
+        if (*n == room)
+            status = err_set(e, "%s: too many numbers in '%s'", what, text);
+        else if (parse_real(s, what, &values[*n], e))
+            status = -1;
+        else if (!(values[(*n)++] > 0))
+            status = err_set(e, "%s: expected more than 0, found '%s'", what, s);
+    }
+    free(copy);
+    if (!status && *n == 0) status = err_set(e, "%s: expected a number, found '%s'", what, text);
+    return status;
+}
+
 char *format_count(double value, char *buffer, size_t size)
 {
     const char *suffix[] = {"", "K", "M", "B", "T"};

@@ -16,6 +16,14 @@ int parse_real(const char *text, const char *what, double *value, struct err *e)
 int parse_count(const char *text, const char *what, uint64_t lo, uint64_t hi, uint64_t *value,
                 struct err *e);
 
+/* A real number in [lo, hi]. */
+int parse_real_in(const char *text, const char *what, double lo, double hi, double *value,
+                  struct err *e);
+
+/* Positive numbers between commas, at most ROOM; *n gets how many. */
+int parse_list(const char *text, const char *what, double *values, size_t room, size_t *n,
+               struct err *e);
+
 /* 70426624 -> "70.4M", three significant digits; at least 16 bytes. Returns buffer. */
 char *format_count(double value, char *buffer, size_t size);
 
