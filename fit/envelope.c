@@ -1,7 +1,6 @@
 /* envelope.c - Approach 1; see envelope.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/envelope.h"
-#include "src/base/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -273,56 +272,4 @@ void envelope_free(struct envelope *f)
     free(f->winner);
     free(f->C);
     *f = (struct envelope){0};
-}
-
-static void print_line(FILE *out, const char *name, const struct ols_line *l, const char *how)
-{
-    const double v[] = {l->slope, l->slope_se, l->slope_lo, l->slope_hi, l->intercept};
-    if (!l->n) return;
-    fputs(name, out);
-    for (size_t i = 0; i < 5; i++) fprintf(out, isnan(v[i]) ? "\t-" : "\t%.6g", v[i]);
-    fprintf(out, "\t%zu\t%s\t%s\n", l->n, how, ols_verdict(l));
-}
-
-void envelope_print(const struct envelope *f, FILE *out)
-{
-    fprintf(out, "N\tC\tC_lo\tC_hi\tD\tloss\tbudgets\tedge\n");
-    for (size_t i = 0; i < f->n; i++) {
-        const struct envelope_winner *w = &f->winner[i];
-        fprintf(out, "%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%zu\t%s\n", w->N, w->C, w->C_lo, w->C_hi,
-                w->D, w->loss, w->budgets, w->edge ? "yes" : "no");
-    }
-    fprintf(out, "\nlaw\texponent\tse\tlo\thi\tlog10_coefficient\tpoints\tinterval\tverdict\n");
-    print_line(out, "N*(C)", &f->N_of_C, "jackknife over runs");
-    print_line(out, "D*(C)", &f->D_of_C, "jackknife over runs");
-    print_line(out, "N*(C) by size", &f->N_by_size, "t");
-    print_line(out, "D*(C) by size", &f->D_by_size, "t");
-}
-
-static json_t *line_json(const struct ols_line *l, const char *how)
-{
-    if (!l->n) return json_null();
-    return json_pack("{s:f, s:o, s:o, s:o, s:f, s:I, s:s, s:s}", "value", l->slope, "se",
-                     json_finite(l->slope_se), "lo", json_finite(l->slope_lo), "hi",
-                     json_finite(l->slope_hi), "log10_coefficient", l->intercept, "points",
-                     (json_int_t)l->n, "interval", how, "verdict", ols_verdict(l));
-}
-
-json_t *envelope_json(const struct envelope *f)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < f->n; i++) {
-        const struct envelope_winner *w = &f->winner[i];
-        json_array_append_new(list, json_pack("{s:f,s:f,s:f,s:f,s:f,s:f,s:I,s:b}", "N", w->N, "C",
-                                              w->C, "C_lo", w->C_lo, "C_hi", w->C_hi, "D", w->D,
-                                              "loss", w->loss, "budgets", (json_int_t)w->budgets,
-                                              "edge", w->edge));
-    }
-    return json_pack(
-        "{s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:o, s:o, s:o, s:o}}", "law", "envelope",
-        "level", f->level, "runs", (json_int_t)f->runs, "single", (json_int_t)f->single, "budgets",
-        (json_int_t)f->budgets, "compared", (json_int_t)f->compared, "used", (json_int_t)f->used,
-        "winners", list, "exponents", "N_of_C", line_json(&f->N_of_C, "jackknife over runs"),
-        "D_of_C", line_json(&f->D_of_C, "jackknife over runs"), "N_of_C_by_size",
-        line_json(&f->N_by_size, "t"), "D_of_C_by_size", line_json(&f->D_by_size, "t"));
 }

@@ -14,10 +14,8 @@
 #ifndef TRIPOD_FIT_ENVELOPE_H
 #define TRIPOD_FIT_ENVELOPE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "fit/ols.h"
 #include "src/base/err.h"
@@ -54,8 +52,5 @@ int envelope_fit(const double *N, const double *D, const double *C, const double
                  const size_t *run, size_t n, const struct envelope_options *o, struct envelope *f,
                  struct err *e);
 void envelope_free(struct envelope *f);
-
-void envelope_print(const struct envelope *f, FILE *out);
-json_t *envelope_json(const struct envelope *f);
 
 #endif

@@ -12,10 +12,8 @@
 #ifndef TRIPOD_FIT_ISOFLOP_H
 #define TRIPOD_FIT_ISOFLOP_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "fit/ols.h"
 #include "src/base/err.h"
@@ -89,13 +87,5 @@ struct isoflop_corrected {
 int isoflop_correct(const struct isoflop *f, const double *N, double alpha, double beta,
                     struct isoflop_corrected *c, struct err *e);
 void isoflop_corrected_free(struct isoflop_corrected *c);
-
-/* Tables (TSV) and JSON. CORRECTED may be NULL. */
-void isoflop_print(const struct isoflop *f, const struct isoflop_corrected *corrected, FILE *out);
-json_t *isoflop_json(const struct isoflop *f, const struct isoflop_corrected *corrected);
-
-/* Losses, parabolas and minima, one colour per budget; see plot.h for PATH and DRAWN. */
-int isoflop_plot(const struct isoflop *f, const double *N, const double *loss, const char *path,
-                 bool *drawn, struct err *e);
 
 #endif

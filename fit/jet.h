@@ -1,4 +1,4 @@
-/* jet.h - a number with its gradient and Hessian in up to LAW_PARAMS variables (forward mode,
+/* jet.h - a number with its gradient and Hessian in up to JET_MAX variables (forward mode,
  * second order), so that a law is written once, as its formula, and its derivatives are exact.
  *
  * Every function takes n, the variables in use, and may write over its arguments.
@@ -9,12 +9,12 @@
 
 #include <math.h>
 
-#include "fit/laws.h"
+enum { JET_MAX = 12, JET_HESSIAN = JET_MAX * (JET_MAX + 1) / 2 };
 
 struct jet {
     double v;
-    double g[LAW_PARAMS];
-    double h[LAW_HESSIAN]; /* packed lower triangle, row by row */
+    double g[JET_MAX];
+    double h[JET_HESSIAN]; /* packed lower triangle, row by row */
 };
 
 static inline struct jet jet_constant(int n, double v)

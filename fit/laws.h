@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "fit/forms.h"
 #include "src/base/err.h"
 
 enum { LAW_PARAMS = 12, LAW_HESSIAN = LAW_PARAMS * (LAW_PARAMS + 1) / 2 };
@@ -48,13 +49,6 @@ enum law_variables {
     LAW_ANY = 8,  /* N is whichever single column is asked for */
     LAW_STEP = 16 /* D is the optimiser step */
 };
-
-/* L and its derivatives in internal parameters at centred logarithms x[3] of the variables
- * (x = ln variable - centre). g [n], h packed lower triangle [n (n + 1) / 2], row by row; both or
- * none. */
-struct law;
-typedef double law_function(const struct law *law, const double *t, const double *x,
-                            const double *centre, double *g, double *h);
 
 struct law_term {
     int coefficient, exponent, variable;

@@ -18,6 +18,7 @@
 #include "src/commands.h"
 #include "src/base/json.h"
 #include "src/report/plot.h"
+#include "src/report/report_approaches.h"
 
 enum { MAX_LIST = 64 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fit/envelope.h"
+#include "src/report/report_approaches.h"
 
 enum { SIZES = 16, CHECKPOINTS = 60, ROWS = SIZES * CHECKPOINTS };
 static double N[ROWS], D[ROWS], C[ROWS], L[ROWS];

@@ -10,6 +10,7 @@
 
 #include "fit/bias.h"
 #include "fit/isoflop.h"
+#include "src/report/report_approaches.h"
 
 static void near(double found, double expected, double relative)
 {

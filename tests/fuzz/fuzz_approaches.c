@@ -8,6 +8,7 @@
 
 #include "fit/envelope.h"
 #include "fit/isoflop.h"
+#include "src/report/report_approaches.h"
 #include "models/suite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,0 +1,16 @@
+/* forms.h - the formulas of laws that are more than a sum of power terms, with exact derivatives
+ * (jet.h).
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_FIT_FORMS_H
+#define TRIPOD_FIT_FORMS_H
+
+/* L and its derivatives in the law's n internal parameters t at centred logarithms x[3] of the
+ * variables (x = ln variable - centre). g [n], h packed lower triangle [n (n + 1) / 2], row by row;
+ * both or none. Which parameter is which: the law's row in laws.c. */
+typedef double law_function(int n, const double *t, const double *x, const double *centre,
+                            double *g, double *h);
+
+law_function form_kaplan, form_coupled, form_broken, form_repeated;
+
+#endif
