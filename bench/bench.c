@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <omp.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 
 #include "simd/peak.h"
+#include "src/base/stats.h"
 
 static double cpu_clock(void)
 {
@@ -41,17 +41,11 @@ static double seconds(const struct bench *bench, const struct entrant *entrant, 
     return t > 1e-9 ? t : 1e-9;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 static double median(const double *values, int n)
 {
     double sorted[BENCH_ROUNDS];
     memcpy(sorted, values, (size_t)n * sizeof *values);
-    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
-    return n % 2 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
+    return stats_median(sorted, (size_t)n);
 }
 
 void bench_compete(const struct bench *bench, struct entrant *entrants, int n)
@@ -85,22 +79,23 @@ double bench_rate(struct bench *bench, const char *name, double rate)
     return saved && json_number_value(saved) > 0 ? rate / json_number_value(saved) : NAN;
 }
 
-void bench_print(const struct bench *bench, const char *format, ...)
+bool bench_listed(const struct bench *bench, const char *size)
 {
-    va_list list;
-    if (bench->common.json && !bench->common.json_file) return;
-    va_start(list, format);
-    vprintf(format, list);
-    va_end(list);
-    fflush(stdout);
+    size_t length = strlen(size);
+    if (!strcmp(bench->models, "all")) return true;
+    for (const char *p = bench->models; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+        if (!strncmp(p, size, length) && (p[length] == ',' || !p[length])) return true;
+    return false;
 }
 
-void bench_print_ratio(const struct bench *bench, double ratio)
+struct table *bench_table(struct bench *bench, const struct column *columns, size_t n)
 {
-    if (isnan(ratio))
-        bench_print(bench, "\n");
-    else
-        bench_print(bench, "  %5.2fx\n", ratio);
+    return sheet_table(bench->sheet, columns, bench->baseline ? n : n - 1, "-", false);
+}
+
+void bench_row_end(const struct bench *bench, struct table *t, double ratio)
+{
+    if (bench->baseline) table_real(t, ratio);
 }
 
 float *bench_activations(size_t floats, struct err *e)
@@ -147,7 +142,7 @@ static void run_peak(void *context, int thread)
     ((const struct peak_loop *)context)->run(20000);
 }
 
-struct entrant bench_peak(const struct bench *bench)
+struct entrant bench_peak_loop(const struct bench *bench)
 {
     static const char *const names[SIMD_ISAS] = {"f32_sse", "f32_avx2", "f32_avx512"};
     const struct peak_loop *loop = peak_loops;

@@ -14,32 +14,39 @@
 #include <stddef.h>
 
 #include "simd/simd.h"
-#include "src/cli.h"
 #include "src/base/err.h"
+#include "src/cli.h"
 
 enum { BENCH_ROUNDS = 101, BENCH_ENTRANTS = 16 };
 
+/* The arguments of every sub-command, and what its measurements share. */
 struct bench {
     struct cli_common common;
-    int threads, rounds;
-    size_t rows;                   /* of activations, each thread */
-    size_t batch_tokens;           /* of a scan */
-    size_t memory;                 /* of the streams; 0: by the caches */
-    bool cpu_time;                 /* rates by CPU time of the slowest thread, not by the wall's */
-    const char *models;            /* sizes, separated by commas: "70m,1.4b" */
-    const char *blas;              /* a library with cblas_sgemm */
-    const struct kernels *kernels; /* --simd, else the best */
+    struct cli_kernels simd;
+    int rounds;
+    size_t rows;            /* of activations, each thread; a batch of a scan */
+    size_t memory;          /* of the streams; 0: by the caches */
+    bool cpu_time;          /* rates by CPU time of the slowest thread, not by the wall's */
+    const char *models;     /* sizes, separated by commas: "70m,1.4b" */
+    const char *blas;       /* a library with cblas_sgemm */
+    struct texts arguments; /* of scan */
     const char *save, *against;
-    char **arguments; /* what follows the sub-command */
-    int count;
+    /* Set before a measurement begins: */
+    int threads;
+    const struct kernels *kernels;
+    struct sheet *sheet;
     json_t *result, *rates; /* rates is result's "rates" */
     json_t *baseline;       /* the rates of --against, or NULL */
 };
 
-struct bench_command {
-    const char *name, *summary;
-    int (*run)(struct bench *bench, struct err *e);
-};
+/* The sub-commands: each adds to result and sheet. */
+int bench_peak(struct bench *bench, struct err *e);
+int bench_kernels(struct bench *bench, struct err *e);
+int bench_gemm(struct bench *bench, struct err *e);
+int bench_scan(struct bench *bench, struct err *e);
+
+/* Whether --models ("70m,1.4b", "all") names the size. */
+bool bench_listed(const struct bench *bench, const char *size);
 
 /* One of those that take turns. work(context, thread) is called on every thread at once; `amount`
  * is what all threads together have done then, FLOP or bytes. */
@@ -62,11 +69,14 @@ double bench_ratio(const struct bench *bench, const struct entrant *a, const str
 /* Notes a rate and returns its ratio to the baseline's, NAN where that has none. */
 double bench_rate(struct bench *bench, const char *name, double rate);
 
-/* The table for people: printf to stdout unless that carries JSON. */
-void bench_print(const struct bench *bench, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-/* " 1.02x" of the baseline, or blanks; then a new line. */
-void bench_print_ratio(const struct bench *bench, double ratio);
+/* The table of a sub-command: COLUMNS [n], the last of which, the ratio to the baseline, is there
+ * only with --against; bench_row_end fills it. */
+#define BENCH_AGAINST                                                                              \
+    {                                                                                              \
+        .name = "against", .format = "%.4f", .flags = TABLE_NO_JSON                                \
+    }
+struct table *bench_table(struct bench *bench, const struct column *columns, size_t n);
+void bench_row_end(const struct bench *bench, struct table *t, double ratio);
 
 /* 2 MiB-aligned memory with ordinary numbers in it (activations in [-1, 1), weights of 2 or 4 bytes
  * around 1/50). Freed with simd_free(p, bytes). NULL and *e when there is none. */
@@ -74,6 +84,6 @@ float *bench_activations(size_t floats, struct err *e);
 void *bench_weights(size_t elements, enum simd_dtype dtype, struct err *e);
 
 /* The FMA loop of the kernel table's instruction set as an entrant. */
-struct entrant bench_peak(const struct bench *bench);
+struct entrant bench_peak_loop(const struct bench *bench);
 
 #endif

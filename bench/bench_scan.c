@@ -1,6 +1,7 @@
-/* bench_scan.c - see bench_scan.h.
+/* bench_scan.c - `tripod bench scan`: the main job end to end, tokens in a file to losses in a file,
+ * under models of random weights or the user's own.
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "bench/bench_scan.h"
+#include "bench/bench.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -17,6 +18,7 @@
 #include "src/base/num.h"
 #include "src/scan/peak_rate.h"
 #include "src/base/rng.h"
+#include "src/base/stats.h"
 #include "src/scan/scan.h"
 
 /* --- inputs --- */
@@ -122,8 +124,7 @@ static int scan_once(const struct bench *bench, const char *model_path, const ch
     struct neox model = {0};
     struct loss_file file = {.fd = -1};
     const struct protocol protocol = {.max_tokens = SUITE_SEQUENCE};
-    const struct scan_options options = {.threads = bench->threads,
-                                         .batch_tokens = bench->batch_tokens};
+    const struct scan_options options = {.threads = bench->threads, .batch_tokens = bench->rows};
     double start = omp_get_wtime();
     if (model_open(&flat, model_path, NULL, e)) return -1;
     int status = corpus_open(&corpus, prefix, e);
@@ -143,18 +144,6 @@ static int scan_once(const struct bench *bench, const char *model_path, const ch
     return status;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof *v, compare);
-    return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
-}
-
 /* Useful FLOP of a whole corpus, to size it. */
 static double flop_per_token(const struct neox_config *c, const struct workload *w)
 {
@@ -167,10 +156,26 @@ static double flop_per_token(const struct neox_config *c, const struct workload 
     return flop / tokens;
 }
 
-/* Runs one model on one workload, rounds times, the peak measured before and after each; notes and
- * prints a row. */
-static int measure(struct bench *bench, const char *label, const char *model_path,
-                   const struct workload *w, const char *directory, json_t *list, struct err *e)
+/* What a measurement may have left of the files it makes; the folder then is empty. */
+static void remove_made(const char *prefix)
+{
+    static const char *const endings[] = {".bin", ".idx", ".json", ".npy"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char *path = format_string("%s%s", prefix, endings[i]);
+        if (path) unlink(path);
+        free(path);
+    }
+}
+
+/* What the rounds of one model on one workload gave. */
+struct rounds {
+    double rate[BENCH_ROUNDS], mfu[BENCH_ROUNDS], start[BENCH_ROUNDS], efficiency[BENCH_ROUNDS];
+    double phases[NEOX_PHASES], busy;
+};
+
+/* The corpus and the rounds; the peak is measured before and after each. */
+static int measure_rounds(const struct bench *bench, const char *model_path, const char *prefix,
+                          const struct workload *w, struct rounds *m, struct err *e)
 {
     struct flat_model flat;
     if (model_open(&flat, model_path, NULL, e)) return -1;
@@ -181,136 +186,158 @@ static int measure(struct bench *bench, const char *label, const char *model_pat
     double peak = peak_rate(loop, bench->threads, 0.2);
     /* About four seconds a round, at least four batches a thread. */
     double tokens = 4e9 * (peak > 0 ? peak : 1) / flop_per_token(&config, w);
-    double least = 4.0 * (double)bench->threads *
-                   (double)(bench->batch_tokens > w->tokens ? bench->batch_tokens : w->tokens);
+    double least =
+        4.0 * (double)bench->threads * (double)(bench->rows > w->tokens ? bench->rows : w->tokens);
     if (tokens < least) tokens = least;
-    char *prefix = format_string("%s/%s-%s", directory, label, w->name),
-         *out = format_string("%s.npy", prefix);
-    int status = prefix && out ? write_corpus(prefix, w, config.vocab, (size_t)tokens, e)
-                               : err_memory(e, NULL);
-    double rates[BENCH_ROUNDS], mfus[BENCH_ROUNDS], starts[BENCH_ROUNDS], efficiency[BENCH_ROUNDS];
-    double phases[NEOX_PHASES] = {0}, busy = 0;
+    char *out = format_string("%s.npy", prefix);
+    int status =
+        out ? write_corpus(prefix, w, config.vocab, (size_t)tokens, e) : err_memory(e, NULL);
     for (int r = 0; r < bench->rounds && !status; r++) {
         struct run run;
         double before = peak_rate(loop, bench->threads, 0.1);
         status = scan_once(bench, model_path, prefix, out, &run, e);
         if (status) break;
         peak = fmax(before, peak_rate(loop, bench->threads, 0.1));
-        rates[r] = (double)run.scan.predictions / run.seconds;
-        mfus[r] = peak > 0 ? run.scan.flop / run.seconds / (1e9 * peak) : 0;
-        starts[r] = run.start;
-        efficiency[r] = run.scan.busy / (run.scan.seconds * bench->threads);
-        busy += run.scan.busy;
-        for (int p = 0; p < NEOX_PHASES; p++) phases[p] += run.scan.phases[p];
+        m->rate[r] = (double)run.scan.predictions / run.seconds;
+        m->mfu[r] = peak > 0 ? run.scan.flop / run.seconds / (1e9 * peak) : 0;
+        m->start[r] = run.start;
+        m->efficiency[r] = run.scan.busy / (run.scan.seconds * bench->threads);
+        m->busy += run.scan.busy;
+        for (int p = 0; p < NEOX_PHASES; p++) m->phases[p] += run.scan.phases[p];
     }
-    if (!status) {
-        struct rusage usage;
-        getrusage(RUSAGE_SELF, &usage);
-        char name[96];
-        snprintf(name, sizeof name, "scan %s %s", label, w->name);
-        double rate = median(rates, bench->rounds), mfu = median(mfus, bench->rounds);
-        json_t *shares = json_object();
-        for (int p = 0; p < NEOX_PHASES; p++)
-            json_object_set_new(shares, neox_phase_names[p], json_real(phases[p] / busy));
-        json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:o}", "model",
-                                              label, "workload", w->name, "tokens_per_s", rate,
-                                              "mfu", mfu, "seconds_to_first_batch",
-                                              median(starts, bench->rounds), "thread_efficiency",
-                                              median(efficiency, bench->rounds), "peak_rss_mb",
-                                              (double)usage.ru_maxrss / 1024, "phases", shares));
-        double ratio = bench_rate(bench, name, rate);
-        bench_print(bench, "%-14s %8s %10.0f %6.3f %7.3f %9.3f %8.0f  ", label, w->name, rate, mfu,
-                    median(efficiency, bench->rounds), median(starts, bench->rounds),
-                    (double)usage.ru_maxrss / 1024);
-        for (int p = 0; p < NEOX_PHASES; p++) bench_print(bench, " %5.1f", 100 * phases[p] / busy);
-        bench_print_ratio(bench, ratio);
-    }
-    free(prefix);
     free(out);
     return status;
 }
 
-static int measure_all(struct bench *bench, const char *label, const char *path,
-                       const struct workload *workloads, size_t n, const char *directory,
-                       json_t *list, struct err *e)
+/* The table's columns before and after the phases. */
+enum { BEFORE = 7, COLUMNS = BEFORE + NEOX_PHASES + 1 };
+
+static struct table *open_table(struct bench *bench)
 {
-    int status = 0;
-    for (size_t i = 0; i < n && !status; i++)
-        status = measure(bench, label, path, &workloads[i], directory, list, e);
+    static char names[NEOX_PHASES][48];
+    struct column columns[COLUMNS] = {
+        {.name = "model"},
+        {.name = "workload"},
+        {.name = "tokens_per_s", .head = "tokens/s"},
+        {.name = "mfu", .head = "MFU"},
+        {.name = "seconds_to_first_batch", .head = "start", .unit = TABLE_SECONDS},
+        {.name = "thread_efficiency", .head = "threads"},
+        {.name = "peak_rss_mb", .head = "RSS MB"}};
+    for (int p = 0; p < NEOX_PHASES; p++) {
+        snprintf(names[p], sizeof names[p], "phases.%s", neox_phase_names[p]);
+        columns[BEFORE + p] =
+            (struct column){.name = neox_phase_names[p], .json = names[p], .unit = TABLE_PERCENT};
+    }
+    columns[COLUMNS - 1] = (struct column)BENCH_AGAINST;
+    return bench_table(bench, columns, COLUMNS);
+}
+
+/* Runs one model on one workload and adds the row. */
+static int measure(struct bench *bench, const char *label, const char *model_path,
+                   const struct workload *w, const char *directory, struct table *t, struct err *e)
+{
+    struct rounds m = {.busy = 0};
+    char *prefix = format_string("%s/%s-%s", directory, label, w->name);
+    int status = prefix ? measure_rounds(bench, model_path, prefix, w, &m, e) : err_memory(e, NULL);
+    if (!status) {
+        struct rusage usage;
+        getrusage(RUSAGE_SELF, &usage);
+        char name[96];
+        const size_t n = (size_t)bench->rounds;
+        double rate = stats_median(m.rate, n);
+        snprintf(name, sizeof name, "scan %s %s", label, w->name);
+        table_text(t, "%s", label);
+        table_text(t, "%s", w->name);
+        table_real(t, rate);
+        table_real(t, stats_median(m.mfu, n));
+        table_real(t, stats_median(m.start, n));
+        table_real(t, stats_median(m.efficiency, n));
+        table_real(t, (double)usage.ru_maxrss / 1024);
+        for (int p = 0; p < NEOX_PHASES; p++) table_real(t, m.phases[p] / m.busy);
+        bench_row_end(bench, t, bench_rate(bench, name, rate));
+    }
+    if (prefix) remove_made(prefix);
+    free(prefix);
     return status;
 }
 
-static int measure_size(struct bench *bench, const char *size, const struct workload *workloads,
-                        size_t n, const char *directory, json_t *list, struct err *e)
+struct workloads {
+    struct workload list[8];
+    size_t n;
+};
+
+static int measure_all(struct bench *bench, const char *label, const char *path,
+                       const struct workloads *w, const char *directory, struct table *t,
+                       struct err *e)
 {
-    struct suite_id id;
-    char name[64];
-    snprintf(name, sizeof name, "pythia-%s", size);
-    if (!suite_find(name, &id))
-        return err_set(e, "--models: '%s' is no size of the Pythia suite", size);
-    char *path = format_string("%s/%s.tripod", directory, size);
-    int status = path ? write_model(path, id.model, e) : err_memory(e, NULL);
-    if (!status) status = measure_all(bench, size, path, workloads, n, directory, list, e);
+    int status = 0;
+    for (size_t i = 0; i < w->n && !status; i++)
+        status = measure(bench, label, path, &w->list[i], directory, t, e);
+    return status;
+}
+
+static int measure_size(struct bench *bench, const struct suite_model *m, const struct workloads *w,
+                        const char *directory, struct table *t, struct err *e)
+{
+    char *path = format_string("%s/%s.tripod", directory, m->size);
+    int status = path ? write_model(path, m, e) : err_memory(e, NULL);
+    if (!status) status = measure_all(bench, m->size, path, w, directory, t, e);
     if (path) unlink(path);
     free(path);
     return status;
 }
 
-static void remove_directory(const char *directory)
+/* "short" or a number of tokens; what is neither is a model. */
+static bool is_workload(const char *argument)
 {
-    char *command = format_string("rm -rf '%s'", directory);
-    if (command && system(command)) fprintf(stderr, "tripod: %s: cannot remove\n", directory);
-    free(command);
+    return !strcmp(argument, "short") || isdigit((unsigned char)argument[0]);
 }
 
-int bench_scan_command(struct bench *bench, struct err *e)
+static int read_workloads(const struct bench *bench, struct workloads *w, size_t *models,
+                          struct err *e)
 {
-    enum { MOST = 8 };
-    struct workload workloads[MOST];
-    size_t n = 0, models = 0;
-    for (int i = 0; i < bench->count; i++) {
-        const char *a = bench->arguments[i];
+    for (size_t i = 0; i < bench->arguments.n; i++) {
+        const char *a = bench->arguments.item[i];
         uint64_t tokens = 0;
-        if (strcmp(a, "short") && !isdigit((unsigned char)a[0])) {
-            models++;
+        if (!is_workload(a)) {
+            (*models)++;
             continue;
         }
-        if (isdigit((unsigned char)a[0]) && parse_count(a, a, 2, SUITE_SEQUENCE, &tokens, e))
-            return -1;
-        if (n == MOST) return err_set(e, "bench scan: more than %d workloads", MOST);
-        workloads[n++] = (struct workload){a, (size_t)tokens};
+        if (strcmp(a, "short") && parse_count(a, a, 2, SUITE_SEQUENCE, &tokens, e)) return -1;
+        if (w->n == sizeof w->list / sizeof *w->list)
+            return err_set(e, "bench scan: more than %zu workloads", w->n);
+        w->list[w->n++] = (struct workload){a, (size_t)tokens};
     }
-    if (!n) workloads[n++] = (struct workload){"1024", 1024};
+    if (!w->n) w->list[w->n++] = (struct workload){"1024", 1024};
+    return 0;
+}
+
+int bench_scan(struct bench *bench, struct err *e)
+{
+    struct workloads w = {.n = 0};
+    size_t models = 0;
+    if (read_workloads(bench, &w, &models, e)) return -1;
     const char *temporary = getenv("TMPDIR");
-    char *directory = format_string("%s/tripod-bench-XXXXXX", temporary ? temporary : "/tmp");
+    if (!temporary || !*temporary) temporary = "/tmp";
+    char *directory = format_string("%s/tripod-bench-XXXXXX", temporary);
     if (!directory || !mkdtemp(directory)) {
         free(directory);
-        return err_errno(e, "%s: cannot make a temporary directory",
-                         temporary ? temporary : "/tmp");
+        return err_errno(e, "%s: cannot make a temporary directory", temporary);
     }
-    json_t *list = json_array();
-    bench_print(bench, "%-14s %8s %10s %6s %7s %9s %8s   %% of the time:", "model", "tokens",
-                "tokens/s", "MFU", "threads", "start s", "RSS MB");
-    bench_print(bench, " embed norm qkv attention dense MLP head\n");
+    struct table *t = open_table(bench);
     int status = 0;
-    for (int i = 0; i < bench->count && !status; i++) {
-        const char *a = bench->arguments[i];
-        if (strcmp(a, "short") && !isdigit((unsigned char)a[0])) {
-            char *label = path_last(a);
-            status =
-                measure_all(bench, label ? label : "model", a, workloads, n, directory, list, e);
-            free(label);
-        }
+    for (size_t i = 0; i < bench->arguments.n && !status; i++) {
+        const char *a = bench->arguments.item[i];
+        if (is_workload(a)) continue;
+        char *label = path_last(a);
+        status = measure_all(bench, label ? label : "model", a, &w, directory, t, e);
+        free(label);
     }
-    if (!models) {
-        char *sizes = strdup(bench->models), *rest = NULL;
-        for (char *s = sizes ? strtok_r(sizes, ",", &rest) : NULL; s && !status;
-             s = strtok_r(NULL, ",", &rest))
-            status = measure_size(bench, s, workloads, n, directory, list, e);
-        free(sizes);
+    for (const struct suite_model *m = suite_models; !models && m->size && !status; m++) {
+        if (bench_listed(bench, m->size)) status = measure_size(bench, m, &w, directory, t, e);
     }
-    json_object_set_new(bench->result, "runs", list);
-    remove_directory(directory);
+    json_object_set_new(bench->result, "runs", table_json(t, false));
+    rmdir(directory);
     free(directory);
     return status;
 }

@@ -210,7 +210,8 @@ int cli_write(const struct cli_common *common, const struct sheet *sheet, json_t
 {
     const bool terminal = isatty(STDOUT_FILENO) && !common->tsv;
     if (cli_write_json(common, object, e)) return -1;
-    if (common->json && (!common->json_file || !(terminal || common->tsv))) return 0;
+    if (common->json && !common->json_file) return 0;
+    if (common->json && !terminal && !common->tsv && !common->beside) return 0;
     struct sheet_style style = {
         .terminal = terminal, .details = common->details, .width = terminal_width()};
     return sheet_write(sheet, &style, stdout, e);

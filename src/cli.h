@@ -23,6 +23,7 @@ struct cli_common {
     bool json;             /* --json given: stdout carries one JSON object and nothing else */
     const char *json_file; /* --json=FILE, or NULL for stdout */
     bool tsv, details;
+    bool beside; /* a command's own: with --json=FILE a pipe gets the table all the same */
 };
 extern const struct option_row cli_common_options[], cli_output_options[];
 
@@ -42,7 +43,8 @@ const struct kernels *cli_kernels(const struct cli_kernels *k);
 #define CLI_SEED(field, text) OPTION_SIZE("seed", 0, "S", field, 0, 9000000000000000, text)
 
 /* What a call found: JSON where --json asks, and SHEET on stdout unless the JSON is there; on a
- * terminal as tables for people, else (and with --tsv) as TSV. With --json=FILE a pipe gets nothing.
+ * terminal as tables for people, else (and with --tsv) as TSV. With --json=FILE a pipe gets nothing, unless
+ * the command has it `beside`.
  * Consumes OBJECT. SHEET stays the caller's. */
 int cli_write(const struct cli_common *common, const struct sheet *sheet, json_t *object,
               struct err *e);

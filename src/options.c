@@ -303,7 +303,7 @@ static const struct argp *make_argp(const struct command *c, const struct flat_r
     plain_text(f, t.plain, sizeof t.plain);
     size_t used = (size_t)snprintf(t.doc, sizeof t.doc, "%s\v%s", c->text, c->more ? c->more : "");
     for (const struct command *const *s = c->children; s && *s && used < sizeof t.doc; s++)
-        used += (size_t)snprintf(t.doc + used, sizeof t.doc - used, "%s  tripod %-16s %s\n",
+        used += (size_t)snprintf(t.doc + used, sizeof t.doc - used, "%s  %-16s %s\n",
                                  s == c->children ? "\nAlso, with options of their own:\n" : "",
                                  (*s)->name, (*s)->summary);
     t.argp = (struct argp){.options = t.option, .parser = parse, .args_doc = t.plain, .doc = t.doc};

@@ -150,7 +150,9 @@ json_t *table_json(const struct table *t, bool keyed)
         json_t *object = json_object();
         for (size_t k = keyed; k < t->n; k++) {
             const struct column *c = &t->columns[k];
-            if (!(c->flags & TABLE_NO_JSON))
+            bool known =
+                row[k].kind != CELL_NONE && !(row[k].kind == CELL_REAL && isnan(row[k].real));
+            if (!(c->flags & TABLE_NO_JSON) && (known || !(c->flags & TABLE_OMIT)))
                 set_path(object, c->json ? c->json : c->name, cell_json(&row[k]));
         }
         if (keyed)
@@ -232,7 +234,7 @@ char *table_number(double v, enum table_unit unit, char *buffer, size_t size)
         stepped(v * 1e6, times, 6, 3, buffer, size);
         break;
     case TABLE_PERCENT:
-        snprintf(buffer, size, "%.4g %%", 100 * v);
+        snprintf(buffer, size, "%.3g %%", 100 * v);
         tidy_exponent(buffer);
         break;
     case TABLE_FLOP:

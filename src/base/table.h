@@ -36,6 +36,7 @@ enum {
     TABLE_NO_TSV = 2,  /* not in TSV */
     TABLE_NO_JSON = 4, /* not in JSON */
     TABLE_ONLY_JSON = TABLE_NO_TSV | 8,
+    TABLE_OMIT = 16, /* no key in JSON where the number is not known */
 };
 
 struct column {

@@ -1,0 +1,279 @@
+/* bench_gemm.c - `tripod bench gemm`: every product of a Pythia model, its loss head and attention,
+ * beside oneDNN (weights packed beforehand) and a BLAS.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "models/suite.h"
+#include "simd/block.h"
+#include "simd/onednn.h"
+#include "src/base/progress.h"
+
+typedef void sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
+                   const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
+
+/* Everything one shape needs; every thread has activations, results and scratch of its own. */
+struct product {
+    const struct kernels *kernels;
+    size_t rows, n, k, heads;
+    size_t in_floats, out_floats, scratch_bytes;
+    struct panels panels;
+    float **in, **out, *plain; /* plain: W [n, k] in float32 for the others */
+    void **scratch;
+    uint32_t *targets;
+    float *tables;
+    struct attention_shape shape;
+    struct onednn_matmul **onednn;
+    sgemm *blas;
+};
+
+static void run_native(void *context, int t)
+{
+    const struct product *p = context;
+    struct strips in = {p->in[t], p->rows}, out = {p->out[t], p->rows};
+    p->kernels->gemm(out, in, p->rows, p->panels, NULL, GEMM_STORE, p->scratch[t]);
+}
+static void run_head(void *context, int t)
+{
+    const struct product *p = context;
+    struct strips in = {p->in[t], p->rows};
+    p->kernels->head(p->out[t], in, p->rows, p->panels, p->targets, p->scratch[t]);
+}
+static void run_attention(void *context, int t)
+{
+    const struct product *p = context;
+    struct strips in = {p->in[t], p->rows}, out = {p->out[t], p->rows};
+    p->kernels->attention(out, in, 0, p->rows, 0, p->shape.heads, &p->shape, p->scratch[t]);
+}
+static void run_onednn(void *context, int t)
+{
+    const struct product *p = context;
+    onednn_matmul_run(p->onednn[t], p->out[t], p->in[t]);
+}
+static void run_blas(void *context, int t)
+{
+    const struct product *p = context;
+    p->blas(101, 111, 112, (int)p->rows, (int)p->n, (int)p->k, 1, p->in[t], (int)p->k, p->plain,
+            (int)p->k, 0, p->out[t], (int)p->n);
+}
+
+static void product_free(const struct bench *bench, struct product *p)
+{
+    for (int t = 0; t < bench->threads; t++) {
+        if (p->onednn && t) onednn_matmul_free(p->onednn[t]);
+        if (p->in && p->in[t]) simd_free(p->in[t], p->in_floats * sizeof(float));
+        if (p->out && p->out[t]) simd_free(p->out[t], p->out_floats * sizeof(float));
+        if (p->scratch && p->scratch[t]) simd_free(p->scratch[t], p->scratch_bytes);
+    }
+    if (p->onednn) onednn_matmul_free(p->onednn[0]);
+    if (p->panels.data) simd_free((void *)(uintptr_t)p->panels.data, 2 * panels_size(p->n, p->k));
+    if (p->plain) simd_free(p->plain, p->n * p->k * sizeof(float));
+    free(p->onednn);
+    free(p->in);
+    free(p->out);
+    free(p->scratch);
+    free(p->targets);
+    free(p->tables);
+}
+
+static int product_new(const struct bench *bench, struct product *p, size_t n, size_t k,
+                       size_t out_columns, bool others, struct err *e)
+{
+    size_t threads = (size_t)bench->threads;
+    p->n = n;
+    p->k = k;
+    p->in_floats = strips_size(p->rows, k);
+    p->out_floats = strips_size(p->rows, out_columns);
+    p->in = calloc(threads, sizeof *p->in);
+    p->out = calloc(threads, sizeof *p->out);
+    p->scratch = calloc(threads, sizeof *p->scratch);
+    p->onednn = calloc(threads, sizeof *p->onednn);
+    p->targets = calloc(p->rows, sizeof *p->targets);
+    if (!p->in || !p->out || !p->scratch || !p->onednn || !p->targets)
+        return err_memory(e, "bench");
+    for (size_t r = 0; r < p->rows && n; r++) p->targets[r] = (uint32_t)(r * 7919 % n);
+    if (n) {
+        p->panels = (struct panels){NULL, SIMD_F16, n, k};
+        p->panels.data = bench_weights(panels_size(n, k), SIMD_F16, e);
+        if (!p->panels.data) return -1;
+        if (others && !(p->plain = bench_weights(n * k, SIMD_F32, e))) return -1;
+    }
+    int status = 0;
+#pragma omp parallel for num_threads(bench->threads) schedule(static, 1)
+    for (int t = 0; t < bench->threads; t++) { /* touched where it is used */
+        struct err mine;
+        p->in[t] = bench_activations(p->in_floats, &mine);
+        p->out[t] = bench_activations(p->out_floats, &mine);
+        p->scratch[t] = simd_alloc(p->scratch_bytes);
+        if (!p->in[t] || !p->out[t] || !p->scratch[t]) {
+#pragma omp atomic write
+            status = -1;
+        }
+    }
+    if (status) return err_set(e, "bench: no memory for %zu rows of %zu and %zu", p->rows, n, k);
+    if (!others) return 0;
+    p->onednn[0] = onednn_matmul_new(p->rows, n, k, p->plain, NULL);
+#pragma omp parallel for num_threads(bench->threads) schedule(static, 1)
+    for (int t = 0; t < bench->threads; t++)
+        if (t && p->onednn[0]) p->onednn[t] = onednn_matmul_new(p->rows, n, k, NULL, p->onednn[0]);
+    for (int t = 0; t < bench->threads; t++)
+        if (!p->onednn[t]) return err_set(e, "bench: oneDNN refuses a matmul of %zu x %zu", n, k);
+    return 0;
+}
+
+/* cblas_sgemm on one thread, of the best kernels: OpenBLAS releases older than the CPU would choose
+ * those of a poorer one. NULL where the library is not there. */
+static sgemm *load_blas(const struct bench *bench, struct err *e)
+{
+    const char *file = bench->blas ? bench->blas : "libopenblas.so.0";
+    if (bench->kernels->isa == SIMD_AVX512) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+    if (bench->kernels->isa == SIMD_AVX2) setenv("OPENBLAS_CORETYPE", "Haswell", 0);
+    setenv("OPENBLAS_NUM_THREADS", "1", 1); /* before its own threads are made */
+    void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    void *f = library ? dlsym(library, "cblas_sgemm") : NULL;
+    if (!f) {
+        if (bench->blas) err_set(e, "%s: no library with cblas_sgemm", file);
+        return NULL;
+    }
+    sgemm *function;
+    memcpy(&function, &f, sizeof function);
+    return function;
+}
+
+/* What a row compares; columns without an entrant stay blank. */
+static void gemm_row(struct bench *bench, struct table *t, const char *model, const char *what,
+                     const struct product *p, const struct entrant *entrants, int n)
+{
+    const struct entrant *peak = &entrants[0], *native = &entrants[1];
+    table_text(t, "%s", model);
+    table_text(t, "%s", what);
+    table_whole(t, p->rows);
+    table_whole(t, p->n);
+    table_whole(t, p->k);
+    table_real(t, native->rate * 1e-9);
+    table_real(t, 100 * bench_ratio(bench, native, peak));
+    for (int i = 2; i < 4; i++) {
+        table_real(t, i < n ? entrants[i].rate * 1e-9 : NAN);
+        table_real(t, i < n ? bench_ratio(bench, native, &entrants[i]) : NAN);
+    }
+    char id[96];
+    snprintf(id, sizeof id, "%s/%s/%s", bench->kernels->name, model, what);
+    bench_row_end(bench, t, bench_rate(bench, id, native->rate));
+    progress_add(1);
+}
+
+static int gemm_products(struct bench *bench, const struct suite_model *model, sgemm *blas,
+                         struct table *t, struct err *e)
+{
+    const size_t d = model->width;
+    const struct {
+        const char *name;
+        size_t n, k;
+    } products[] = {
+        {"qkv", 3 * d, d},
+        {"dense", d, d},
+        {"mlp_in", model->ffn, d},
+        {"mlp_out", d, model->ffn},
+        {"vocabulary", model->vocab, d},
+    };
+    enum { PRODUCTS = sizeof products / sizeof *products };
+    for (size_t i = 0; i < PRODUCTS; i++) {
+        size_t n = products[i].n, k = products[i].k;
+        struct product p = {.kernels = bench->kernels, .rows = bench->rows, .blas = blas};
+        p.scratch_bytes = simd_scratch_bytes();
+        if (product_new(bench, &p, n, k, n, true, e)) {
+            product_free(bench, &p);
+            return -1;
+        }
+        double flop = 2.0 * (double)p.rows * (double)n * (double)k * bench->threads;
+        struct entrant entrants[5] = {
+            bench_peak_loop(bench),
+            {.name = "native", .work = run_native, .context = &p, .amount = flop},
+            {.name = "onednn", .work = run_onednn, .context = &p, .amount = flop},
+            {.name = "openblas", .work = run_blas, .context = &p, .amount = flop},
+        };
+        int count = blas ? 4 : 3;
+        bench_compete(bench, entrants, count);
+        gemm_row(bench, t, model->size, products[i].name, &p, entrants, count);
+        if (i == PRODUCTS - 1) {
+            entrants[1].work = run_head;
+            bench_compete(bench, entrants, count);
+            gemm_row(bench, t, model->size, "head", &p, entrants, count);
+        }
+        product_free(bench, &p);
+    }
+    return 0;
+}
+
+/* Attention of one document of all rows. */
+static int gemm_attention(struct bench *bench, const struct suite_model *model, struct table *t,
+                          struct err *e)
+{
+    const size_t d = model->width, size = d / model->heads;
+    struct product p = {.kernels = bench->kernels, .rows = bench->rows};
+    p.scratch_bytes = attention_scratch_bytes(p.rows, size);
+    p.shape = (struct attention_shape){model->heads, size, model->rotary, NULL, NULL};
+    p.tables = malloc(p.rows * model->rotary * sizeof *p.tables);
+    int status = p.tables ? product_new(bench, &p, 0, 3 * d, d, false, e) : err_memory(e, "bench");
+    if (!status) {
+        const size_t half = model->rotary / 2;
+        for (size_t i = 0; i < p.rows * half; i++) {
+            double angle = (double)(i / half) * pow(10000, -(double)(i % half) / (double)half);
+            p.tables[i] = (float)cos(angle);
+            p.tables[p.rows * half + i] = (float)sin(angle);
+        }
+        p.shape.cosine = p.tables;
+        p.shape.sine = p.tables + p.rows * half;
+        /* useful: the causal half of two products */
+        double flop = 2.0 * (double)d * (double)p.rows * (double)(p.rows + 1) * bench->threads;
+        struct entrant entrants[2] = {
+            bench_peak_loop(bench),
+            {.name = "native", .work = run_attention, .context = &p, .amount = flop},
+        };
+        bench_compete(bench, entrants, 2);
+        gemm_row(bench, t, model->size, "attention", &p, entrants, 2);
+    }
+    product_free(bench, &p);
+    return status;
+}
+
+int bench_gemm(struct bench *bench, struct err *e)
+{
+    static const struct column columns[] = {
+        {.name = "model"},
+        {.name = "product"},
+        {.name = "rows", .flags = TABLE_DETAIL},
+        {.name = "n"},
+        {.name = "k"},
+        {.name = "native"},
+        {.name = "percent", .head = "% of peak"},
+        {.name = "onednn", .flags = TABLE_OMIT, .head = "oneDNN"},
+        {.name = "ratio", .flags = TABLE_OMIT, .head = "faster"},
+        {.name = "openblas", .flags = TABLE_OMIT, .head = "OpenBLAS"},
+        {.name = "openblas_ratio", .flags = TABLE_OMIT, .head = "faster"},
+        BENCH_AGAINST};
+    enum { ROWS_A_MODEL = 7 };
+    sgemm *blas = load_blas(bench, e);
+    if (!blas && bench->blas) return -1;
+    json_object_set_new(bench->result, "onednn_version", json_string(onednn_version()));
+    sheet_remark(bench->sheet,
+                 "GFLOP/s in float32, %s, %d thread%s, %zu rows each; others: times faster we are",
+                 bench->kernels->name, bench->threads, bench->threads > 1 ? "s" : "", bench->rows);
+    struct table *t = bench_table(bench, columns, 12);
+    size_t models = 0;
+    for (const struct suite_model *m = suite_models; m->size; m++)
+        models += bench_listed(bench, m->size);
+    progress_begin("bench gemm", "rows", models * ROWS_A_MODEL);
+    int status = 0;
+    for (const struct suite_model *m = suite_models; m->size && !status; m++) {
+        if (!bench_listed(bench, m->size)) continue;
+        status = gemm_products(bench, m, blas, t, e) || gemm_attention(bench, m, t, e) ? -1 : 0;
+    }
+    progress_end();
+    json_object_set_new(bench->result, "products", table_json(t, false));
+    return status;
+}
