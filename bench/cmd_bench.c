@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "models/suite.h"
-#include "simd/block.h"
 #include "simd/onednn.h"
+#include "simd/scratch.h"
 #include "simd/peak.h"
 #include "bench/bench.h"
 #include "bench/bench_scan.h"

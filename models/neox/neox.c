@@ -11,6 +11,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/neox/neox.h"
+#include "simd/onednn.h"
 
 #include <math.h>
 #include <stdlib.h>
