@@ -9,7 +9,7 @@
 
 #include "bench/bench.h"
 #include "models/suite.h"
-#include "simd/block.h"
+#include "simd/scratch.h"
 #include "simd/onednn.h"
 #include "src/base/progress.h"
 

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simd/simd.h"
-
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;

@@ -1,12 +1,21 @@
-/* onednn.h - oneDNN at its best, for `tripod bench` only: a float32 matmul primitive that chose its
- * own layout for the weights and packed them beforehand, on row-major activations.
+/* onednn.h - products by oneDNN: a second opinion on every number, and the baseline of every speed.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_SIMD_ONEDNN_H
 #define TRIPOD_SIMD_ONEDNN_H
 
-#include <stddef.h>
+#include "simd/simd.h"
 
+/* The gemm and head kernels by oneDNN (float32, its own order of sums: closeness, not bits, is promised).
+ * Same arguments as the kernels; scratch: onednn_scratch_bytes(rows, n, k). */
+void onednn_gemm(const struct kernels *kernels, struct strips out, struct strips in, size_t rows,
+                 struct panels w, const float *bias, enum gemm_epilogue epilogue, void *scratch);
+void onednn_head(const struct kernels *kernels, float *loss, struct strips x, size_t rows,
+                 struct panels w, const uint32_t *targets, void *scratch);
+size_t onednn_scratch_bytes(size_t rows, size_t n, size_t k);
+
+/* oneDNN at its best, for `tripod bench` only: a float32 matmul primitive that chose its own layout
+ * for the weights and packed them beforehand, on row-major activations. */
 struct onednn_matmul;
 
 /* out [rows, n] = in [rows, k] W^T with W [n, k] row-major, which is copied. A primitive is used by

@@ -36,7 +36,7 @@ struct options {
     struct protocol protocol;
     size_t documents, shard, shards, batch_tokens;
     const struct kernels *kernels;
-    enum neox_gemm gemm;
+    const struct products *gemm;
     int gelu; /* enum neox_activation, -1: the model's */
     bool force, quiet;
 };
@@ -157,9 +157,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     }
     case KEY_GEMM:
-        if (strcmp(arg, "native") && strcmp(arg, "onednn"))
-            cli_misuse(state, "--gemm: expected native or onednn, found '%s'", arg);
-        o->gemm = strcmp(arg, "native") ? NEOX_ONEDNN : NEOX_NATIVE;
+        o->gemm = products_find(arg);
+        if (!o->gemm) cli_misuse(state, "--gemm: expected native or onednn, found '%s'", arg);
         return 0;
     case KEY_GELU:
         if (strcmp(arg, "erf") && strcmp(arg, "tanh"))
@@ -378,9 +377,9 @@ static int describe(struct record *r, const struct job *job, const struct flat_m
                          .shards = o->shards};
     r->corpus_hash = format_string("%016" PRIx64, job->corpus_hash);
     r->protocol = strdup(job->protocol);
-    char *all = format_string("%016" PRIx64 " %s %s %zu/%zu %d %d", model_hash(flat),
-                              r->corpus_hash, r->protocol, o->shard, o->shards,
-                              o->gelu < 0 ? (int)flat->config.activation : o->gelu, o->gemm);
+    char *all = format_string(
+        "%016" PRIx64 " %s %s %zu/%zu %d %d", model_hash(flat), r->corpus_hash, r->protocol,
+        o->shard, o->shards, o->gelu < 0 ? (int)flat->config.activation : o->gelu, o->gemm->number);
     if (all) r->key = format_string("%016" PRIx64, (uint64_t)XXH3_64bits(all, strlen(all)));
     free(all);
     char *name = record_file_name(r);
@@ -426,7 +425,7 @@ static json_t *provenance(const struct job *job, const struct flat_model *flat)
     const struct options *o = job->o;
     json_t *p = provenance_json();
     json_object_set_new(p, "kernels", json_string(o->kernels->name));
-    json_object_set_new(p, "gemm", json_string(o->gemm == NEOX_NATIVE ? "native" : "onednn"));
+    json_object_set_new(p, "gemm", json_string(o->gemm->name));
     json_object_set_new(p, "threads", json_integer(o->common.threads));
     json_t *tokenizer = json_null();
     if (job->tokenizer) {
@@ -532,6 +531,7 @@ static int run(int argc, char **argv, struct err *e)
                         .shards = 1,
                         .batch_tokens = SCAN_BATCH_TOKENS,
                         .kernels = simd_best(),
+                        .gemm = &products_native,
                         .gelu = -1};
     cli_parse(&cmd_scan, argc, argv, &o);
     o.common.threads = cli_use_threads(o.common.threads);

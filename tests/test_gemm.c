@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simd/block.h"
-#include "simd/simd.h"
+#include "simd/onednn.h"
+#include "simd/scratch.h"
 
 static uint64_t seed = 1;
 

@@ -13,23 +13,15 @@
  * row's own position enters as an exact zero.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "simd/attention_scratch.h"
 #include "simd/isa/kernels_internal.h"
 #include "simd/isa/math.h"
+#include "simd/isa/micro.h"
+#include "simd/scratch.h"
 
-/* The micro-kernel: MR rows x NC words. Accumulators, the panel's words and a broadcast fill the
- * registers: 28 + 2 of 32, 12 + 2 + 1 of 16. TILE: micro-kernels' heights in a tile. */
-#if defined ISA_avx512
-enum { MR = 14, NC = 2, TILE = 2 };
-#elif defined ISA_avx2
-enum { MR = 6, NC = 1, TILE = 4 };
-#else
-enum { MR = 4, NC = 1, TILE = 4 };
-#endif
-/* Columns of a panel: what one micro-kernel reads, so that its part of a panel is contiguous (at a
- * stride of two cache lines it would use half of the L1 cache's sets). */
-enum { WIDTH = 16 * NC };
-_Static_assert(MR *TILE <= ATTENTION_ROWS, "the tile fits its scratch");
+/* Words of a micro-kernel's row; columns of a panel (what one micro-kernel reads, so that its part
+ * of a panel is contiguous: at a stride of two cache lines it would use half of the L1 cache's
+ * sets); micro-kernels in a tile. */
+enum { NC = NR / 16, WIDTH = NR, TILE = ATTENTION_ROWS / MR };
 
 /* C[m][16 NC] = C diag(rescale) + A B over k steps; A and C in strips, B a panel. rescale NULL: C
  * starts from zero. Inlined with constant m: everything stays in registers. */
@@ -65,34 +57,9 @@ typedef void micro_fn(float *c, const float *a, const float *b, size_t k, const 
     {                                                                                              \
         micro(c, a, b, k, rescale, m);                                                             \
     }
-MICRO(1)
-MICRO(2)
-MICRO(3)
-MICRO(4)
-#if defined ISA_avx2 || defined ISA_avx512
-MICRO(5)
-MICRO(6)
-#endif
-#if defined ISA_avx512
-MICRO(7)
-MICRO(8)
-MICRO(9)
-MICRO(10)
-MICRO(11)
-MICRO(12)
-MICRO(13)
-MICRO(14)
-#endif
+MICRO_HEIGHTS(MICRO)
 
-static micro_fn *const micros[MR + 1] = {
-    NULL,    micro_1, micro_2, micro_3,  micro_4,
-#if defined ISA_avx2 || defined ISA_avx512
-    micro_5, micro_6,
-#endif
-#if defined ISA_avx512
-    micro_7, micro_8, micro_9, micro_10, micro_11, micro_12, micro_13, micro_14,
-#endif
-};
+static micro_fn *const micros[MR + 1] = MICRO_TABLE;
 
 /* A run of query rows of one micro-kernel's height. */
 struct group {

@@ -20,16 +20,6 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-struct product_scratch K(product_scratch)(void *scratch)
-{
-    struct gemm_block block = gemm_block();
-    struct product_scratch s;
-    s.weights = scratch;
-    s.sums = s.weights + block.columns * block.depth;
-    s.state = s.sums + (size_t)GEMM_ROWS * SIMD_STRIP;
-    return s;
-}
-
 V_WORD vf load_weights(const void *data, enum simd_dtype dtype, size_t at)
 {
     if (dtype == SIMD_F16) return v_load_f16((const uint16_t *)data + at);
@@ -183,7 +173,7 @@ static void gemm_sink(void *context, size_t row, size_t n, float *t)
 void K(gemm)(struct strips out, struct strips in, size_t rows, struct panels w, const float *bias,
              enum gemm_epilogue epilogue, void *scratch)
 {
-    const struct product_scratch s = K(product_scratch)(scratch);
+    const struct product_scratch s = product_scratch(scratch);
     for (size_t row = 0; row < rows; row += GEMM_ROWS) {
         for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {
             size_t columns = least(SIMD_STRIP, w.n - n0);

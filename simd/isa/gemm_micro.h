@@ -9,18 +9,7 @@
 #ifndef TRIPOD_SIMD_ISA_GEMM_MICRO_H
 #define TRIPOD_SIMD_ISA_GEMM_MICRO_H
 
-#include "simd/isa/words.h"
-#include "simd/simd.h"
-
-#if defined ISA_avx512
-/* 28 accumulators, 2 registers of B, 2 broadcasts: all 32 registers. */
-enum { MR = 14, NR = 32 };
-#elif defined ISA_avx2
-/* 6 x 2 accumulators of 8 lanes, 2 of B, 2 broadcasts: all 16 registers. */
-enum { MR = 6, NR = 16 };
-#else
-enum { MR = 4, NR = 16 };
-#endif
+#include "simd/isa/micro.h"
 
 /* t[i][0..NR) = or += a[i][0..k) b[0..k)[0..NR); rows of a and of t are SIMD_STRIP apart.
  * MICRO_AHEAD bytes from `ahead` on are prefetched over a full strip. */
@@ -99,34 +88,9 @@ V_WORD void micro_body(int rows, const float *a, const float *b, size_t k, float
     {                                                                                              \
         micro_body(n, a, b, k, t, add, ahead);                                                     \
     }
-MICRO(1)
-MICRO(2)
-MICRO(3)
-MICRO(4)
-#if !defined ISA_scalar
-MICRO(5)
-MICRO(6)
-#endif
-#if defined ISA_avx512
-MICRO(7)
-MICRO(8)
-MICRO(9)
-MICRO(10)
-MICRO(11)
-MICRO(12)
-MICRO(13)
-MICRO(14)
-#endif
+MICRO_HEIGHTS(MICRO)
 #undef MICRO
 
-static micro_kernel *const micro_kernels[MR + 1] = {
-    NULL,    micro_1, micro_2, micro_3,  micro_4,
-#if !defined ISA_scalar
-    micro_5, micro_6,
-#endif
-#if defined ISA_avx512
-    micro_7, micro_8, micro_9, micro_10, micro_11, micro_12, micro_13, micro_14,
-#endif
-};
+static micro_kernel *const micro_kernels[MR + 1] = MICRO_TABLE;
 
 #endif

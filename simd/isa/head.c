@@ -102,7 +102,7 @@ static void head_sink(void *context, size_t row, size_t n, float *t)
 void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const uint32_t *targets,
              void *scratch)
 {
-    const struct product_scratch s = K(product_scratch)(scratch);
+    const struct product_scratch s = product_scratch(scratch);
     for (size_t row = 0; row < rows; row += GEMM_ROWS) {
         size_t some = rows - row < GEMM_ROWS ? rows - row : GEMM_ROWS;
         for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {

@@ -5,17 +5,8 @@
 #ifndef TRIPOD_SIMD_ISA_PRODUCT_H
 #define TRIPOD_SIMD_ISA_PRODUCT_H
 
-#include "simd/block.h"
+#include "simd/scratch.h"
 #include "simd/isa/words.h"
-#include "simd/simd.h"
-
-/* The scratch of simd_scratch_bytes(), cut up. */
-struct product_scratch {
-    float *weights; /* [depth / 256][panels of NR columns][256][NR], widened */
-    float *sums;    /* [GEMM_ROWS][256] */
-    void *state;    /* [GEMM_ROWS][2] doubles, the caller's */
-};
-struct product_scratch K(product_scratch)(void *scratch);
 
 /* Takes finished sums of rows row .. row + n: t[i][0..256), of which the product's columns
  * count. */

@@ -1,13 +1,11 @@
-/* table.c - this instruction set's kernel table, made from the list in simd/kernel_list.h.
+/* table.c - this instruction set's kernel table, made from the list in simd/simd.h.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "simd/isa/kernels_internal.h"
-#include "simd/kernel_list.h"
 
-#define V_STRING_(a) #a
-#define V_STRING(a)  V_STRING_(a)
-#define FIELD(name)  .name = K(name),
-#define ONE(name)    +1
+#define V_STRING_(a)      #a
+#define V_STRING(a)       V_STRING_(a)
+#define FIELD(type, name) .name = K(name),
 
 #if defined ISA_avx512
 #define THIS_ISA SIMD_AVX512
@@ -16,10 +14,6 @@
 #else
 #define THIS_ISA SIMD_SCALAR
 #endif
-
-_Static_assert(sizeof(struct kernels) ==
-                   offsetof(struct kernels, embed) + (0 KERNEL_LIST(ONE)) * sizeof(void (*)(void)),
-               "every field of struct kernels stands in KERNEL_LIST");
 
 extern const struct kernels K(kernels);
 const struct kernels K(kernels) = {.name = V_STRING(ISA), .isa = THIS_ISA, KERNEL_LIST(FIELD)};

@@ -25,7 +25,7 @@ static struct {
     const char *name;
     void (*run)(void);
 } const checks[] = {
-#define ONE_CHECK(name) {#name, check_##name},
+#define ONE_CHECK(type, name) {#name, check_##name},
     KERNEL_LIST(ONE_CHECK)
 #undef ONE_CHECK
 };

@@ -10,11 +10,10 @@
 #ifndef TRIPOD_TESTS_KERNELS_HARNESS_H
 #define TRIPOD_TESTS_KERNELS_HARNESS_H
 
-#include "simd/kernel_list.h"
 #include "simd/simd.h"
 
 /* One function per kernel: a kernel without one does not link. */
-#define DECLARE_CHECK(name) void check_##name(void);
+#define DECLARE_CHECK(type, name) void check_##name(void);
 KERNEL_LIST(DECLARE_CHECK)
 #undef DECLARE_CHECK
 

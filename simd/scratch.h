@@ -1,11 +1,43 @@
-/* attention_scratch.h - how the attention kernel divides its scratch; one head of one document at a
- * time.
+/* scratch.h - how the kernels divide the scratch they are given, and the GEMM's block sizes, which
+ * decide how much it needs: they follow from the L2 cache this machine reports, and no result
+ * depends on them.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef TRIPOD_SIMD_ATTENTION_SCRATCH_H
-#define TRIPOD_SIMD_ATTENTION_SCRATCH_H
+#ifndef TRIPOD_SIMD_SCRATCH_H
+#define TRIPOD_SIMD_SCRATCH_H
 
 #include "simd/simd.h"
+
+/* --- the GEMM and the loss head --- */
+
+enum {
+    /* Rows whose unfinished sums (1 KiB a row) and whose head state lie in scratch. */
+    GEMM_ROWS = 2048,
+};
+
+/* Widened weights held in L2 at a time: columns of the output (a multiple of 32 that divides 256)
+ * times a stretch of k (a multiple of 256). */
+struct gemm_block {
+    size_t columns, depth;
+};
+struct gemm_block gemm_block(void);
+
+/* For tests: other blocks from now on, {0, 0} for the machine's own; scratch sizes follow. Not
+ * while kernels run. */
+void gemm_block_force(struct gemm_block block);
+
+/* Bytes of L2 (one core's), as the machine reports it, 1 MiB where it does not. */
+size_t simd_l2_bytes(void);
+
+/* The scratch of simd_scratch_bytes(), cut up. */
+struct product_scratch {
+    float *weights; /* [depth / 256][panels of NR columns][256][NR], widened */
+    float *sums;    /* [GEMM_ROWS][256] */
+    void *state;    /* [GEMM_ROWS][2] doubles, the loss head's */
+};
+struct product_scratch product_scratch(void *scratch);
+
+/* --- attention: one head of one document at a time --- */
 
 enum {
     ATTENTION_KEYS = 256, /* keys per block: one row of the score tile. Part of the results. */

@@ -1,12 +1,11 @@
-/* block.c - block sizes of the native GEMM from the cache size the machine reports.
+/* scratch.c - block sizes of the native GEMM from the cache size the machine reports, and the
+ * scratch they make.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "simd/block.h"
+#include "simd/scratch.h"
 
 #include <cpuid.h>
 #include <unistd.h>
-
-#include "simd/simd.h"
 
 static struct gemm_block forced;
 
@@ -43,6 +42,16 @@ void gemm_block_force(struct gemm_block block)
     forced = block;
 }
 
+struct product_scratch product_scratch(void *scratch)
+{
+    struct gemm_block block = gemm_block();
+    struct product_scratch s;
+    s.weights = scratch;
+    s.sums = s.weights + block.columns * block.depth;
+    s.state = s.sums + (size_t)GEMM_ROWS * SIMD_STRIP;
+    return s;
+}
+
 size_t simd_scratch_bytes(void)
 {
     struct gemm_block block = gemm_block();
@@ -50,4 +59,9 @@ size_t simd_scratch_bytes(void)
     size_t sums = (size_t)GEMM_ROWS * SIMD_STRIP * sizeof(float);
     size_t state = (size_t)GEMM_ROWS * 2 * sizeof(double);
     return weights + sums + state;
+}
+
+size_t attention_scratch_bytes(size_t n, size_t head_size)
+{
+    return attention_layout(NULL, n, head_size).floats * sizeof(float);
 }

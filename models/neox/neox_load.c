@@ -1,0 +1,150 @@
+/* neox_load.c - a flat file's model made ready for a pass; see neox_load.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "models/neox/neox_load.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where the next widened vector goes, and whether anything was missing. */
+struct loader {
+    const struct flat_model *flat;
+    const struct kernels *kernels;
+    float *next;
+    struct err *e;
+    int status;
+};
+
+static const struct flat_tensor *need(struct loader *l, const char *module, const char *parameter)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%s.%s", module, parameter);
+    const struct flat_tensor *t = flat_find(l->flat, name);
+    if (!t && !l->status)
+        l->status = err_set(l->e, "%s: tensor %s is missing", l->flat->path, name);
+    return t;
+}
+
+static const float *vector(struct loader *l, const char *module, const char *parameter)
+{
+    const struct flat_tensor *t = need(l, module, parameter);
+    if (!t) return NULL;
+    float *out = l->next;
+    size_t n = t->rows * t->columns;
+    if (t->dtype == SIMD_F16)
+        l->kernels->f16_to_f32(out, t->data, n);
+    else if (t->dtype == SIMD_BF16)
+        l->kernels->bf16_to_f32(out, t->data, n);
+    else
+        memcpy(out, t->data, n * sizeof *out);
+    l->next += (n + SIMD_LANES - 1) / SIMD_LANES * SIMD_LANES;
+    return out;
+}
+
+static struct panels matrix(struct loader *l, const char *module)
+{
+    const struct flat_tensor *t = need(l, module, "weight");
+    if (!t) return (struct panels){0};
+    return (struct panels){.data = t->data, .dtype = t->dtype, .n = t->rows, .k = t->columns};
+}
+
+static struct neox_gain gain(struct loader *l, const char *module)
+{
+    struct neox_gain g = {.weight = vector(l, module, "weight")};
+    g.bias = vector(l, module, "bias");
+    return g;
+}
+
+static struct neox_linear linear(struct loader *l, const char *module, bool bias,
+                                 enum neox_phase phase)
+{
+    struct neox_linear w = {.weight = matrix(l, module), .phase = phase};
+    if (bias) w.bias = vector(l, module, "bias");
+    return w;
+}
+
+static void load_layer(struct loader *l, struct neox_layer *layer, size_t i, bool attention_bias)
+{
+    char b[128];
+#define MODULE(s) (snprintf(b, sizeof b, "gpt_neox.layers.%zu." s, i), b)
+    layer->ln1 = gain(l, MODULE("input_layernorm"));
+    layer->ln2 = gain(l, MODULE("post_attention_layernorm"));
+    layer->qkv = linear(l, MODULE("attention.query_key_value"), attention_bias, PHASE_QKV);
+    layer->dense = linear(l, MODULE("attention.dense"), attention_bias, PHASE_DENSE);
+    layer->up = linear(l, MODULE("mlp.dense_h_to_4h"), true, PHASE_MLP);
+    layer->down = linear(l, MODULE("mlp.dense_4h_to_h"), true, PHASE_MLP);
+#undef MODULE
+}
+
+/* Floats for every vector of the model, each rounded up to a vector word. */
+static size_t vector_floats(const struct flat_model *flat)
+{
+    size_t floats = 0;
+    for (size_t i = 0; i < flat->tensor_count; i++) {
+        const struct flat_tensor *t = &flat->tensors[i];
+        if (t->rows == 1) floats += (t->columns + SIMD_LANES - 1) / SIMD_LANES * SIMD_LANES;
+    }
+    return floats;
+}
+
+/* cos and sin of position x frequency as transformers computes them: frequencies and angles rounded
+ * to float32 at each step (rotary embedding, Su et al. 2021); cosine and sine themselves in double,
+ * rounded once. */
+static int rotary_tables(struct neox *model, size_t positions)
+{
+    size_t half = model->config.rotary / 2, n = positions * half;
+    float *cosine = malloc((2 * n + 1) * sizeof *cosine);
+    if (!cosine) return -1;
+    float *sine = cosine + n;
+    for (size_t i = 0; i < half; i++) {
+        float exponent = (float)(2 * i) / (float)model->config.rotary;
+        float frequency = 1.0f / (float)pow(model->config.rope_theta, (double)exponent);
+        for (size_t p = 0; p < positions; p++) {
+            float angle = (float)p * frequency;
+            cosine[p * half + i] = (float)cos((double)angle);
+            sine[p * half + i] = (float)sin((double)angle);
+        }
+    }
+    model->angles = cosine;
+    model->attention.cosine = cosine;
+    model->attention.sine = sine;
+    return 0;
+}
+
+int neox_load(struct neox *model, const struct flat_model *flat, const struct kernels *kernels,
+              const struct products *products, size_t positions, struct err *e)
+{
+    const struct neox_config *c = &flat->config;
+    *model = (struct neox){
+        .config = *c, .kernels = kernels, .products = products, .positions = positions};
+    model->attention =
+        (struct attention_shape){.heads = c->heads, .head_size = c->head_size, .rotary = c->rotary};
+    model->vectors_bytes = vector_floats(flat) * sizeof *model->vectors;
+    model->vectors = simd_alloc(model->vectors_bytes);
+    model->layers = calloc(c->layers, sizeof *model->layers);
+    if (!model->vectors || !model->layers || rotary_tables(model, positions)) {
+        neox_unload(model);
+        return err_memory(e, flat->path);
+    }
+    struct loader l = {.flat = flat, .kernels = kernels, .next = model->vectors, .e = e};
+    const struct flat_tensor *embedding = need(&l, "gpt_neox.embed_in", "weight");
+    if (embedding) {
+        model->embedding = embedding->data;
+        model->embedding_dtype = embedding->dtype;
+    }
+    for (size_t i = 0; i < c->layers; i++) load_layer(&l, &model->layers[i], i, c->attention_bias);
+    model->final = gain(&l, "gpt_neox.final_layer_norm");
+    model->unembedding = matrix(&l, "embed_out");
+    if (l.status) neox_unload(model);
+    return l.status;
+}
+
+void neox_unload(struct neox *model)
+{
+    if (model->vectors) simd_free(model->vectors, model->vectors_bytes);
+    free(model->layers);
+    free(model->angles);
+    *model = (struct neox){0};
+}

@@ -1,0 +1,62 @@
+/* neox_load.h - a loaded model: its weights where the flat file's map has them, its vectors
+ * widened, and who multiplies. Read-only and shared by all threads.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_NEOX_LOAD_H
+#define TRIPOD_NEOX_LOAD_H
+
+#include "models/flat/flat.h"
+#include "models/neox/products.h"
+
+/* The parts of a pass whose time is added up. */
+enum neox_phase {
+    PHASE_EMBED,
+    PHASE_NORM,
+    PHASE_QKV,
+    PHASE_ATTENTION,
+    PHASE_DENSE,
+    PHASE_MLP,
+    PHASE_HEAD,
+    NEOX_PHASES
+};
+
+struct neox_linear {
+    struct panels weight; /* [n, k]: k numbers in, n out */
+    const float *bias;    /* [n]; NULL: none */
+    enum neox_phase phase;
+};
+
+struct neox_gain {
+    const float *weight, *bias; /* of a layer norm [d] */
+};
+
+struct neox_layer {
+    struct neox_gain ln1, ln2;     /* input_layernorm, post_attention_layernorm */
+    struct neox_linear qkv, dense; /* [3d, d], [d, d]; no biases without attention_bias */
+    struct neox_linear up, down;   /* dense_h_to_4h [ffn, d], dense_4h_to_h [d, ffn] */
+};
+
+struct neox {
+    struct neox_config config;
+    const struct kernels *kernels;
+    const struct products *products;
+    const void *embedding; /* [vocab, d] row-major */
+    enum simd_dtype embedding_dtype;
+    struct neox_layer *layers;
+    struct neox_gain final;
+    struct panels unembedding;        /* embed_out [vocab, d] */
+    struct attention_shape attention; /* with tables of `positions` rows */
+    size_t positions;
+    float *vectors; /* every vector above widened to f32, one allocation */
+    size_t vectors_bytes;
+    float *angles; /* the cosine and sine tables */
+};
+
+/* Prepares FLAT, which must outlive the model, for sequences of up to `positions` inputs. Nothing
+ * large is copied: the weights stay in the map. Errors: a tensor is missing (cannot happen after
+ * flat_open), out of memory. */
+int neox_load(struct neox *model, const struct flat_model *flat, const struct kernels *kernels,
+              const struct products *products, size_t positions, struct err *e);
+void neox_unload(struct neox *model);
+
+#endif

@@ -1,0 +1,106 @@
+/* neox_steps.c - the steps of a pass; see neox_steps.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "models/neox/neox_steps.h"
+
+#include <string.h>
+
+static size_t length(struct neox_range a)
+{
+    return a.end - a.first;
+}
+
+/* The part of a range that lies in rows `at` to `at` + n, from `at`. */
+static struct neox_range within(struct neox_range a, size_t at, size_t n)
+{
+    size_t first = a.first < at ? 0 : a.first - at, end = a.end < at ? 0 : a.end - at;
+    return (struct neox_range){first < n ? first : n, end < n ? end : n};
+}
+
+static struct strips from_row(struct strips s, size_t row)
+{
+    return (struct strips){s.data + row * SIMD_STRIP, s.rows};
+}
+
+void neox_embed(const struct neox *m, struct neox_run *r, struct strips x)
+{
+    for (size_t i = 0, row = 0; i < r->count; row += r->pieces[i++].n) {
+        const struct neox_piece *p = &r->pieces[i];
+        struct neox_range own = within(r->own, row, p->n);
+        m->kernels->embed(x, row + own.first, p->tokens + own.first, length(own), m->embedding,
+                          m->embedding_dtype, m->config.hidden);
+    }
+    neox_run_lap(r, PHASE_EMBED);
+}
+
+void neox_norm(const struct neox *m, struct neox_run *r, struct strips out, struct strips in,
+               const struct neox_gain *gain)
+{
+    m->kernels->layer_norm(from_row(out, r->own.first), from_row(in, r->own.first), length(r->own),
+                           m->config.hidden, gain->weight, gain->bias,
+                           (float)m->config.layer_norm_eps);
+    neox_run_lap(r, PHASE_NORM);
+}
+
+void neox_product(const struct neox *m, struct neox_run *r, struct strips out, struct strips in,
+                  const struct neox_linear *w, enum gemm_epilogue epilogue)
+{
+    if (length(r->own))
+        m->products->gemm(m->kernels, from_row(out, r->own.first), from_row(in, r->own.first),
+                          length(r->own), w->weight, w->bias, epilogue, r->scratch);
+    neox_run_lap(r, w->phase);
+}
+
+/* Rows need each other here: members meet before and after. Heads go round, so that members have
+ * equal shares even where heads are few. */
+void neox_attention(const struct neox *m, struct neox_run *r, struct strips out, struct strips qkv)
+{
+    neox_run_meet(r);
+    for (size_t i = 0, row = 0; i < r->count; row += r->pieces[i++].n) {
+        int turn = (int)((i + (size_t)r->member) % (size_t)r->members);
+        struct neox_range heads = neox_run_share(r, m->config.heads, turn);
+        m->kernels->attention(out, qkv, row, r->pieces[i].n, heads.first, length(heads),
+                              &m->attention, r->scratch);
+    }
+    neox_run_meet(r);
+    neox_run_lap(r, PHASE_ATTENTION);
+}
+
+/* Other rows than a member's own, so they meet. */
+void neox_norm_scored(const struct neox *m, struct neox_run *r, struct strips out, struct strips in,
+                      const struct neox_gain *gain)
+{
+    neox_run_meet(r);
+    for (size_t i = 0, row = 0, at = 0; i < r->count; row += r->pieces[i++].n) {
+        const struct neox_piece *p = &r->pieces[i];
+        struct neox_range own = within(r->scored, at, p->n - p->skip);
+        m->kernels->layer_norm(
+            from_row(out, at + own.first), from_row(in, row + p->skip + own.first), length(own),
+            m->config.hidden, gain->weight, gain->bias, (float)m->config.layer_norm_eps);
+        for (size_t j = own.first; j < own.end; j++)
+            r->targets[at + j] = p->tokens[p->skip + j + 1];
+        at += p->n - p->skip;
+    }
+    neox_run_lap(r, PHASE_NORM);
+}
+
+/* The losses of scored rows, back to back, to their pieces. */
+static void deliver(const struct neox_run *r)
+{
+    for (size_t i = 0, at = 0; i < r->count; i++) {
+        const struct neox_piece *p = &r->pieces[i];
+        struct neox_range own = within(r->scored, at, p->n - p->skip);
+        memcpy(p->loss + own.first, r->loss + at + own.first, length(own) * sizeof *r->loss);
+        at += p->n - p->skip;
+    }
+}
+
+void neox_head(const struct neox *m, struct neox_run *r, struct strips h)
+{
+    const size_t first = r->scored.first;
+    if (length(r->scored))
+        m->products->head(m->kernels, r->loss + first, from_row(h, first), length(r->scored),
+                          m->unembedding, r->targets + first, r->scratch);
+    deliver(r);
+    neox_run_lap(r, PHASE_HEAD);
+}

@@ -1,0 +1,56 @@
+/* layout.h - how numbers lie in memory: activations in strips, weights in panels, both as the kernels
+ * read them, so that nothing is packed on the way.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_SIMD_LAYOUT_H
+#define TRIPOD_SIMD_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Element types of weights. */
+enum simd_dtype { SIMD_F32, SIMD_F16, SIMD_BF16 };
+
+enum {
+    SIMD_LANES = 16,  /* one vector word */
+    SIMD_PANEL = 32,  /* columns of a weight panel */
+    SIMD_STRIP = 256, /* columns of an activation strip, and the K block of the numbers contract */
+};
+
+/* Activations. A matrix of `rows` x C floats lies in ceil(C / 256) strips, each `rows` x 256,
+ * row-major: the GEMM's A operand without packing, every row at the constant stride of 1 KiB.
+ * Columns beyond C in the last strip are undefined; a kernel may write there and must not let them
+ * reach a result. */
+struct strips {
+    float *data; /* 64-byte aligned */
+    size_t rows; /* row capacity, the stride between strips in rows */
+};
+static inline float *strip_at(struct strips x, size_t row, size_t column)
+{
+    return x.data + ((column / SIMD_STRIP) * x.rows + row) * SIMD_STRIP + column % SIMD_STRIP;
+}
+/* Floats a matrix of rows x columns needs. */
+static inline size_t strips_size(size_t rows, size_t columns)
+{
+    return (columns + SIMD_STRIP - 1) / SIMD_STRIP * SIMD_STRIP * rows;
+}
+
+/* A weight matrix W [n, k] (out features x in features, as checkpoints store it), in panels: panel
+ * p holds rows 32 p .. 32 p + 31 of W as k groups of 32 consecutive elements: element (n, k) is at
+ * ((n / 32) * K + k) * 32 + n % 32. Rows beyond n are zero. 64-byte aligned. This is also how the
+ * flat model file stores it. */
+struct panels {
+    const void *data;
+    enum simd_dtype dtype;
+    size_t n, k;
+};
+/* Elements that W [n, k] occupies in panels. */
+static inline size_t panels_size(size_t n, size_t k)
+{
+    return (n + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL * k;
+}
+
+/* W [n, k] row-major to panels (rows beyond n zeroed); element size 2 or 4 bytes. */
+void panels_pack(void *out, const void *w, size_t n, size_t k, size_t element_bytes);
+
+#endif
