@@ -12,7 +12,7 @@
 
 #include "src/text/corpus.h"
 #include "src/base/file.h"
-#include "src/text/source.h"
+#include "src/text/json_line.h"
 
 static char folder[] = "/tmp/tripod-corpus-XXXXXX";
 

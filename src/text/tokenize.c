@@ -21,6 +21,7 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/progress.h"
+#include "src/text/json_line.h"
 #include "src/text/source.h"
 #include "src/text/unicode.h"
 
