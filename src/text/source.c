@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum { INPUT = 1 << 18 };
 
@@ -134,13 +135,17 @@ int source_read(struct source *s, uint8_t *out, size_t capacity, size_t *count, 
             break;
         }
         size_t code = ZSTD_decompressStream(s->decoder, &to, &in);
-        if (ZSTD_isError(code)) return err_set(e, "%s: zstd: %s", s->path, ZSTD_getErrorName(code));
+        if (ZSTD_isError(code)) {
+            bool memory = ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation;
+            return err_kind(e, memory ? ERR_MEMORY : ERR_DAMAGED, "%s: zstd: %s", s->path,
+                            ZSTD_getErrorName(code));
+        }
         s->input_at = in.pos;
         s->in_frame = code != 0;
         *count = to.pos;
         if (s->input_ended && code && !to.pos)
-            return err_set(e, "%s: zstd data cut short after %llu bytes", s->path,
-                           (unsigned long long)s->bytes);
+            return err_kind(e, ERR_DAMAGED, "%s: zstd data cut short after %llu bytes", s->path,
+                            (unsigned long long)s->bytes);
     }
     return 0;
 }

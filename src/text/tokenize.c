@@ -522,7 +522,7 @@ int tokenize_totals(const char *path, struct tokenize_stats *stats, struct err *
     for (size_t i = 0; i < 4 && !status; i++) {
         const json_t *v = json_object_get(root, keys[i]);
         if (!json_is_integer(v) || json_integer_value(v) < 0)
-            status = err_set(e, "%s: %s: expected a count", name, keys[i]);
+            status = err_kind(e, ERR_DAMAGED, "%s: %s: expected a count", name, keys[i]);
         else
             *values[i] = (uint64_t)json_integer_value(v);
     }

@@ -30,7 +30,7 @@ struct tokenize_options {
     const char *field;  /* of a JSON line; NULL: "text" */
     const char *append; /* added token put after every document, e.g. "<|endoftext|>"; NULL: none */
     uint64_t max_documents;   /* stop after so many; 0: all */
-    const json_t *provenance; /* provenance_json()'s object for PREFIX.json; borrowed, may be NULL */
+    const json_t *provenance; /* of provenance_json(), for PREFIX.json; borrowed, or NULL */
 };
 
 /* What U+FFFD stands for now in a file's text: invalid UTF-8 and, in JSON lines, lone surrogates. */
@@ -51,9 +51,9 @@ struct tokenize_stats {
     uint64_t bytes;                      /* of the documents' text in UTF-8, as given */
     uint64_t words;                      /* runs of anything but white space */
     uint64_t tokens;
-    uint64_t invalid;    /* sequences replaced by U+FFFD in all files */
-    uint64_t longest;    /* tokens of the longest document */
-    uint64_t read_bytes; /* of the input files, compressed as they are */
+    uint64_t invalid;        /* sequences replaced by U+FFFD in all files */
+    uint64_t longest;        /* tokens of the longest document */
+    uint64_t read_bytes;     /* of the input files, compressed as they are */
     struct text_file *files; /* each of the PATHS; free() */
 };
 
