@@ -289,9 +289,12 @@ static char *tokenize_text(struct job *job, struct err *e)
                                          &stats, e)
                         : err_memory(e, NULL);
     json_decref(provenance);
-    if (!status && stats.invalid)
-        progress_note("%s: %" PRIu64 " invalid UTF-8 sequences replaced", o->corpora[0],
-                      stats.invalid);
+    for (size_t i = 0; i < o->n_corpora && !status; i++) {
+        const struct replaced *r = &stats.files[i].replaced;
+        char text[128];
+        if (r->count) progress_warn("%s: %s", o->corpora[i], replaced_text(r, text, sizeof text));
+    }
+    if (!status) free(stats.files);
     if (!status) return prefix;
     free(prefix);
     return NULL;
@@ -502,7 +505,7 @@ static int scan_one(struct record *r, struct job *job, const char *model_name, s
         goto out;
     }
     if (job->plan.longest > flat.config.max_positions)
-        progress_note("%s: %zu positions, but the model was trained on %zu", model_name,
+        progress_warn("%s: %zu positions, but the model was trained on %zu", model_name,
                       job->plan.longest, flat.config.max_positions);
     job->corpus.limit = (uint32_t)flat.config.vocab;
     status = loss_file_open(&file, r->losses, strtoull(r->key, NULL, 16), job->plan.predictions, e);

@@ -10,6 +10,7 @@
 #include "src/text/corpus.h"
 #include "src/base/file.h"
 #include "src/base/json.h"
+#include "src/base/progress.h"
 #include "src/text/tokenize.h"
 #include "src/text/unicode.h"
 
@@ -116,8 +117,9 @@ static int open_tokenizer(struct tokenizer **t, const char *path, struct err *e)
     return status;
 }
 
-/* {"text": ...} and a newline, appended to *line; what is not valid UTF-8 becomes U+FFFD. */
-static int json_line(struct bytes *line, const uint8_t *p, size_t bytes)
+/* {"text": ...} and a newline, appended to *line; what is not valid UTF-8 becomes U+FFFD and is
+ * counted. */
+static int json_line(struct bytes *line, const uint8_t *p, size_t bytes, uint64_t *replaced)
 {
     if (bytes_append(line, "{\"text\": \"", 10)) return -1;
     while (bytes) {
@@ -136,6 +138,7 @@ static int json_line(struct bytes *line, const uint8_t *p, size_t bytes)
             if (bytes_append(line, escape, (size_t)length)) return -1;
         }
         if (skip && bytes_append(line, "\xEF\xBF\xBD", 3)) return -1;
+        *replaced += skip > 0;
         p += n + skip;
         bytes -= n + skip;
     }
@@ -143,7 +146,7 @@ static int json_line(struct bytes *line, const uint8_t *p, size_t bytes)
 }
 
 static int decode_document(const struct tokenizer *t, const struct corpus *c, size_t document,
-                           struct out *out, struct err *e)
+                           struct out *out, uint64_t *replaced, struct err *e)
 {
     size_t n = corpus_length(c, document), bytes;
     uint32_t *ids = malloc((n ? n : 1) * sizeof *ids);
@@ -160,7 +163,7 @@ static int decode_document(const struct tokenizer *t, const struct corpus *c, si
         goto done;
     }
     tokenizer_decode(t, ids, n, (char *)text.data, bytes);
-    if (json_line(&line, text.data, bytes)) {
+    if (json_line(&line, text.data, bytes, replaced)) {
         err_kind(e, ERR_MEMORY, "%s: document %zu: out of memory", c->prefix, document);
         goto done;
     }
@@ -183,16 +186,22 @@ static int decode(const struct arguments *a, const struct tokenizer *t, struct e
     struct out out = {.slot = -1};
     if (corpus_open(&c, a->paths[0], e)) return -1;
     c.limit = (uint32_t)tokenizer_size(t);
+    uint64_t replaced = 0;
+    size_t first = 0; /* the document of the first */
     bool named = a->output && strcmp(a->output, "-");
     int status = named ? out_open(&out, a->output, e) : 0;
     for (size_t i = 0; i < c.documents && !status; i++) {
         if (a->options.max_documents && i >= a->options.max_documents) break;
-        status = decode_document(t, &c, i, &out, e);
+        if (!replaced) first = i;
+        status = decode_document(t, &c, i, &out, &replaced, e);
     }
     if (!status && named)
         status = out_commit(&out, e);
     else
         out_abort(&out);
+    if (!status && replaced)
+        progress_warn("%s: document %zu: invalid UTF-8 became U+FFFD, the first of %" PRIu64,
+                      c.prefix, first, replaced);
     corpus_close(&c);
     return status;
 }
@@ -205,6 +214,12 @@ static int encode(struct arguments *a, const struct tokenizer *t, struct err *e)
     int status = tokenize_files(a->paths, a->count, t, a->output, &a->options, &s, e);
     json_decref(provenance);
     if (status) return -1;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct replaced *r = &s.files[i].replaced;
+        char text[128];
+        if (r->count) progress_warn("%s: %s", a->paths[i], replaced_text(r, text, sizeof text));
+    }
+    free(s.files);
     if (a->common.json)
         return cli_write_json(&a->common,
                               json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "out",

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,6 +36,105 @@ static void numbers(void **state)
     char b[24];
     assert_string_equal(format_count(70426624, b, sizeof b), "70.4M");
     assert_string_equal(format_count(999.9, b, sizeof b), "1K");
+}
+
+/* What a terminal could take for anything but text must not reach it. */
+static void errors_are_one_line_of_text(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"a b~", "a b~"},
+        {"one\ntwo\r\t\x1b[2J\x7f", "one?two???[2J?"},
+        {"caf\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x98\x80 \xc2\xa0",
+         "caf\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x98\x80 \xc2\xa0"},
+        {"C1 raw \x80\x85\x9b\x9f", "C1 raw ????"},
+        {"C1 \xc2\x80 \xc2\x9b \xc2\x9f", "C1 ?? ?? ??"},
+        {"Latin-1 \xe9t\xe9", "Latin-1 ?t?"},
+        {"overlong \xc0\xaf \xc1\xbf \xe0\x80\x8a \xe0\x9f\xbf \xf0\x80\x80\x8a",
+         "overlong ?? ?? ??? ??? ????"},
+        {"surrogates \xed\xa0\x80 \xed\xbf\xbf but \xed\x9f\xbf",
+         "surrogates ??? ??? but \xed\x9f\xbf"},
+        {"beyond \xf4\x90\x80\x80 \xf8\x88\x80\x80\x80 \xff", "beyond ???? ????? ?"},
+        {"last \xf4\x8f\xbf\xbf", "last \xf4\x8f\xbf\xbf"},
+        {"cut \xe4\xb8", "cut ??"},
+        {"cut \xf0\x9f\x98", "cut ???"},
+        {"\xc3", "?"},
+    };
+    struct err e;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(err_set(&e, "%s", cases[i][0]), -1);
+        assert_string_equal(e.text, cases[i][1]);
+        err_prefix(&e, "%s", cases[i][0]);
+        char both[256];
+        snprintf(both, sizeof both, "%s: %s", cases[i][1], cases[i][1]);
+        assert_string_equal(e.text, both);
+    }
+    /* A message too long is cut, within a character as elsewhere: what is left of it is no text. */
+    for (size_t shift = 0; shift < 4; shift++) {
+        char text[1100];
+        memset(text, 'x', shift);
+        for (size_t i = shift; i + 4 < sizeof text; i += 4) memcpy(text + i, "\xf0\x9f\x98\x80", 4);
+        text[shift + 1096] = 0;
+        memset(&e, 0x5a, sizeof e);
+        err_set(&e, "%s", text);
+        assert_int_equal(strlen(e.text), sizeof e.text - 1);
+        size_t whole = (sizeof e.text - 1 - shift) / 4 * 4 + shift;
+        assert_memory_equal(e.text, text, whole);
+        for (size_t i = whole; i < sizeof e.text - 1; i++) assert_int_equal(e.text[i], '?');
+        err_prefix(&e, "FILE");
+        assert_memory_equal(e.text, "FILE: ", 6);
+        assert_memory_equal(e.text + 6, text, 400);
+        assert_true(strlen(e.text) < sizeof e.text);
+    }
+}
+
+static void errors_have_kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        int code;
+        enum err_kind kind;
+        bool local;
+    } codes[] = {
+        {ENOENT, ERR_MISSING, true},     {ENOTDIR, ERR_MISSING, true}, {ENOSPC, ERR_SPACE, false},
+        {EDQUOT, ERR_SPACE, false},      {EFBIG, ERR_SPACE, false},    {ENOMEM, ERR_MEMORY, false},
+        {EINTR, ERR_INTERRUPTED, false}, {EACCES, ERR_SYSTEM, false},  {EIO, ERR_SYSTEM, false}};
+    struct err e;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        errno = codes[i].code;
+        assert_int_equal(err_errno(&e, "%s: cannot write", "f"), -1);
+        assert_int_equal(e.kind, codes[i].kind);
+        assert_int_equal(err_is_local(&e), codes[i].local);
+        char text[128];
+        snprintf(text, sizeof text, "f: cannot write: %s", strerror(codes[i].code));
+        assert_string_equal(e.text, text);
+        assert_int_equal(err_prefix(&e, "in %d", 3), -1);
+        assert_int_equal(e.kind, codes[i].kind);
+    }
+    assert_int_equal(err_kind(&e, ERR_DAMAGED, "f: cut short"), -1);
+    assert_true(e.kind == ERR_DAMAGED && err_is_local(&e));
+    assert_int_equal(err_memory(&e, NULL), -1);
+    assert_string_equal(e.text, "out of memory");
+    err_memory(&e, "f");
+    assert_string_equal(e.text, "f: out of memory");
+    assert_true(e.kind == ERR_MEMORY && !err_is_local(&e));
+    err_set(&e, "f: not a number");
+    assert_true(e.kind == ERR_INPUT && err_is_local(&e));
+    /* As it comes from the system. */
+    struct map m;
+    assert_int_equal(map_open(&m, "/nonexistent/file", &e), -1);
+    assert_int_equal(e.kind, ERR_MISSING);
+    if (access("/dev/full", W_OK) == 0) {
+        struct out out = {.slot = -1, .file = fopen("/dev/full", "w")};
+        out.path = strdup("full");
+        out.part = strdup("/nonexistent/part");
+        assert_non_null(out.file);
+        int status = out_write(&out, "abc", 3, &e);
+        if (!status) status = out_commit(&out, &e);
+        assert_int_equal(status, -1);
+        assert_int_equal(e.kind, ERR_SPACE);
+        out_abort(&out);
+    }
 }
 
 static void outputs_are_whole_or_absent(void **state)
@@ -84,8 +184,8 @@ static void random_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),
-        cmocka_unit_test(outputs_are_whole_or_absent),
+        cmocka_unit_test(numbers),           cmocka_unit_test(errors_are_one_line_of_text),
+        cmocka_unit_test(errors_have_kinds), cmocka_unit_test(outputs_are_whole_or_absent),
         cmocka_unit_test(random_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include "src/scan/losses.h"
 #include "src/base/npy.h"
 #include "src/scan/plan.h"
+#include "src/scan/record.h"
 #include "src/base/rng.h"
 
 static char directory[] = "/tmp/tripod-test-XXXXXX";
@@ -221,6 +222,41 @@ static void moments_are_those_of_the_documents(void **state)
     assert_true(back.sum == whole.sum && back.lengths == whole.lengths);
 }
 
+static void damaged_records(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+        enum err_kind kind;
+    } cases[] = {
+        {"{\"format\": \"tripod-lo", "r.json: line 1: ", ERR_DAMAGED},
+        {"{\"format\": \"other\"}", "r.json: format: expected", ERR_INPUT},
+        {"{\"format\": \"tripod-losses 1\", \"model\": 3}", ": expected a string", ERR_DAMAGED},
+        {"{\"format\": \"tripod-losses 1\", \"model\": \"m\", \"corpus_hash\": \"0\", \"protocol\": \"p\", \"key\": \"1\"}",
+         "r.json: shard: expected", ERR_DAMAGED},
+        {"{\"format\": \"tripod-losses 1\", \"model\": \"m\", \"corpus_hash\": \"0\", \"protocol\": \"p\", \"key\": \"1\","
+         " \"shard\": [0, 1]}",
+         "r.json: moments: ", ERR_DAMAGED},
+        {"{\"format\": \"tripod-losses 1\", \"model\": \"m\", \"corpus_hash\": \"0\", \"protocol\": \"p\", \"key\": \"1\","
+         " \"shard\": [0, 1], \"moments\": {\"documents\": 1, \"predictions\": 0, \"sum\": 0, \"squares\": 0, \"cross\": 0,"
+         " \"lengths\": 0}}",
+         "r.json: moments: expected at least one", ERR_DAMAGED},
+    };
+    struct err e;
+    struct record r;
+    char *path = format_string("%s/r.json", directory);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct out out;
+        assert_int_equal(out_open(&out, path, &e), 0);
+        assert_int_equal(out_printf(&out, &e, "%s", cases[i].text), 0);
+        assert_int_equal(out_commit(&out, &e), 0);
+        assert_int_equal(record_read(&r, path, &e), -1);
+        assert_non_null(strstr(e.text, cases[i].message));
+        assert_int_equal(e.kind, cases[i].kind);
+    }
+    free(path);
+}
+
 static void loss_files_resume_and_commit(void **state)
 {
     (void)state;
@@ -248,10 +284,13 @@ static void loss_files_resume_and_commit(void **state)
     npy_close(&a);
     assert_int_equal(truncate(path, NPY_HEADER + 3996), 0);
     assert_int_equal(npy_open(&a, path, &e), -1);
+    assert_int_equal(e.kind, ERR_DAMAGED);
     assert_int_equal(truncate(path, 60), 0);
     assert_int_equal(npy_open(&a, path, &e), -1);
+    assert_int_equal(e.kind, ERR_DAMAGED);
     assert_int_equal(truncate(path, 0), 0);
     assert_int_equal(npy_open(&a, path, &e), -1);
+    assert_int_equal(e.kind, ERR_INPUT);
     free(path);
 }
 
@@ -277,6 +316,7 @@ int main(void)
         cmocka_unit_test(nothing_to_predict_is_an_error),
         cmocka_unit_test(batches_keep_all_threads_busy),
         cmocka_unit_test(moments_are_those_of_the_documents),
+        cmocka_unit_test(damaged_records),
         cmocka_unit_test(loss_files_resume_and_commit),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

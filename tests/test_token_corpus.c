@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "src/text/corpus.h"
 #include "src/base/file.h"
+#include "src/text/json_line.h"
 #include "src/text/source.h"
 
 static char folder[] = "/tmp/tripod-corpus-XXXXXX";
@@ -212,6 +214,7 @@ static void shards_are_one(void **state)
     remove_file("S-00001-of-00002.bin");
     assert_int_equal(corpus_open(&c, prefix, &e), -1);
     assert_non_null(strstr(e.text, "expected 2 or 3 shards, found 1"));
+    assert_int_equal(e.kind, ERR_DAMAGED);
     remove_file("S-00000-of-00002.bin");
     remove_file("S-00002-of-00002.bin");
     remove_file("S.idx");
@@ -308,14 +311,18 @@ static void damaged_indexes(void **state)
         if (!strstr(e.text, message))
             fail_msg("case %d: expected '%s', found '%s'", k, message, e.text);
         assert_non_null(strstr(e.text, "D.idx: "));
+        bool other = strstr(e.text, ": version:") || strstr(e.text, ": type of tokens:");
+        assert_int_equal(e.kind, other ? ERR_INPUT : ERR_DAMAGED);
     }
     write_file("D.idx", "{\"not\": \"an index\"}", 19);
     assert_int_equal(corpus_open(&c, prefix, &e), -1);
     assert_non_null(strstr(e.text, "not an index of tokens"));
+    assert_int_equal(e.kind, ERR_INPUT);
     write_index(&good, "D.idx", 0);
     remove_file("D.bin");
     assert_int_equal(corpus_open(&c, prefix, &e), -1);
     assert_non_null(strstr(e.text, "D.bin: cannot open"));
+    assert_int_equal(e.kind, ERR_MISSING);
     remove_file("D.idx");
     free(prefix);
 }
@@ -334,6 +341,59 @@ static void nothing_is_left_of_a_corpus_given_up(void **state)
     assert_non_null(strstr(e.text, "no/such/folder/G.bin: cannot write"));
     free(prefix);
     free(bad);
+}
+
+/* Reads all of a file made of the first BYTES of what zstd makes of a text, one byte of it changed at
+ * CHANGED if that is inside. */
+static int read_zstd(size_t bytes, size_t changed, struct err *e)
+{
+    static uint8_t text[5000], packed[8192], out[1000];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (uint8_t)('a' + i * i % 23);
+    ZSTD_CCtx *c = ZSTD_createCCtx();
+    ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 1);
+    size_t n = ZSTD_compress2(c, packed, sizeof packed, text, sizeof text);
+    ZSTD_freeCCtx(c);
+    assert_false(ZSTD_isError(n));
+    assert_true(n > 40);
+    if (bytes > n) bytes = n;
+    if (changed < bytes) packed[changed] ^= 0x41;
+    write_file("z.zst", packed, bytes);
+    char *path = name("z.zst");
+    struct source s;
+    size_t got = 1;
+    int status = source_open(&s, path, e);
+    assert_int_equal(status, 0);
+    while (!status && got) status = source_read(&s, out, sizeof out, &got, e);
+    source_close(&s);
+    remove_file("z.zst");
+    free(path);
+    return status;
+}
+
+static void damaged_zstd(void **state)
+{
+    (void)state;
+    struct err e;
+    assert_int_equal(read_zstd(SIZE_MAX, SIZE_MAX, &e), 0);
+    for (size_t bytes = 5; bytes < 40; bytes += 7) {
+        assert_int_equal(read_zstd(bytes, SIZE_MAX, &e), -1);
+        assert_non_null(strstr(e.text, "z.zst: zstd data cut short after "));
+        assert_int_equal(e.kind, ERR_DAMAGED);
+    }
+    for (size_t changed = 10; changed < 40; changed += 5) {
+        assert_int_equal(read_zstd(SIZE_MAX, changed, &e), -1);
+        assert_non_null(strstr(e.text, "z.zst: zstd"));
+        assert_int_equal(e.kind, ERR_DAMAGED);
+    }
+    write_file("z.zst", "plain", 5);
+    char *path = name("z.zst");
+    struct source s;
+    assert_int_equal(source_open(&s, path, &e), -1);
+    assert_int_equal(e.kind, ERR_INPUT); /* a file of another kind */
+    remove_file("z.zst");
+    assert_int_equal(source_open(&s, path, &e), -1);
+    assert_int_equal(e.kind, ERR_MISSING);
+    free(path);
 }
 
 static void json_lines(void **state)
@@ -446,6 +506,7 @@ int main(void)
         cmocka_unit_test(shards_are_one),
         cmocka_unit_test(damaged_indexes),
         cmocka_unit_test(nothing_is_left_of_a_corpus_given_up),
+        cmocka_unit_test(damaged_zstd),
         cmocka_unit_test(json_lines),
         cmocka_unit_test(words),
     };

@@ -78,14 +78,16 @@ static int parse_header(struct npy *a, const char *path, struct err *e)
         return err_set(e, "%s: byte 6: expected .npy version 1 to 3, found %u", path, p[6]);
     }
     if (length > 65536 || length > a->map.size - start)
-        return err_set(e, "%s: byte 8: header of %zu bytes does not fit in the file", path, length);
+        return err_kind(e, ERR_DAMAGED, "%s: byte 8: header of %zu bytes does not fit in the file",
+                        path, length);
     char *text = strndup((const char *)p + start, length);
     if (!text) return err_memory(e, path);
     const char *descr = value_of(text, "'descr'"), *order = value_of(text, "'fortran_order'"),
                *shape = value_of(text, "'shape'");
     int status = 0;
     if (!descr || !order || !shape || *descr != '\'')
-        status = err_set(e, "%s: byte %zu: the header's keys are missing", path, start);
+        status =
+            err_kind(e, ERR_DAMAGED, "%s: byte %zu: the header's keys are missing", path, start);
     else if (strncmp(order, "False", 5))
         status = err_set(e, "%s: expected an array in C order, found Fortran order", path);
     else if (parse_shape(shape, a))
@@ -105,8 +107,9 @@ static int parse_header(struct npy *a, const char *path, struct err *e)
     if (__builtin_mul_overflow(a->rows, a->columns ? a->columns : 1, &elements) ||
         elements > (a->map.size - start - length) / a->width ||
         elements * a->width != a->map.size - start - length)
-        return err_set(
-            e, "%s: expected %" PRIu64 " x %" PRIu64 " values of %zu bytes, found %zu bytes", path,
+        return err_kind(
+            e, ERR_DAMAGED,
+            "%s: expected %" PRIu64 " x %" PRIu64 " values of %zu bytes, found %zu bytes", path,
             a->rows, a->columns ? a->columns : 1, a->width, a->map.size - start - length);
     a->data = p + start + length;
     return 0;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/base/err.h"
 #include "src/base/num.h"
 
 static struct {
@@ -68,13 +69,14 @@ void progress_end(void)
     line.active = 0;
 }
 
-void progress_note(const char *format, ...)
+void progress_warn(const char *format, ...)
 {
+    struct err e; /* makes one line of it, whatever a file's name holds */
+    char text[sizeof e.text];
     va_list args;
-    if (line.active) fputs("\r\033[K", stderr);
-    fputs("tripod: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    err_set(&e, "%s", text);
+    fprintf(stderr, "%stripod: warning: %s\n", line.active ? "\r\033[K" : "", e.text);
 }

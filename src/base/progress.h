@@ -1,4 +1,5 @@
-/* progress.h - one progress line on a terminal's stderr: what, done, rate, ETA; silent elsewhere.
+/* progress.h - one progress line on a terminal's stderr: what, done, rate, ETA; silent elsewhere. And
+ * warnings, which are written wherever stderr goes.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_PROGRESS_H
 #define TRIPOD_PROGRESS_H
@@ -11,7 +12,8 @@ void progress_begin(const char *label, const char *unit, uint64_t total);
 void progress_add(uint64_t amount);
 void progress_end(void); /* wipes the line */
 
-/* A line of talk on stderr (warnings, notes), after wiping the progress line: "tripod: TEXT". */
-void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "tripod: warning: TEXT" on stderr, terminal or not, after wiping the progress line: for what is lost
+ * or doubtful without being an error. As of errors: "FILE: place: what", one line. */
+void progress_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -63,9 +63,9 @@ int moments_from_json(struct moments *m, const json_t *object, const char *path,
     if (json_unpack_ex((json_t *)(uintptr_t)object, &why, 0, "{s:F, s:F, s:F, s:F, s:F, s:F}",
                        "documents", &m->documents, "predictions", &m->predictions, "sum", &m->sum,
                        "squares", &m->squares, "cross", &m->cross, "lengths", &m->lengths))
-        return err_set(e, "%s: moments: %s", path, why.text);
+        return err_kind(e, ERR_DAMAGED, "%s: moments: %s", path, why.text);
     if (!(m->predictions >= 1) || !isfinite(m->sum))
-        return err_set(e, "%s: moments: expected at least one finite loss", path);
+        return err_kind(e, ERR_DAMAGED, "%s: moments: expected at least one finite loss", path);
     return 0;
 }
 

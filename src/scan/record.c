@@ -63,10 +63,12 @@ static char *string_member(const json_t *o, const char *key, const char *path, s
 {
     const char *s = json_string_value(json_object_get(o, key));
     if (!s) {
-        err_set(e, "%s: %s: expected a string", path, key);
+        err_kind(e, ERR_DAMAGED, "%s: %s: expected a string", path, key);
         return NULL;
     }
-    return strdup(s);
+    char *copy = strdup(s);
+    if (!copy) err_memory(e, path);
+    return copy;
 }
 
 /* A number member; null or missing: FALLBACK. */
@@ -84,7 +86,11 @@ int record_read(struct record *r, const char *path, struct err *e)
         return err_set(e, "%s: expected a .json written by tripod scan", path);
     json_error_t why;
     json_t *o = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-    if (!o) return err_set(e, "%s: line %d: %s", path, why.line, why.text);
+    if (!o) {
+        bool absent = json_error_code(&why) == json_error_cannot_open_file;
+        return err_kind(e, absent ? ERR_MISSING : ERR_DAMAGED, "%s: line %d: %s", path, why.line,
+                        why.text);
+    }
     int status = 0;
     const char *format = json_string_value(json_object_get(o, "format"));
     if (!format || strcmp(format, "tripod-losses 1")) {
@@ -93,6 +99,7 @@ int record_read(struct record *r, const char *path, struct err *e)
         goto out;
     }
     r->losses = format_string("%.*s.npy", (int)(length - 5), path);
+    if (!r->losses) err_memory(e, path);
     r->model = string_member(o, "model", path, e);
     r->corpus_hash = string_member(o, "corpus_hash", path, e);
     r->protocol = string_member(o, "protocol", path, e);
@@ -114,7 +121,7 @@ int record_read(struct record *r, const char *path, struct err *e)
     r->shard = (size_t)json_integer_value(json_array_get(shard, 0));
     r->shards = (size_t)json_integer_value(json_array_get(shard, 1));
     if (r->shards == 0 || r->shard >= r->shards)
-        status = err_set(e, "%s: shard: expected [index, shards]", path);
+        status = err_kind(e, ERR_DAMAGED, "%s: shard: expected [index, shards]", path);
     else
         status = moments_from_json(&r->moments, json_object_get(o, "moments"), path, e);
 out:

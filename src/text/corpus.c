@@ -94,8 +94,8 @@ static int open_bin(struct corpus *c, struct err *e)
     }
     c->shards = shards;
     if (sharded && shards != last && shards != (size_t)last + 1) {
-        err_set(e, "%s-*-of-%05u.bin: expected %u or %u shards, found %zu", c->prefix, last, last,
-                last + 1, shards);
+        err_kind(e, ERR_DAMAGED, "%s-*-of-%05u.bin: expected %u or %u shards, found %zu", c->prefix,
+                 last, last, last + 1, shards);
         goto out;
     }
     for (size_t i = 0; i < shards; i++) {
@@ -119,8 +119,8 @@ static int check_index(struct corpus *c, const char *name, struct err *e)
     if (size < sizeof magic || memcmp(p, magic, sizeof magic))
         return err_set(e, "%s: not an index of tokens: expected it to begin with MMIDIDX", name);
     if (size < HEADER)
-        return err_set(e, "%s: cut short: expected %d bytes of header, found %zu", name, HEADER,
-                       size);
+        return err_kind(e, ERR_DAMAGED, "%s: cut short: expected %d bytes of header, found %zu",
+                        name, HEADER, size);
     uint64_t version = load64(p + 9), n = load64(p + 18), m = load64(p + 26);
     if (version != 1)
         return err_set(e, "%s: version: expected 1, found %llu", name, (unsigned long long)version);
@@ -132,10 +132,11 @@ static int check_index(struct corpus *c, const char *name, struct err *e)
             c->type == TYPE_F32 || c->type == TYPE_F64 ? "floating point, code" : "code", c->type);
     uint64_t body = size - HEADER;
     if (n > body / 12 || m > (body - 12 * n) / 8 || 12 * n + 8 * m != body)
-        return err_set(e,
-                       "%s: size: %llu sequences and a document list of %llu do not make %zu bytes "
-                       "(cut short?)",
-                       name, (unsigned long long)n, (unsigned long long)m, size);
+        return err_kind(
+            e, ERR_DAMAGED,
+            "%s: size: %llu sequences and a document list of %llu do not make %zu bytes "
+            "(cut short?)",
+            name, (unsigned long long)n, (unsigned long long)m, size);
     c->documents = (size_t)n;
     c->groups = (size_t)m;
     uint64_t bin = c->shard_start[c->shards];
@@ -143,11 +144,11 @@ static int check_index(struct corpus *c, const char *name, struct err *e)
         int32_t length = load_size(c, i);
         uint64_t start = load_pointer(c, i);
         if (length < 0)
-            return err_set(e, "%s: sequence %zu: expected a length, found %ld", name, i,
-                           (long)length);
+            return err_kind(e, ERR_DAMAGED, "%s: sequence %zu: expected a length, found %ld", name,
+                            i, (long)length);
         if (start > bin || (uint64_t)length > (bin - start) / c->width)
-            return err_set(
-                e,
+            return err_kind(
+                e, ERR_DAMAGED,
                 "%s: sequence %zu: %ld tokens at byte %lld do not fit into the .bin's %llu bytes",
                 name, i, (long)length, (long long)start, (unsigned long long)bin);
         c->tokens += (uint64_t)length;
@@ -156,9 +157,10 @@ static int check_index(struct corpus *c, const char *name, struct err *e)
     for (size_t i = 0; i < c->groups; i++) {
         uint64_t at = load64(p + HEADER + 12 * c->documents + 8 * i);
         if (at > n || at < previous)
-            return err_set(
-                e, "%s: document list[%zu]: expected a sequence in %llu..%llu, found %lld", name, i,
-                (unsigned long long)previous, (unsigned long long)n, (long long)at);
+            return err_kind(e, ERR_DAMAGED,
+                            "%s: document list[%zu]: expected a sequence in %llu..%llu, found %lld",
+                            name, i, (unsigned long long)previous, (unsigned long long)n,
+                            (long long)at);
         previous = at;
     }
     return 0;

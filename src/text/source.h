@@ -1,14 +1,13 @@
-/* text.h - documents before they are tokens: a source of bytes (zstd or not), lines of JSON, words.
+/* source.h - the bytes of a text: a file or stdin, zstd or not.
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef TRIPOD_TEXT_H
-#define TRIPOD_TEXT_H
+#ifndef TRIPOD_SOURCE_H
+#define TRIPOD_SOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "src/base/err.h"
-#include "src/text/unicode.h"
 
 /* A file, or stdin as "-", read once from beginning to end; zstd data are recognised by their first
  * bytes. */
@@ -34,15 +33,5 @@ void source_close(struct source *s);
 
 /* Whether the name, without .zst or .zstd, ends as JSON lines do: .jsonl, .ndjson, .json. */
 bool path_is_jsonl(const char *path);
-
-/* The string FIELD of the JSON object LINE, its escapes undone, appended to *out. Lone surrogates
- * become U+FFFD and are counted in *invalid; other bytes are passed through, valid UTF-8 or not.
- * The whole line is checked; of equal keys the last counts. Errors (without file or line): the
- * column and what is wrong, no such field, not a string. */
-int json_line_field(const uint8_t *line, size_t bytes, const char *field, struct bytes *out,
-                    uint64_t *invalid, struct err *e);
-
-/* Runs of anything but Unicode white space. */
-uint64_t count_words(const uint8_t *p, size_t bytes);
 
 #endif

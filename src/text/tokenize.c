@@ -21,6 +21,7 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/progress.h"
+#include "src/text/json_line.h"
 #include "src/text/source.h"
 #include "src/text/unicode.h"
 
@@ -35,6 +36,7 @@ struct item {
     size_t start, bytes; /* in the batch's text */
     size_t source;
     uint64_t line; /* of JSON lines, from 1; 0: plain text */
+    uint64_t at;   /* plain text: the first of its bytes in the source's text */
     bool ends;     /* a document ends here */
     /* results */
     size_t ids_end; /* of the job's ids */
@@ -59,24 +61,19 @@ struct batch {
     struct err e;
 };
 
-/* What PREFIX.json says of a source. */
-struct report {
-    uint64_t bytes, hash, documents;
-    bool jsonl, zstd, whole;
-};
-
 struct reader {
     char *const *paths;
     size_t n, at; /* at: the source being read */
     const struct tokenizer *t;
     const struct tokenize_options *o;
-    struct report *reports;
+    struct text_file *files; /* [n] */
     struct source source;
     bool open, ended;     /* ended: the source has no more bytes */
     struct bytes pending; /* read, not in a batch yet */
     size_t try_at; /* plain text: no cut is looked for in a shorter pending; lines: no line ends
                       before it */
-    uint64_t line, documents;
+    uint64_t line, byte; /* of plain text: how much of it is in batches */
+    uint64_t documents;
 };
 
 /* --- reading --- */
@@ -94,11 +91,13 @@ static int add_item(struct reader *r, struct batch *b, const uint8_t *p, size_t 
     b->items[b->count++] = (struct item){.start = b->text.count,
                                          .bytes = bytes,
                                          .source = r->at,
-                                         .line = r->reports[r->at].jsonl ? r->line : 0,
+                                         .line = r->files[r->at].jsonl ? r->line : 0,
+                                         .at = r->byte,
                                          .ends = ends};
+    r->byte += bytes;
     if (ends) {
         r->documents++;
-        r->reports[r->at].documents++;
+        r->files[r->at].documents++;
     }
     return bytes_append(&b->text, p, bytes) ? err_memory(e, r->source.path) : 0;
 }
@@ -169,25 +168,24 @@ static int take_pieces(struct reader *r, struct batch *b, struct err *e)
 static int open_next(struct reader *r, struct err *e)
 {
     const char *path = r->paths[r->at];
-    struct report *report = &r->reports[r->at];
+    struct text_file *file = &r->files[r->at];
     if (source_open(&r->source, path, e)) return -1;
     r->open = true;
     r->ended = false;
-    r->line = 0;
+    r->line = r->byte = 0;
     r->try_at = 0;
     r->pending.count = 0;
-    report->zstd = r->source.zstd;
-    report->jsonl =
-        r->o->format == TEXT_JSONL || (r->o->format == TEXT_AUTO && path_is_jsonl(path));
+    file->zstd = r->source.zstd;
+    file->jsonl = r->o->format == TEXT_JSONL || (r->o->format == TEXT_AUTO && path_is_jsonl(path));
     return 0;
 }
 
 static void close_source(struct reader *r)
 {
-    struct report *report = &r->reports[r->at];
-    report->bytes = r->source.bytes;
-    report->whole = r->source.finished;
-    report->hash = source_hash(&r->source);
+    struct text_file *file = &r->files[r->at];
+    file->bytes = r->source.bytes;
+    file->whole = r->source.finished;
+    file->hash = source_hash(&r->source);
     source_close(&r->source);
     r->open = false;
     r->at++;
@@ -204,7 +202,7 @@ static int read_items(struct reader *r, struct batch *b, size_t target, struct e
         r->pending.count += got;
         r->ended = got == 0;
         b->read_bytes += r->source.bytes - before;
-        if (r->reports[r->at].jsonl ? take_lines(r, b, e) : take_pieces(r, b, e)) return -1;
+        if (r->files[r->at].jsonl ? take_lines(r, b, e) : take_pieces(r, b, e)) return -1;
         if (r->ended || enough(r)) close_source(r);
     }
     return 0;
@@ -290,6 +288,17 @@ static void run_job(struct worker *w, const struct reader *r, struct batch *b, s
 
 /* --- writing --- */
 
+static void count_replaced(struct replaced *r, const struct batch *b, const struct item *item)
+{
+    size_t skip;
+    if (!r->count && item->invalid) {
+        r->line = item->line;
+        if (!r->line)
+            r->byte = item->at + utf8_valid(b->text.data + item->start, item->bytes, &skip);
+    }
+    r->count += item->invalid;
+}
+
 static int write_batch(struct corpus_writer *w, const struct batch *b, int64_t append,
                        struct tokenize_stats *stats, struct err *e)
 {
@@ -307,6 +316,7 @@ static int write_batch(struct corpus_writer *w, const struct batch *b, int64_t a
             stats->bytes += item->text_bytes;
             stats->words += item->words;
             stats->invalid += item->invalid;
+            count_replaced(&stats->files[item->source].replaced, b, item);
             if (!item->ends) continue;
             stats->empty_documents += w->current == 0;
             uint32_t id = (uint32_t)append;
@@ -369,7 +379,7 @@ static int write_report(struct out *out, const struct reader *r, const struct co
     json_t *sources = json_array();
     bool lines = false;
     for (size_t i = 0; i < r->n; i++) {
-        const struct report *p = &r->reports[i];
+        const struct text_file *p = &s->files[i];
         lines |= p->jsonl;
         json_array_append_new(sources,
                               json_pack("{s:o, s:I, s:o, s:s, s:b, s:I}", "path",
@@ -429,22 +439,23 @@ static uint64_t total_bytes(char *const *paths, size_t n)
 int tokenize_files(char *const *paths, size_t n, const struct tokenizer *t, const char *path,
                    const struct tokenize_options *o, struct tokenize_stats *result, struct err *e)
 {
+    if (result) *result = (struct tokenize_stats){0};
     static const struct tokenize_options defaults;
-    struct tokenize_stats stats = {0};
+    struct tokenize_stats stats = {.files = calloc(n ? n : 1, sizeof *stats.files)};
     struct corpus_writer w = {0};
     struct out report = {.slot = -1};
     char *prefix = corpus_prefix(path), *names[3] = {NULL, NULL, NULL};
-    struct reader r = {.paths = paths, .n = n, .t = t, .o = o ? o : &defaults};
+    struct reader r = {
+        .paths = paths, .n = n, .files = stats.files, .t = t, .o = o ? o : &defaults};
     int64_t append = -1;
     int status = -1;
     r.source.fd = -1;
-    r.reports = calloc(n ? n : 1, sizeof *r.reports);
     if (prefix) {
         names[0] = format_string("%s.bin", prefix);
         names[1] = format_string("%s.idx", prefix);
         names[2] = format_string("%s.json", prefix);
     }
-    if (!r.reports || !names[0] || !names[1] || !names[2]) {
+    if (!stats.files || !names[0] || !names[1] || !names[2]) {
         err_memory(e, path);
         goto out;
     }
@@ -462,7 +473,7 @@ int tokenize_files(char *const *paths, size_t n, const struct tokenizer *t, cons
     stats.documents = w.documents;
     stats.tokens = w.tokens;
     stats.longest = w.longest;
-    for (size_t i = 0; i < n; i++) stats.read_bytes += r.reports[i].bytes;
+    for (size_t i = 0; i < n; i++) stats.read_bytes += stats.files[i].bytes;
     if (stats.documents == stats.empty_documents) {
         err_set(e, "%s: no text: %s", n ? paths[0] : path,
                 stats.documents ? "every document is empty" : "the input has no documents");
@@ -474,16 +485,27 @@ int tokenize_files(char *const *paths, size_t n, const struct tokenizer *t, cons
         unlink(names[0]);
         unlink(names[1]);
     }
-    if (result) *result = stats;
+    if (!status && result) {
+        *result = stats;
+        stats.files = NULL;
+    }
 out:
     corpus_writer_abort(&w);
     out_abort(&report);
     source_close(&r.source);
     bytes_free(&r.pending);
-    free(r.reports);
+    free(stats.files);
     for (size_t i = 0; i < 3; i++) free(names[i]);
     free(prefix);
     return status;
+}
+
+const char *replaced_text(const struct replaced *r, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "%s %" PRIu64 ": invalid UTF-8%s became U+FFFD, the first of %" PRIu64,
+             r->line ? "line" : "byte", r->line ? r->line : r->byte,
+             r->line ? " or a lone surrogate" : "", r->count);
+    return buffer;
 }
 
 int tokenize_totals(const char *path, struct tokenize_stats *stats, struct err *e)
@@ -500,7 +522,7 @@ int tokenize_totals(const char *path, struct tokenize_stats *stats, struct err *
     for (size_t i = 0; i < 4 && !status; i++) {
         const json_t *v = json_object_get(root, keys[i]);
         if (!json_is_integer(v) || json_integer_value(v) < 0)
-            status = err_set(e, "%s: %s: expected a count", name, keys[i]);
+            status = err_kind(e, ERR_DAMAGED, "%s: %s: expected a count", name, keys[i]);
         else
             *values[i] = (uint64_t)json_integer_value(v);
     }

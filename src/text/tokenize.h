@@ -30,7 +30,20 @@ struct tokenize_options {
     const char *field;  /* of a JSON line; NULL: "text" */
     const char *append; /* added token put after every document, e.g. "<|endoftext|>"; NULL: none */
     uint64_t max_documents;   /* stop after so many; 0: all */
-    const json_t *provenance; /* provenance_json()'s object for PREFIX.json; borrowed, may be NULL */
+    const json_t *provenance; /* of provenance_json(), for PREFIX.json; borrowed, or NULL */
+};
+
+/* What U+FFFD stands for now in a file's text: invalid UTF-8 and, in JSON lines, lone surrogates. */
+struct replaced {
+    uint64_t count;
+    uint64_t line, byte; /* the first: its line, from 1, of JSON lines; else line 0 and its byte */
+};
+
+/* A file that was read. */
+struct text_file {
+    uint64_t bytes, hash, documents; /* bytes and their XXH3-64 as stored */
+    bool jsonl, zstd, whole;         /* whole: read to its end */
+    struct replaced replaced;
 };
 
 struct tokenize_stats {
@@ -38,9 +51,10 @@ struct tokenize_stats {
     uint64_t bytes;                      /* of the documents' text in UTF-8, as given */
     uint64_t words;                      /* runs of anything but white space */
     uint64_t tokens;
-    uint64_t invalid;    /* UTF-8 sequences replaced by U+FFFD, JSON's lone surrogates included */
-    uint64_t longest;    /* tokens of the longest document */
-    uint64_t read_bytes; /* of the input files, compressed as they are */
+    uint64_t invalid;        /* sequences replaced by U+FFFD in all files */
+    uint64_t longest;        /* tokens of the longest document */
+    uint64_t read_bytes;     /* of the input files, compressed as they are */
+    struct text_file *files; /* each of the PATHS; free() */
 };
 
 /* Tokenises PATHS, in order, into PREFIX.bin, PREFIX.idx and PREFIX.json. The three appear when all
@@ -48,11 +62,15 @@ struct tokenize_stats {
  * "tokens", "invalid_utf8", "longest", "vocabulary", "dtype", "corpus_hash", "tokenizer": {"path",
  * "hash"}, "sources": [{"path", "bytes", "hash", "format", "zstd", "documents"}], "field",
  * "append", "provenance"}; hashes are XXH3-64 in 16 hexadecimal digits, that of a source not read
- * to its end is null. STATS may be NULL. Errors name the file, and the line of JSON lines: cannot
+ * to its end is null. STATS may be NULL; its files are the caller's to free, NULL on error. Errors name the file, and the line of JSON lines: cannot
  * be read, zstd data cut short, not JSON, no such field or not a string, no tokens in all of the
  * input, a file that is input and output. */
 int tokenize_files(char *const *paths, size_t n, const struct tokenizer *t, const char *prefix,
                    const struct tokenize_options *o, struct tokenize_stats *stats, struct err *e);
+
+/* "byte 10: invalid UTF-8 became U+FFFD, the first of 2": what a warning says after the file's name.
+ * Returns BUFFER; 128 bytes are enough. */
+const char *replaced_text(const struct replaced *r, char *buffer, size_t size);
 
 /* The totals of a corpus from its P.json, for bits per byte and word perplexity: 0 and the fields
  * documents, bytes, words and tokens filled; -1 when there is none or it cannot be read. PREFIX as

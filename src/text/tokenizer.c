@@ -6,33 +6,12 @@
  * Words are found by a scanner written out by hand: ASCII by table, the rest by code point.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/text/tokenizer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/text/tokenizer_private.h"
-
-/* --- ids --- */
-
-int ids_reserve(struct ids *ids, size_t more, struct err *e)
-{
-    if (ids->capacity - ids->count >= more) return 0;
-    size_t capacity = ids->capacity ? ids->capacity : 256;
-    while (capacity - ids->count < more) {
-        if (capacity > SIZE_MAX / 16) return err_memory(e, "too many tokens");
-        capacity *= 2;
-    }
-    uint32_t *id = realloc(ids->id, capacity * sizeof *id);
-    if (!id) return err_kind(e, ERR_MEMORY, "out of memory for %zu tokens", capacity);
-    ids->id = id;
-    ids->capacity = capacity;
-    return 0;
-}
-
-void ids_free(struct ids *ids)
-{
-    free(ids->id);
-    *ids = (struct ids){0};
-}
 
 /* --- words --- */
 
@@ -118,41 +97,10 @@ static int encode_words(struct encoder *c, const uint8_t *p, size_t bytes, struc
         const uint8_t *q = t->words ? word_end(p, end, flags) : end;
         size_t n = (size_t)(q - p);
         if (out->capacity - out->count < n && ids_reserve(out, n, e)) return -1;
-        if (bpe_word(c, p, n, out, e)) return -1;
+        if (bpe_word(&t->bpe, c->words, p, n, out, e)) return -1;
         p = q;
     }
     return 0;
-}
-
-/* The first added token at or after p: its place, or END. */
-static const uint8_t *added_find(const struct added *a, const uint8_t *p, const uint8_t *end,
-                                 size_t *token)
-{
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    const uint64_t x = ones * a->pair[0], y = ones * a->pair[1];
-    for (; p < end; p++) {
-        if (a->pairs) {
-            /* Eight places at a time: a zero byte where both bytes of the pair are found. */
-            uint64_t u, v;
-            while (end - p >= 9) {
-                memcpy(&u, p, 8);
-                memcpy(&v, p + 1, 8);
-                uint64_t d = (u ^ x) | (v ^ y);
-                if ((d - ones) & ~d & highs) break;
-                p += 8;
-            }
-            while (end - p >= 2 && (p[0] != a->pair[0] || p[1] != a->pair[1])) p++;
-            if (end - p < 2) return end;
-        }
-        for (size_t i = a->first[*p]; i < a->first[*p + 1]; i++) {
-            if (a->token[i].bytes <= (size_t)(end - p) &&
-                !memcmp(p, a->token[i].text, a->token[i].bytes)) {
-                *token = i;
-                return p;
-            }
-        }
-    }
-    return end;
 }
 
 /* Text without special tokens: NFC, then the other added tokens. */
@@ -234,13 +182,10 @@ struct encoder *encoder_open(const struct tokenizer *t)
     struct encoder *c = calloc(1, sizeof *c);
     if (!c) return NULL;
     c->t = t;
-    c->cache = calloc((size_t)1 << CACHE_BITS, sizeof *c->cache);
-    c->long_cache = calloc((size_t)1 << LONG_BITS, sizeof *c->long_cache);
-    if (!c->cache || !c->long_cache) {
-        encoder_close(c);
-        return NULL;
-    }
-    return c;
+    c->words = bpe_words_open();
+    if (c->words) return c;
+    encoder_close(c);
+    return NULL;
 }
 
 void encoder_close(struct encoder *c)
@@ -249,10 +194,7 @@ void encoder_close(struct encoder *c)
     bytes_free(&c->repaired);
     bytes_free(&c->normal);
     bytes_free(&c->prefixed);
-    free(c->cache);
-    free(c->long_cache);
-    free(c->symbols);
-    free(c->heap);
+    bpe_words_close(c->words);
     free(c);
 }
 

@@ -19,17 +19,9 @@
 #include <stdint.h>
 
 #include "src/base/err.h"
+#include "src/text/ids.h"
 
 struct tokenizer;
-
-/* A growable array of token ids. Zero-initialise; ids_free releases. */
-struct ids {
-    uint32_t *id;
-    size_t count, capacity;
-};
-
-int ids_reserve(struct ids *ids, size_t more, struct err *e); /* room for MORE beyond count */
-void ids_free(struct ids *ids);
 
 /* Reads PATH (the whole of it is in memory afterwards, the file is no longer needed). The caller
  * closes. */

@@ -5,7 +5,10 @@
 #include <xxhash.h>
 
 #include "src/base/file.h"
+#include "src/text/tokenizer.h"
 #include "src/text/tokenizer_private.h"
+
+enum { MAX_ID = (1 << 24) - 1 }; /* a table of ids is kept: a larger one is a damaged file */
 
 /* GPT-2's alphabet: bytes that print stand for themselves, the others for U+0100 onwards in
  * order. */
@@ -187,7 +190,8 @@ static int read_vocabulary(struct tokenizer *t, json_t *vocab, size_t *room,
         size_t n;
         if (length && length <= 2) {
             uint32_t c = utf8_read((const uint8_t *)key, &n);
-            if (n == length && c < 512 && byte_of[c] >= 0) t->byte_id[byte_of[c]] = (uint32_t)id;
+            if (n == length && c < 512 && byte_of[c] >= 0)
+                t->bpe.byte_id[byte_of[c]] = (uint32_t)id;
         }
     }
     return 0;
@@ -199,7 +203,7 @@ static int read_merges(struct tokenizer *t, const json_t *vocab, const json_t *m
     size_t count = json_array_size(merges);
     struct bytes left = {0}, both = {0};
     int status = -1;
-    if (bpe_reserve(t, count)) {
+    if (bpe_reserve(&t->bpe, count)) {
         err_memory(e, name);
         goto out;
     }
@@ -249,7 +253,7 @@ static int read_merges(struct tokenizer *t, const json_t *vocab, const json_t *m
                             : (const char *)both.data);
             goto out;
         }
-        bpe_put(t, (uint32_t)json_integer_value(id_a), (uint32_t)json_integer_value(id_b),
+        bpe_put(&t->bpe, (uint32_t)json_integer_value(id_a), (uint32_t)json_integer_value(id_b),
                 (uint32_t)i, (uint32_t)json_integer_value(id));
     }
     status = 0;
@@ -294,7 +298,7 @@ static int read_model(struct tokenizer *t, const json_t *model, size_t *room,
     if (read_vocabulary(t, vocab, room, byte_of, name, e)) return -1;
     if (!is_null(json_object_get(model, "unk_token"))) {
         for (int b = 0; b < 256; b++) {
-            if (utf8_may_hold(b) && t->byte_id[b] == NO_ID)
+            if (utf8_may_hold(b) && t->bpe.byte_id[b] == NO_ID)
                 return err_set(
                     e,
                     "%s: model.unk_token: not supported with a vocabulary that lacks byte 0x%02X",
@@ -302,48 +306,6 @@ static int read_model(struct tokenizer *t, const json_t *model, size_t *room,
         }
     }
     return read_merges(t, vocab, merges, name, e);
-}
-
-static int added_put(struct added *a, const uint8_t *text, size_t bytes, uint32_t id)
-{
-    if (!bytes) return 0; /* NFC of some text is never empty: cannot match */
-    if (a->count % 64 == 0) {
-        void *grown = realloc(a->token, (a->count + 64) * sizeof *a->token);
-        if (!grown) return -1;
-        a->token = grown;
-    }
-    uint8_t *copy = malloc(bytes);
-    if (!copy) return -1;
-    memcpy(copy, text, bytes);
-    a->token[a->count].text = copy;
-    a->token[a->count].bytes = bytes;
-    a->token[a->count++].id = id;
-    return 0;
-}
-
-static int compare_added(const void *x, const void *y)
-{
-    const struct added_token *a = x, *b = y;
-    if (a->text[0] != b->text[0]) return a->text[0] < b->text[0] ? -1 : 1;
-    if (a->bytes != b->bytes) return a->bytes > b->bytes ? -1 : 1;
-    return a->id < b->id ? -1 : a->id > b->id;
-}
-
-static void added_index(struct added *a)
-{
-    if (a->count) qsort(a->token, a->count, sizeof *a->token, compare_added);
-    size_t i = 0;
-    for (unsigned b = 0; b < 256; b++) {
-        a->first[b] = (uint32_t)i;
-        while (i < a->count && a->token[i].text[0] == b) i++;
-    }
-    a->first[256] = (uint32_t)a->count;
-    a->pairs = a->count > 0;
-    for (i = 0; i < a->count; i++) {
-        if (a->token[i].bytes < 2 || memcmp(a->token[i].text, a->token[0].text, 2))
-            a->pairs = false;
-    }
-    if (a->pairs) memcpy(a->pair, a->token[0].text, 2);
 }
 
 static int read_added(struct tokenizer *t, const json_t *list, const json_t *vocab, size_t *room,
@@ -444,7 +406,7 @@ int tokenizer_parse(struct tokenizer **result, const char *json, size_t bytes, c
     struct tokenizer *t = calloc(1, sizeof *t);
     if (!t) return err_memory(e, name);
     pthread_mutex_init(&t->lock, NULL);
-    for (int b = 0; b < 256; b++) t->byte_id[b] = NO_ID;
+    for (int b = 0; b < 256; b++) t->bpe.byte_id[b] = NO_ID;
     t->cut_ok = true;
     t->path = strdup(name);
     t->added_ids = json_object();
@@ -514,11 +476,9 @@ void tokenizer_close(struct tokenizer *t)
         t->idle = c->next;
         encoder_close(c);
     }
-    for (size_t i = 0; i < t->special.count; i++) free(t->special.token[i].text);
-    for (size_t i = 0; i < t->plain.count; i++) free(t->plain.token[i].text);
-    free(t->special.token);
-    free(t->plain.token);
-    free(t->merges);
+    added_free(&t->special);
+    added_free(&t->plain);
+    bpe_free(&t->bpe);
     free(t->token);
     bytes_free(&t->text);
     json_decref(t->added_ids);

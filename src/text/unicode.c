@@ -270,3 +270,34 @@ int unicode_nfc(const uint8_t *p, size_t bytes, struct bytes *out)
     if (copied && bytes_append(out, p + done, bytes - done)) return -1;
     return copied;
 }
+
+uint64_t count_words(const uint8_t *p, size_t bytes)
+{
+    uint64_t words = 0;
+    bool inside = false;
+    for (size_t i = 0; i < bytes;) {
+        uint8_t b = p[i];
+        size_t n = 1;
+        bool space = b == ' ' || (b >= 9 && b <= 13);
+        if (b >= 0xC2 && b <= 0xE3) {
+            /* White space above ASCII: U+0085, U+00A0, U+1680, U+2000-200A, U+2028, U+2029, U+202F,
+             * U+205F, U+3000. */
+            uint8_t c = i + 1 < bytes ? p[i + 1] : 0, d = i + 2 < bytes ? p[i + 2] : 0;
+            if (b == 0xC2 && (c == 0x85 || c == 0xA0)) {
+                space = true;
+                n = 2;
+            } else if ((b == 0xE1 && c == 0x9A && d == 0x80) ||
+                       (b == 0xE2 && c == 0x80 &&
+                        ((d >= 0x80 && d <= 0x8A) || d == 0xA8 || d == 0xA9 || d == 0xAF)) ||
+                       (b == 0xE2 && c == 0x81 && d == 0x9F) ||
+                       (b == 0xE3 && c == 0x80 && d == 0x80)) {
+                space = true;
+                n = 3;
+            }
+        }
+        words += !space && !inside;
+        inside = !space;
+        i += n;
+    }
+    return words;
+}

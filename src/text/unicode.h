@@ -57,6 +57,9 @@ int bytes_append(struct bytes *b, const void *data, size_t count); /* -1: out of
 int bytes_reserve(struct bytes *b, size_t more);
 void bytes_free(struct bytes *b);
 
+/* Runs of anything but Unicode white space. */
+uint64_t count_words(const uint8_t *p, size_t bytes);
+
 /* NFC of valid UTF-8: returns 1 and the text in *out (appended to what it holds) if it differs from
  * p or could not be ruled out quickly, 0 if p is in NFC already (nothing appended), -1 when out of
  * memory. */

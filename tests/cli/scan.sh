@@ -156,5 +156,11 @@ run = json.load(open(sys.argv[1]))["runs"][0]
 assert 1 < run["bits_per_byte"] < 8 and run["word_perplexity"] > run["perplexity"] > 1
 assert run["bytes"] < os.path.getsize(sys.argv[2])
 P
+    printf 'some text \xff\xff' >"$T/invalid.txt"
+    printf '{"text": "some text"}\n{"text": "half a pair: \\ud800"}\n' >"$T/lone.jsonl"
+    ok "text that is not UTF-8" "$TRIPOD" scan -m "$T/step1000" -c "$T/invalid.txt" -c "$T/lone.jsonl" -o "$T/lost"
+    printf "tripod: warning: $T/%s\n" 'invalid.txt: byte 10: invalid UTF-8 became U+FFFD, the first of 2' \
+        'lone.jsonl: line 2: invalid UTF-8 or a lone surrogate became U+FFFD, the first of 1' >"$T/want"
+    if cmp -s "$T/want" "$T/err"; then echo "ok it is warned of"; else echo "FAIL it is warned of: $(cat "$T/err")"; code=1; fi
 fi
 exit $code

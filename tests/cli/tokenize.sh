@@ -90,6 +90,9 @@ if __name__ == "__main__":
         assert json.loads(line)["text"] == open(sys.argv[3], newline="").read()
     elif what == "convert":  # another implementation's files of another type
         write(sys.argv[3], read(sys.argv[2]), int(sys.argv[4]))
+    elif what == "half":  # the first byte of a character of two, twice
+        vocabulary = json.load(open(sys.argv[3]))["model"]["vocab"]
+        write(sys.argv[2], [[vocabulary["a"]], [vocabulary["\u00c3"]], [vocabulary["\u00c3"], vocabulary["a"]]], 8)
     elif what == "empty":
         write(sys.argv[2], [], 8)
         open(sys.argv[2] + ".bin", "wb")
@@ -159,6 +162,28 @@ fi
 printf 'a\xff\xe2\x82' >"$T/invalid.txt"
 ok "invalid UTF-8" "$TRIPOD" tokenize "$T/invalid.txt" -t "$J" -o "$T/inv" --json
 if grep -q '"invalid_utf8": 2,' "$T/out"; then echo "ok invalid UTF-8 is counted"; else echo "FAIL invalid UTF-8 is counted"; code=1; fi
+# warned NAME LINE...: the last command's stderr is these lines, each after "tripod: warning: $T/".
+warned() {
+    local name=$1
+    shift
+    printf "tripod: warning: $T/%s\n" "$@" >"$T/want"
+    if cmp -s "$T/want" "$T/err"; then echo "ok $name"; else echo "FAIL $name: $(head -c 400 "$T/err")"; code=1; fi
+}
+warned "invalid UTF-8 is warned of" 'invalid.txt: byte 1: invalid UTF-8 became U+FFFD, the first of 2'
+printf '{"text": "ok"}\n\n{"text": "a\\ud800b\\udc00"}\n{"text": "\xff"}\n' >"$T/lone.jsonl"
+{ cat "$T/long.txt"; printf ' end\xff'; } >"$T/late.txt"
+ok "what is lost in each of several files" "$TRIPOD" tokenize "$T/late.txt" "$T/0.txt" "$T/lone.jsonl" "$T/invalid.txt" -t "$J" -o "$T/inv"
+warned "a line a file, with place and count" "late.txt: byte $(($(stat -c %s "$T/long.txt") + 4)): invalid UTF-8 became U+FFFD, the first of 1" \
+    'lone.jsonl: line 3: invalid UTF-8 or a lone surrogate became U+FFFD, the first of 3' \
+    'invalid.txt: byte 1: invalid UTF-8 became U+FFFD, the first of 2'
+cp "$T/err" "$T/want"
+"$TRIPOD" tokenize "$T/late.txt" "$T/0.txt" "$T/lone.jsonl" "$T/invalid.txt" -t "$J" -o "$T/inv" --threads 5 >"$T/out" 2>"$T/err"
+same "the same warnings for any number of threads" "$T/want" "$T/err"
+ok "nothing is lost" "$TRIPOD" tokenize "$T/0.txt" -t "$J" -o "$T/f1"
+if [ -s "$T/err" ]; then echo "FAIL nothing is said then: $(cat "$T/err")"; code=1; else echo "ok nothing is said then"; fi
+python half "$T/half" "$J"
+ok "ids that are half a character" "$TRIPOD" tokenize --decode "$T/half" -t "$J"
+warned "they are warned of" 'half: document 1: invalid UTF-8 became U+FFFD, the first of 2'
 ok "another field" "$TRIPOD" tokenize - --format jsonl --field body -t "$J" -o "$T/body" <<<'{"body": "x", "text": 1}'
 
 # Files of another implementation, in every integer type that holds the ids.

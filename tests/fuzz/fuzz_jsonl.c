@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/text/source.h"
+#include "src/text/json_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
