@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "models/checkpoint/checkpoint.h"
+#include "models/flat/hub.h"
 #include "models/flat/import.h"
 #include "models/flat/locate.h"
 
@@ -277,6 +278,7 @@ static void identity(void **state)
         {"/data/pythia-70m", "pythia-70m", -1},
         {"/data/tiny/step512", "tiny", 512},
         {"/data/tiny-step512", "tiny", 512},
+        {"/data/tiny-step-size-step512", "tiny-step-size", 512},
         {"/data/my-model", "my-model", -1},
         {"/data/my-stepwise", "my-stepwise", -1},
         {"/hub/models--EleutherAI--pythia-160m/snapshots/0123abcd", "pythia-160m", -1},
