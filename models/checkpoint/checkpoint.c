@@ -16,6 +16,12 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+/* A file may hold no tensor at all, and an empty list no array. */
+static void sort(struct tensor_list *l)
+{
+    if (l->count) qsort(l->items, l->count, sizeof *l->items, by_name);
+}
+
 static int open_file(struct checkpoint *c, const char *name, struct err *e)
 {
     struct checkpoint_file *files = reallocarray(c->files, c->file_count + 1, sizeof *files);
@@ -102,7 +108,7 @@ static int open_index(struct checkpoint *c, const char *name, struct err *e)
         goto out;
     }
     if (open_shards(c, index, where, e)) goto out;
-    qsort(c->tensors.items, c->tensors.count, sizeof *c->tensors.items, by_name);
+    sort(&c->tensors);
     const char *tensor;
     json_t *shard;
     json_object_foreach((json_t *)(uintptr_t)where, tensor, shard)
@@ -147,7 +153,7 @@ static const struct form *find_form(const char *folder)
 static int check_names(struct checkpoint *c, struct err *e)
 {
     struct tensor_list *l = &c->tensors;
-    qsort(l->items, l->count, sizeof *l->items, by_name);
+    sort(l);
     for (size_t i = 1; i < l->count; i++) {
         if (strcmp(l->items[i].name, l->items[i - 1].name)) continue;
         return err_set(e, "%s: %.128s is there twice (the other one in %s)",

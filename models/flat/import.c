@@ -101,6 +101,18 @@ static int by_place(const void *a, const void *b)
     return x->output < y->output ? -1 : x->output > y->output;
 }
 
+/* Where the tensor was looked for: the one file, or the index of several. */
+static int missing(const struct import *m, const char *name, struct err *e)
+{
+    const struct checkpoint *c = &m->checkpoint;
+    const char *file = c->index ? c->index : c->files[0].name;
+    if (!m->config.layers_assumed) return err_set(e, "%s/%s: %s is missing", m->folder, file, name);
+    return err_set(e,
+                   "%s/%s: %s is missing (%s/config.json does not say num_hidden_layers: %zu were "
+                   "assumed)",
+                   m->folder, file, name, m->folder, m->config.layers);
+}
+
 static int plan(struct import *m, struct err *e)
 {
     size_t n = neox_tensor_count(&m->config);
@@ -117,7 +129,7 @@ static int plan(struct import *m, struct err *e)
         neox_tensor_at(&m->config, i, &want);
         const struct checkpoint_tensor *t = find_source(m, want.name);
         if (!t) {
-            err_set(e, "%s: %s is missing", m->folder, want.name);
+            missing(m, want.name, e);
             goto out;
         }
         if (check_source(m, &want, t, e)) goto out;

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/flat/pack.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,8 +81,57 @@ struct packer {
     size_t row_stride, column_stride;
 };
 
+/* --- weights that are not finite --- */
+
+/* An element is infinite or no number where its exponent is all ones: the exponent's bits, and one
+ * of its lowest, which then carries into the sign's place. Eight bytes of elements at once. */
+static const struct {
+    uint64_t exponent, one, carry;
+} patterns[] = {
+    [SIMD_F32] = {0x7f8000007f800000, 0x0080000000800000, 0x8000000080000000},
+    [SIMD_F16] = {0x7c007c007c007c00, 0x0400040004000400, 0x8000800080008000},
+    [SIMD_BF16] = {0x7f807f807f807f80, 0x0080008000800080, 0x8000800080008000},
+};
+
+static bool all_finite(int dtype, const uint8_t *data, size_t bytes)
+{
+    enum { STEP = 8 }; /* words of a step: a length the compiler turns into vectors */
+    const uint64_t exponent = patterns[dtype].exponent, one = patterns[dtype].one;
+    uint64_t words[STEP], seen[STEP] = {0}, any = 0;
+    for (; bytes >= sizeof words; data += sizeof words, bytes -= sizeof words) {
+        memcpy(words, data, sizeof words);
+        for (size_t i = 0; i < STEP; i++) seen[i] |= (words[i] & exponent) + one;
+    }
+    memset(words, 0, sizeof words);
+    if (bytes) memcpy(words, data, bytes);
+    for (size_t i = 0; i < STEP; i++) any |= seen[i] | ((words[i] & exponent) + one);
+    return !(any & patterns[dtype].carry);
+}
+
+/* Names the first in the checkpoint's own order, whatever was packed first. */
+static int not_finite(const struct packer *p)
+{
+    const struct checkpoint_tensor *t = p->t->from;
+    for (size_t r = 0; r < p->rows; r++) {
+        for (size_t k = 0; k < p->columns; k++) {
+            const uint8_t *at = p->t->base + (r * p->row_stride + k * p->column_stride) * p->size;
+            if (all_finite(t->type->weight, at, p->size)) continue;
+            uint32_t bits = 0; /* of 16 bits the upper half */
+            memcpy((uint8_t *)&bits + sizeof bits - p->size, at, p->size);
+            uint64_t fraction = ~patterns[t->type->weight].exponent >> 32 & 0x7fffffff;
+            const char *value = bits & fraction ? "nan" : bits >> 31 ? "-inf" : "inf";
+            char row[32] = "";
+            if (t->rank == 2) snprintf(row, sizeof row, "%zu, ", r);
+            return err_kind(p->e, ERR_DAMAGED, "%s: %s[%s%zu]: expected a finite number, found %s",
+                            p->t->path, t->name, row, k, value);
+        }
+    }
+    return err_kind(p->e, ERR_DAMAGED, "%s: %s: changed while it was read", p->t->path, t->name);
+}
+
 static int emit(struct packer *p, const void *data, size_t bytes)
 {
+    if (!all_finite(p->t->from->type->weight, data, bytes)) return not_finite(p);
     return p->sink->put(p->sink->context, data, bytes, p->e);
 }
 
