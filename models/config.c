@@ -202,6 +202,7 @@ static int read_rope(struct reader *r, struct neox_config *c)
 static int read_config(struct reader *r, struct neox_config *c)
 {
     double eps = 1e-5;
+    c->layers_assumed = !get(r->root, "num_hidden_layers");
     if (check_kind(r) || get_size(r, "num_hidden_layers", 44, MAX_LAYERS, &c->layers) ||
         get_size(r, "hidden_size", 6144, MAX_HIDDEN, &c->hidden) ||
         get_size(r, "num_attention_heads", 64, MAX_HIDDEN, &c->heads) ||

@@ -23,6 +23,7 @@ struct neox_config {
     bool parallel_residual;
     bool attention_bias;  /* false: query_key_value and dense have no bias */
     bool tied_embeddings; /* embed_out is embed_in */
+    bool layers_assumed;  /* config.json does not say how many: a message has to */
 };
 
 /* Reads config.json in the hub's dialect and in that of transformers 5. What is not supported (rope

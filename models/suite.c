@@ -123,6 +123,12 @@ static bool read_step(const char *s, const char *end, int64_t *step)
     return true;
 }
 
+int64_t suite_step(const char *word)
+{
+    int64_t step;
+    return read_step(word, word + strlen(word), &step) ? step : -1;
+}
+
 /* The step a component names, on its own or behind one of - _ @ : */
 static bool component_step(const char *s, const char *end, int64_t *step)
 {

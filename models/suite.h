@@ -73,6 +73,9 @@ char *suite_name(const struct suite_id *id, char *buffer, size_t size);
  * model was recognised. */
 bool suite_parse_name(const char *path, char *name, int64_t *step);
 
+/* "step3000" or "global_step3000" -> 3000; -1 for any other word. */
+int64_t suite_step(const char *word);
+
 /* The published checkpoints, ascending, into STEPS[SUITE_MAX_STEPS]: 154 (0, 1, 2, 4 ... 512, 1000,
  * 2000 ... 143000), or 143 without the early ones for v0. Returns how many. */
 size_t suite_steps(const struct suite_id *id, uint32_t *steps);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "models/flat/hub.h"
 #include "models/flat/import.h"
 #include "models/flat/locate.h"
 #include "src/base/provenance.h"

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "models/checkpoint/checkpoint.h"
-#include "models/flat/import.h"
+#include "models/flat/hub.h"
 #include "models/flat/locate.h"
 #include "src/cli.h"
 #include "src/text/corpus.h"

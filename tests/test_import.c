@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "models/checkpoint/checkpoint.h"
+#include "models/flat/hub.h"
 #include "models/flat/import.h"
 #include "models/flat/locate.h"
 
@@ -38,6 +40,24 @@ static int remove_scratch(void **state)
 static char *in_scratch(const char *name)
 {
     return format_string("%s/%s", scratch, name);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Copies a golden folder to a new one. */
+static void copy_folder(const char *from, const char *to)
+{
+    struct err e = {0};
+    char command[512];
+    if (make_directories(to, &e)) fail_msg("%s", e.text);
+    snprintf(command, sizeof command, "cp '%s'/* '%s'/", from, to);
+    assert_int_equal(system(command), 0);
 }
 
 static void import_to(struct flat_model *m, const char *folder, const char *name)
@@ -179,6 +199,80 @@ static void forms(void **state)
     flat_close(&reference);
 }
 
+/* A weight that is not finite, wherever it stands, is named by the checkpoint's own indices; one
+ * that only looks large is not. */
+static void not_finite(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folder;
+        size_t size;
+        uint32_t inf, minus, nan, quiet_nan, largest;
+    } rows[] = {
+        {"st-f16", 2, 0x7c00, 0xfc00, 0x7c01, 0xfe00, 0xfbff},
+        {"st-bf16", 2, 0x7f80, 0xff80, 0x7f81, 0xffc0, 0xff7f},
+        {"st-f32", 4, 0x7f800000, 0xff800000, 0x7f800001, 0xffc00000, 0xff7fffff},
+    };
+    const struct import_options o = {.quiet = true};
+    int threads = omp_get_max_threads();
+    omp_set_num_threads(1); /* hundreds of tiny imports: a team costs more than they do */
+    char *out = in_scratch("finite.tripod"), *folder = in_scratch("finite");
+    char *path = in_scratch("finite/model.safetensors");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *from = format_string(FOLDERS "%s", rows[i].folder);
+        const uint32_t bits[] = {rows[i].inf, rows[i].minus, rows[i].nan, rows[i].quiet_nan};
+        static const char *const names[] = {"inf", "-inf", "nan", "nan"};
+        struct checkpoint c;
+        struct err e = {0};
+        copy_folder(from, folder);
+        if (checkpoint_open(&c, folder, &e)) fail_msg("%s", e.text);
+        FILE *f = fopen(path, "r+");
+        assert_non_null(f);
+        setbuf(f, NULL);
+        for (size_t k = 0; k < c.tensors.count; k++) {
+            const struct checkpoint_tensor *t = &c.tensors.items[k];
+            size_t columns = t->shape[t->rank - 1],
+                   n = t->rank == 2 ? t->shape[0] * columns : columns;
+            const size_t places[] = {0, n - 1, n / 2 + 3, n / 3};
+            for (size_t j = 0; j < 4; j++) {
+                long at = (long)(t->unit + t->offset + places[j] * rows[i].size);
+                uint8_t old[4];
+                char expected[512];
+                assert_int_equal(fseek(f, at, SEEK_SET), 0);
+                assert_int_equal(fread(old, 1, rows[i].size, f), rows[i].size);
+                fseek(f, at, SEEK_SET);
+                fwrite(&bits[j], 1, rows[i].size, f);
+                e = (struct err){0};
+                if (model_import(folder, out, &o, NULL, &e) != -1) fail_msg("%s", t->name);
+                if (t->rank == 2)
+                    snprintf(expected, sizeof expected,
+                             "%s: %s[%zu, %zu]: expected a finite number, found %s", path, t->name,
+                             places[j] / columns, places[j] % columns, names[j]);
+                else
+                    snprintf(expected, sizeof expected,
+                             "%s: %s[%zu]: expected a finite number, found %s", path, t->name,
+                             places[j], names[j]);
+                assert_string_equal(e.text, expected);
+                assert_int_equal(e.kind, ERR_DAMAGED);
+                assert_false(file_exists(out));
+                fseek(f, at, SEEK_SET);
+                fwrite(&rows[i].largest, 1, rows[i].size, f);
+                if (j == 0 && model_import(folder, out, &o, NULL, &e)) fail_msg("%s", e.text);
+                if (j == 0) assert_int_equal(unlink(out), 0);
+                fseek(f, at, SEEK_SET);
+                fwrite(old, 1, rows[i].size, f);
+            }
+        }
+        fclose(f);
+        checkpoint_close(&c);
+        free(from);
+    }
+    omp_set_num_threads(threads);
+    free(out);
+    free(folder);
+    free(path);
+}
+
 static void header(void **state)
 {
     (void)state;
@@ -277,6 +371,7 @@ static void identity(void **state)
         {"/data/pythia-70m", "pythia-70m", -1},
         {"/data/tiny/step512", "tiny", 512},
         {"/data/tiny-step512", "tiny", 512},
+        {"/data/tiny-step-size-step512", "tiny-step-size", 512},
         {"/data/my-model", "my-model", -1},
         {"/data/my-stepwise", "my-stepwise", -1},
         {"/hub/models--EleutherAI--pythia-160m/snapshots/0123abcd", "pythia-160m", -1},
@@ -289,24 +384,6 @@ static void identity(void **state)
         assert_string_equal(name, rows[i].name);
         assert_int_equal(step, rows[i].step);
     }
-}
-
-static void write_text(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    assert_int_equal(fclose(f), 0);
-}
-
-/* Copies a golden folder to a new one. */
-static void copy_folder(const char *from, const char *to)
-{
-    struct err e = {0};
-    char command[512];
-    if (make_directories(to, &e)) fail_msg("%s", e.text);
-    snprintf(command, sizeof command, "cp '%s'/* '%s'/", from, to);
-    assert_int_equal(system(command), 0);
 }
 
 /* A folder's import is kept in it, used again, and made anew when a source has changed. */
@@ -416,9 +493,9 @@ static void tokenizer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elements), cmocka_unit_test(forms),     cmocka_unit_test(header),
-        cmocka_unit_test(damage),   cmocka_unit_test(identity),  cmocka_unit_test(cached),
-        cmocka_unit_test(hub),      cmocka_unit_test(tokenizer),
+        cmocka_unit_test(elements),   cmocka_unit_test(forms),  cmocka_unit_test(header),
+        cmocka_unit_test(not_finite), cmocka_unit_test(damage), cmocka_unit_test(identity),
+        cmocka_unit_test(cached),     cmocka_unit_test(hub),    cmocka_unit_test(tokenizer),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -6,85 +6,20 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "models/checkpoint/safetensors.h"
 #include "models/checkpoint/torch_bin.h"
-#include "simd/simd.h"
-
-static const struct element_type types[] = {
-    {"F16", "HalfStorage", 2, SIMD_F16},
-    {"BF16", "BFloat16Storage", 2, SIMD_BF16},
-    {"F32", "FloatStorage", 4, SIMD_F32},
-    {"F64", "DoubleStorage", 8, -1},
-    {"BOOL", "BoolStorage", 1, -1},
-    {"U8", "ByteStorage", 1, -1},
-    {"I8", "CharStorage", 1, -1},
-    {"I16", "ShortStorage", 2, -1},
-    {"U16", NULL, 2, -1},
-    {"I32", "IntStorage", 4, -1},
-    {"U32", NULL, 4, -1},
-    {"I64", "LongStorage", 8, -1},
-    {"U64", NULL, 8, -1},
-    {"F8_E4M3", NULL, 1, -1},
-    {"F8_E5M2", NULL, 1, -1},
-};
-enum { TYPES = sizeof types / sizeof *types };
-
-const struct element_type *element_type(const char *name)
-{
-    for (size_t i = 0; i < TYPES; i++) {
-        if (!strcmp(name, types[i].name)) return &types[i];
-    }
-    return NULL;
-}
-
-const struct element_type *element_type_of_storage(const char *storage)
-{
-    for (size_t i = 0; i < TYPES; i++) {
-        if (types[i].storage && !strcmp(storage, types[i].storage)) return &types[i];
-    }
-    return NULL;
-}
-
-int tensor_list_add(struct tensor_list *list, const struct checkpoint_tensor *t, const char *name,
-                    size_t length)
-{
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        struct checkpoint_tensor *items = reallocarray(list->items, capacity, sizeof *items);
-        if (!items) return -1;
-        list->items = items;
-        list->capacity = capacity;
-    }
-    struct checkpoint_tensor *item = &list->items[list->count];
-    *item = *t;
-    item->name = strndup(name, length);
-    if (!item->name) return -1;
-    list->count++;
-    return 0;
-}
-
-void tensor_list_free(struct tensor_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) free(list->items[i].name);
-    free(list->items);
-    *list = (struct tensor_list){0};
-}
-
-char *tensor_shape(const struct checkpoint_tensor *t, char *buffer, size_t size)
-{
-    size_t at = (size_t)snprintf(buffer, size, "[");
-    for (size_t i = 0; i < t->rank && at < size; i++)
-        at += (size_t)snprintf(buffer + at, size - at, "%s%zu", i ? ", " : "", t->shape[i]);
-    if (at < size) snprintf(buffer + at, size - at, "]");
-    return buffer;
-}
 
 static int by_name(const void *a, const void *b)
 {
     const struct checkpoint_tensor *x = a, *y = b;
     return strcmp(x->name, y->name);
+}
+
+/* A file may hold no tensor at all, and an empty list no array. */
+static void sort(struct tensor_list *l)
+{
+    if (l->count) qsort(l->items, l->count, sizeof *l->items, by_name);
 }
 
 static int open_file(struct checkpoint *c, const char *name, struct err *e)
@@ -97,9 +32,6 @@ static int open_file(struct checkpoint *c, const char *name, struct err *e)
                                   .path = format_string("%s/%s", c->folder, name)};
     if (!f->name || !f->path) return err_memory(e, c->folder);
     if (map_open(&f->map, f->path, e)) return -1;
-    struct stat st;
-    if (stat(f->path, &st)) return err_errno(e, "%s: cannot stat", f->path);
-    f->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
     if (!f->map.size) return err_set(e, "%s: the file is empty", f->path);
     if (!strcmp(c->format, "pytorch")) return torch_bin_open(f, c->file_count - 1, &c->tensors, e);
     return safetensors_parse(f->map.data, f->map.size, f->path, c->file_count - 1, &c->tensors, e);
@@ -176,7 +108,7 @@ static int open_index(struct checkpoint *c, const char *name, struct err *e)
         goto out;
     }
     if (open_shards(c, index, where, e)) goto out;
-    qsort(c->tensors.items, c->tensors.count, sizeof *c->tensors.items, by_name);
+    sort(&c->tensors);
     const char *tensor;
     json_t *shard;
     json_object_foreach((json_t *)(uintptr_t)where, tensor, shard)
@@ -221,7 +153,7 @@ static const struct form *find_form(const char *folder)
 static int check_names(struct checkpoint *c, struct err *e)
 {
     struct tensor_list *l = &c->tensors;
-    qsort(l->items, l->count, sizeof *l->items, by_name);
+    sort(l);
     for (size_t i = 1; i < l->count; i++) {
         if (strcmp(l->items[i].name, l->items[i - 1].name)) continue;
         return err_set(e, "%s: %.128s is there twice (the other one in %s)",
@@ -229,6 +161,11 @@ static int check_names(struct checkpoint *c, struct err *e)
                        c->files[l->items[i - 1].file].name);
     }
     return 0;
+}
+
+bool checkpoint_exists(const char *folder)
+{
+    return find_form(folder) != NULL;
 }
 
 int checkpoint_open(struct checkpoint *c, const char *folder, struct err *e)
@@ -244,6 +181,7 @@ int checkpoint_open(struct checkpoint *c, const char *folder, struct err *e)
                          folder);
     } else {
         c->format = form->format;
+        c->index = form->index ? form->file : NULL;
         status = form->index ? open_index(c, form->file, e) : open_file(c, form->file, e);
         if (!status) status = check_names(c, e);
     }
@@ -283,10 +221,4 @@ int checkpoint_unit(struct checkpoint *c, const struct checkpoint_tensor *t,
     for (size_t i = 0; i < t->rank; i++) u->bytes *= t->shape[i];
     u->end = t->unit + u->bytes;
     return 0;
-}
-
-void checkpoint_unit_free(struct checkpoint_unit *u)
-{
-    free(u->buffer);
-    *u = (struct checkpoint_unit){0};
 }

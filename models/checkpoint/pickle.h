@@ -8,7 +8,7 @@
 #ifndef TRIPOD_PICKLE_H
 #define TRIPOD_PICKLE_H
 
-#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/tensors.h"
 
 struct pickle_storage {
     char *key; /* name of the storage within the archive */

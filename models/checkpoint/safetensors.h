@@ -3,7 +3,7 @@
 #ifndef TRIPOD_SAFETENSORS_H
 #define TRIPOD_SAFETENSORS_H
 
-#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/tensors.h"
 
 /* Appends the tensors of the file whose SIZE bytes are at DATA to LIST, with the given file number.
  * Checked: the header fits the file and is JSON; every element type is known, every shape's product

@@ -4,7 +4,7 @@
 #ifndef TRIPOD_TORCH_BIN_H
 #define TRIPOD_TORCH_BIN_H
 
-#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/tensors.h"
 
 /* Opens F->path (already mapped) as a zip, reads data.pkl with the restricted machine of pickle.h
  * and appends its tensors to LIST with the given file number. Only stored (uncompressed), little

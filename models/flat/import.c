@@ -8,8 +8,6 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/flat/import.h"
 
-#include <dirent.h>
-#include <limits.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +18,10 @@
 
 #include "models/checkpoint/checkpoint.h"
 #include "models/flat/flat.h"
+#include "models/flat/hub.h"
+#include "models/flat/pack.h"
 #include "src/base/json.h"
 #include "src/base/progress.h"
-
-/* Bytes packed between writes: within L2, long enough for the disk. */
-enum { CHUNK = 1 << 20, BLOCK = 32 };
 
 /* One tensor of the output and where it comes from. */
 struct job {
@@ -104,6 +101,18 @@ static int by_place(const void *a, const void *b)
     return x->output < y->output ? -1 : x->output > y->output;
 }
 
+/* Where the tensor was looked for: the one file, or the index of several. */
+static int missing(const struct import *m, const char *name, struct err *e)
+{
+    const struct checkpoint *c = &m->checkpoint;
+    const char *file = c->index ? c->index : c->files[0].name;
+    if (!m->config.layers_assumed) return err_set(e, "%s/%s: %s is missing", m->folder, file, name);
+    return err_set(e,
+                   "%s/%s: %s is missing (%s/config.json does not say num_hidden_layers: %zu were "
+                   "assumed)",
+                   m->folder, file, name, m->folder, m->config.layers);
+}
+
 static int plan(struct import *m, struct err *e)
 {
     size_t n = neox_tensor_count(&m->config);
@@ -120,7 +129,7 @@ static int plan(struct import *m, struct err *e)
         neox_tensor_at(&m->config, i, &want);
         const struct checkpoint_tensor *t = find_source(m, want.name);
         if (!t) {
-            err_set(e, "%s: %s is missing", m->folder, want.name);
+            missing(m, want.name, e);
             goto out;
         }
         if (check_source(m, &want, t, e)) goto out;
@@ -145,180 +154,41 @@ out:
 
 /* --- packing --- */
 
-/* Row of the checkpoint that holds row R of the output: query_key_value is [head][q, k, v][dim]
- * there and [q, k, v][head][dim] here. */
-static size_t source_row(const struct neox_config *c, bool qkv, size_t r)
-{
-    if (!qkv) return r;
-    size_t part = r / c->hidden, head = r % c->hidden / c->head_size, dim = r % c->head_size;
-    return (head * 3 + part) * c->head_size + dim;
-}
-
-/* Columns of 32 rows side by side: out[k][r] = rows[r][k]. In blocks of one cache line a row: read
- * column by column, rows whose distance is a power of two would evict each other. Four 16-bit
- * elements to a store: 3.0 instead of 2.3 GB/s a core (Zen 4). */
-static void pack16(uint16_t *restrict out, const uint8_t *const *rows, size_t columns)
-{
-    uint16_t v[SIMD_PANEL][BLOCK] = {{0}};
-    for (size_t k0 = 0; k0 < columns; k0 += BLOCK) {
-        size_t n = columns - k0 < BLOCK ? columns - k0 : BLOCK;
-        for (size_t r = 0; r < SIMD_PANEL; r++) {
-            if (rows[r]) memcpy(v[r], rows[r] + 2 * k0, 2 * n);
-        }
-        for (size_t r = 0; r < SIMD_PANEL; r += 4) {
-            for (size_t k = 0; k < n; k++) {
-                uint64_t four = (uint64_t)v[r][k] | (uint64_t)v[r + 1][k] << 16 |
-                                (uint64_t)v[r + 2][k] << 32 | (uint64_t)v[r + 3][k] << 48;
-                memcpy(out + (k0 + k) * SIMD_PANEL + r, &four, sizeof four);
-            }
-        }
-    }
-}
-
-static void pack32(uint32_t *restrict out, const uint8_t *const *rows, size_t columns)
-{
-    for (size_t k0 = 0; k0 < columns; k0 += BLOCK) {
-        size_t n = columns - k0 < BLOCK ? columns - k0 : BLOCK;
-        for (size_t r = 0; r < SIMD_PANEL; r++) {
-            uint32_t v[BLOCK] = {0};
-            if (rows[r]) memcpy(v, rows[r] + 4 * k0, 4 * n);
-            for (size_t k = 0; k < n; k++) out[(k0 + k) * SIMD_PANEL + r] = v[k];
-        }
-    }
-}
-
-/* A thread's buffers. */
-struct scratch {
-    struct checkpoint_unit unit;
-    uint8_t *packed, *rows; /* a chunk of output; a panel's rows when the source is strided */
-    size_t packed_bytes, rows_bytes;
-    struct err e;
-};
-
-static uint8_t *room(uint8_t **buffer, size_t *capacity, size_t bytes)
-{
-    if (bytes > *capacity) {
-        free(*buffer);
-        *capacity = 0;
-        *buffer = aligned_alloc(64, (bytes + 63) / 64 * 64);
-        if (*buffer) *capacity = bytes;
-    }
-    return *buffer;
-}
-
-/* N elements of SIZE bytes, STRIDE elements apart. */
-static void gather(uint8_t *out, const uint8_t *from, size_t n, size_t stride, size_t size)
-{
-    for (size_t i = 0; i < n; i++) memcpy(out + i * size, from + i * stride * size, size);
-}
-
-struct tensor_job {
+/* A thread's own. */
+struct worker {
     struct import *m;
-    const struct job *job;
-    struct flat_writer_tensor *to;
-    const uint8_t *base; /* first element of the source */
-    size_t size;         /* bytes of an element */
-    size_t row_stride, column_stride;
+    struct checkpoint_unit unit;
+    struct pack_buffers buffers;
+    struct err e;
+    const struct job *job; /* being written: */
     XXH3_state_t *hash;
     uint64_t at;
-    struct scratch *s;
 };
 
-static int emit(struct tensor_job *j, const void *data, size_t bytes)
+static int put(void *context, const void *data, size_t bytes, struct err *e)
 {
-    XXH3_64bits_update(j->hash, data, bytes);
-    if (flat_put(&j->m->writer, j->job->output, j->at, data, bytes, &j->s->e)) return -1;
-    j->at += bytes;
-    if (!j->m->quiet) progress_add(bytes);
+    struct worker *w = context;
+    XXH3_64bits_update(w->hash, data, bytes);
+    if (flat_put(&w->m->writer, w->job->output, w->at, data, bytes, e)) return -1;
+    w->at += bytes;
+    if (!w->m->quiet) progress_add(bytes);
     return 0;
 }
 
-static int write_vector(struct tensor_job *j)
+static int write_tensor(struct worker *w, const struct job *job)
 {
-    size_t n = j->to->is.columns;
-    uint8_t *out = room(&j->s->packed, &j->s->packed_bytes, n * j->size);
-    if (!out) return err_memory(&j->s->e, j->m->folder);
-    for (size_t i = 0; i < n; i++) {
-        size_t from = source_row(&j->m->config, j->to->is.qkv, i);
-        memcpy(out + i * j->size, j->base + from * j->column_stride * j->size, j->size);
-    }
-    return emit(j, out, n * j->size);
-}
-
-static int write_rows(struct tensor_job *j)
-{
-    size_t row = j->to->is.columns * j->size, rows = j->to->is.rows;
-    size_t step = row < CHUNK ? CHUNK / row : 1;
-    bool dense = j->column_stride == 1 && j->row_stride == j->to->is.columns;
-    uint8_t *out = NULL;
-    if (!dense && !(out = room(&j->s->packed, &j->s->packed_bytes, step * row)))
-        return err_memory(&j->s->e, j->m->folder);
-    for (size_t r = 0; r < rows; r += step) {
-        size_t n = rows - r < step ? rows - r : step;
-        const uint8_t *from = j->base + r * j->row_stride * j->size;
-        for (size_t i = 0; i < n && !dense; i++)
-            gather(out + i * row, from + i * j->row_stride * j->size, j->to->is.columns,
-                   j->column_stride, j->size);
-        if (emit(j, dense ? from : out, n * row)) return -1;
-    }
-    return 0;
-}
-
-static int write_panels(struct tensor_job *j)
-{
-    size_t columns = j->to->is.columns, rows = j->to->is.rows;
-    size_t panel = columns * SIMD_PANEL * j->size;
-    size_t step = panel < CHUNK ? CHUNK / panel : 1;
-    size_t panels = (rows + SIMD_PANEL - 1) / SIMD_PANEL;
-    bool dense = j->column_stride == 1;
-    uint8_t *out = room(&j->s->packed, &j->s->packed_bytes, step * panel);
-    uint8_t *strided = dense ? NULL : room(&j->s->rows, &j->s->rows_bytes, panel);
-    if (!out || (!dense && !strided)) return err_memory(&j->s->e, j->m->folder);
-    for (size_t p = 0; p < panels; p += step) {
-        size_t n = panels - p < step ? panels - p : step;
-        for (size_t i = 0; i < n; i++) {
-            const uint8_t *from[SIMD_PANEL] = {NULL};
-            for (size_t r = 0; r < SIMD_PANEL; r++) {
-                size_t row = (p + i) * SIMD_PANEL + r;
-                if (row >= rows) break;
-                row = source_row(&j->m->config, j->to->is.qkv, row);
-                from[r] = j->base + row * j->row_stride * j->size;
-                if (dense) continue;
-                uint8_t *copy = strided + r * columns * j->size;
-                gather(copy, from[r], columns, j->column_stride, j->size);
-                from[r] = copy;
-            }
-            void *to = out + i * panel;
-            if (j->size == 2)
-                pack16(to, from, columns);
-            else
-                pack32(to, from, columns);
-        }
-        if (emit(j, out, n * panel)) return -1;
-    }
-    return 0;
-}
-
-static int write_tensor(struct import *m, const struct job *job, struct scratch *s)
-{
-    const struct checkpoint_tensor *t = job->from;
-    struct flat_writer_tensor *to = &m->writer.tensors[job->output];
-    struct tensor_job j = {.m = m,
-                           .job = job,
-                           .to = to,
-                           .base = s->unit.data + t->offset,
-                           .size = t->type->bytes,
-                           .row_stride = t->rank == 2 ? t->stride[0] : 0,
-                           .column_stride = t->rank == 2 ? t->stride[1] : t->stride[0],
-                           .hash = XXH3_createState(),
-                           .s = s};
-    if (!j.hash) return err_memory(&s->e, m->folder);
-    XXH3_64bits_reset(j.hash);
-    int status = to->is.vector   ? write_vector(&j)
-                 : to->is.panels ? write_panels(&j)
-                                 : write_rows(&j);
-    to->xxh3 = XXH3_64bits_digest(j.hash);
-    XXH3_freeState(j.hash);
+    struct flat_writer_tensor *to = &w->m->writer.tensors[job->output];
+    const struct pack_tensor t = {.config = &w->m->config,
+                                  .is = &to->is,
+                                  .from = job->from,
+                                  .base = w->unit.data + job->from->offset,
+                                  .path = w->m->checkpoint.files[job->from->file].path};
+    const struct pack_sink sink = {put, w};
+    w->job = job;
+    w->at = 0;
+    XXH3_64bits_reset(w->hash);
+    int status = pack_tensor(&t, &w->buffers, &sink, &w->e);
+    to->xxh3 = XXH3_64bits_digest(w->hash);
     return status;
 }
 
@@ -341,44 +211,49 @@ static void drop_pages(const struct checkpoint_unit *u)
     if (u->data != u->buffer && end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
-/* Jobs [FIRST, END) read file FILE. GROUPS[g] .. GROUPS[g + 1]: the jobs of one unit. */
+/* GROUPS[g] .. GROUPS[g + 1]: the jobs of one unit of file FILE. Of several failures the first in
+ * file order is told: a group starts only after those before it have. */
 static int walk_groups(struct import *m, size_t file, const size_t *groups, size_t group_count,
                        struct err *e)
 {
     struct checkpoint_file *f = &m->checkpoint.files[file];
-    int failed = 0;
+    size_t failed = group_count;
     /* A PyTorch unit is read whole by each thread: few threads bound the memory. */
 #pragma omp parallel num_threads(f->zip &&omp_get_max_threads() > 4 ? 4 : omp_get_max_threads())
     {
-        struct scratch s = {0};
+        struct worker w = {.m = m, .hash = XXH3_createState()};
 #pragma omp for ordered schedule(dynamic, 1)
         for (size_t g = 0; g < group_count; g++) {
             const struct job *jobs = m->jobs + groups[g];
-            int status, skip;
+            size_t first;
+            int status = 0;
 #pragma omp ordered
             {
 #pragma omp atomic read
-                skip = failed;
-                status = skip ? -1 : checkpoint_unit(&m->checkpoint, jobs->from, &s.unit, &s.e);
-                if (!status) hash_up_to(m, f, s.unit.end);
+                first = failed;
+                if (!w.hash) status = err_memory(&w.e, m->folder);
+                if (first < g) status = -1;
+                if (!status) status = checkpoint_unit(&m->checkpoint, jobs->from, &w.unit, &w.e);
+                if (!status) hash_up_to(m, f, w.unit.end);
             }
             for (size_t i = 0; !status && i < groups[g + 1] - groups[g]; i++)
-                status = write_tensor(m, &jobs[i], &s);
-            if (!status) drop_pages(&s.unit);
-            if (status && !skip) {
+                status = write_tensor(&w, &jobs[i]);
+            if (!status) {
+                drop_pages(&w.unit);
+                continue;
+            }
 #pragma omp critical(import_error)
-                {
-                    if (!failed) *e = s.e;
+            if (g < failed && first > g) {
+                *e = w.e;
 #pragma omp atomic write
-                    failed = 1;
-                }
+                failed = g;
             }
         }
-        checkpoint_unit_free(&s.unit);
-        free(s.packed);
-        free(s.rows);
+        checkpoint_unit_free(&w.unit);
+        pack_buffers_free(&w.buffers);
+        XXH3_freeState(w.hash);
     }
-    if (failed) return -1;
+    if (failed < group_count) return -1;
     hash_up_to(m, f, f->map.size);
     return 0;
 }
@@ -456,17 +331,10 @@ static void add_hash(const char *folder, json_t *entry)
 static json_t *sources_of(const struct import *m, struct err *e)
 {
     json_t *list = json_array();
-    static const char *const indices[] = {"model.safetensors.index.json",
-                                          "pytorch_model.bin.index.json"};
-    const char *index = indices[!strcmp(m->checkpoint.format, "pytorch")];
-    for (size_t i = 0; i < m->checkpoint.file_count + 2; i++) {
-        const char *name = i == 0   ? "config.json"
-                           : i == 1 ? index
-                                    : m->checkpoint.files[i - 2].name;
-        if (i == 1 &&
-            (m->checkpoint.file_count == 1 &&
-             !strncmp(m->checkpoint.files[0].name, index, strlen(m->checkpoint.files[0].name))))
-            continue;
+    const struct checkpoint *c = &m->checkpoint;
+    for (size_t i = 0; i < c->file_count + 2; i++) {
+        const char *name = i == 0 ? "config.json" : i == 1 ? c->index : c->files[i - 2].name;
+        if (!name) continue;
         json_t *entry = source_entry(m->folder, name, e);
         if (!entry) {
             json_decref(list);
@@ -476,95 +344,6 @@ static json_t *sources_of(const struct import *m, struct err *e)
         json_array_append_new(list, entry);
     }
     return list;
-}
-
-char *folder_absolute(const char *folder)
-{
-    char here[PATH_MAX] = "";
-    if (folder[0] != '/' && !getcwd(here, sizeof here)) return NULL;
-    if (strstr(folder, "..")) return realpath(folder, NULL);
-    char *out = malloc(strlen(here) + strlen(folder) + 3), *p = out;
-    if (!out) return NULL;
-    p += sprintf(p, "%s", here);
-    for (const char *s = folder; *s;) {
-        while (*s == '/') s++;
-        size_t n = strcspn(s, "/");
-        if (n && !(n == 1 && *s == '.')) p += sprintf(p, "/%.*s", (int)n, s);
-        s += n;
-    }
-    *p = 0;
-    return out;
-}
-
-/* "stepN" -> N, else -1. */
-static int64_t step_of(const char *s)
-{
-    if (strncmp(s, "step", 4) || s[4] < '0' || s[4] > '9' || strlen(s) > 16) return -1;
-    char *end;
-    int64_t n = strtoll(s + 4, &end, 10);
-    return *end ? -1 : n;
-}
-
-/* In the Hugging Face cache: .../models--ORG--NAME/snapshots/HASH; refs/REVISION holds the hash. */
-static void cache_identity(const char *path, char *name, int64_t *step)
-{
-    const char *hash = strrchr(path, '/');
-    const char *models = strstr(path, "/models--"), *last = NULL;
-    for (; models; models = strstr(models + 1, "/models--")) last = models;
-    const char *snapshots = last ? strstr(last, "/snapshots/") : NULL;
-    if (!snapshots || hash != snapshots + 10) return;
-    if (!*name) {
-        const char *org = strstr(last + 9, "--");
-        const char *begin = org && org < snapshots ? org + 2 : last + 9;
-        snprintf(name, 256, "%.*s", (int)(snapshots - begin), begin);
-    }
-    if (*step >= 0) return;
-    char *refs = format_string("%.*s/refs", (int)(snapshots - path), path);
-    DIR *d = refs ? opendir(refs) : NULL;
-    bool is_main = false;
-    for (struct dirent *entry; d && (entry = readdir(d));) {
-        char *file = format_string("%s/%s", refs, entry->d_name), text[128] = "";
-        FILE *f = file && entry->d_name[0] != '.' ? fopen(file, "re") : NULL;
-        size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-        text[n] = 0;
-        text[strcspn(text, " \r\n")] = 0;
-        if (f) fclose(f);
-        free(file);
-        if (strcmp(text, hash + 1)) continue;
-        if (!strcmp(entry->d_name, "main"))
-            is_main = true;
-        else if (step_of(entry->d_name) >= 0)
-            *step = step_of(entry->d_name);
-    }
-    if (d) closedir(d);
-    free(refs);
-    struct suite_id id;
-    if (*step < 0 && is_main && suite_find(name, &id)) *step = SUITE_FINAL_STEP;
-}
-
-void folder_identity(const char *folder, char *name, int64_t *step)
-{
-    char suite[SUITE_NAME_SIZE] = "", *path = folder_absolute(folder);
-    *name = 0;
-    *step = -1;
-    if (!path) return;
-    suite_parse_name(path, suite, step);
-    snprintf(name, 256, "%s", suite);
-    cache_identity(path, name, step);
-    /* Outside the suite: NAME/stepN, NAME-stepN or NAME. */
-    if (!*name) {
-        char *last = strrchr(path, '/');
-        if (last && step_of(last + 1) >= 0) {
-            *last = 0;
-            last = strrchr(path, '/');
-        }
-        if (last) {
-            snprintf(name, 256, "%.255s", last + 1);
-            char *suffix = strstr(name, "-step");
-            if (suffix && suffix > name && step_of(suffix + 1) >= 0) *suffix = 0;
-        }
-    }
-    free(path);
 }
 
 /* --- the whole --- */

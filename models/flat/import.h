@@ -36,13 +36,4 @@ struct import_result {
 int model_import(const char *folder, const char *out, const struct import_options *options,
                  struct import_result *result, struct err *e);
 
-/* Model name (255 bytes at most, "" if unknown) and step (-1) a folder's path stands for:
- * pythia-70m/step3000, pythia-70m-step3000, .../models--ORG--pythia-70m/snapshots/HASH with the
- * cache's refs. Outside the suite the folder's own name is taken. NAME: 256 bytes. */
-void folder_identity(const char *folder, char *name, int64_t *step);
-
-/* The path made absolute, without "." parts; links are not followed, for their names are what the
- * user chose. The caller frees; NULL when out of memory or the directory is gone. */
-char *folder_absolute(const char *folder);
-
 #endif

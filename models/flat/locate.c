@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/flat/locate.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,23 +9,11 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "models/checkpoint/checkpoint.h"
+#include "models/flat/hub.h"
 #include "models/flat/import.h"
-#include "models/suite.h"
 
 /* --- the cached import of a folder --- */
-
-static bool has_weights(const char *folder)
-{
-    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
-                                        "pytorch_model.bin", "pytorch_model.bin.index.json"};
-    bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
-        char *path = format_string("%s/%s", folder, names[i]);
-        found = path && file_exists(path);
-        free(path);
-    }
-    return found;
-}
 
 /* Whether every source the file was made from still has the size and time it had. */
 static bool is_fresh(const struct flat_model *m, const char *folder)
@@ -79,7 +66,7 @@ static int open_folder(struct flat_model *m, const char *folder, struct err *e)
     if (!cached) return err_memory(e, folder);
     int status = -1;
     /* A folder that holds nothing but the flat file is used as it is. */
-    if (file_exists(cached) && !has_weights(folder)) {
+    if (file_exists(cached) && !checkpoint_exists(folder)) {
         status = flat_open(m, cached, e);
         goto out;
     }
@@ -106,85 +93,6 @@ static int open_folder(struct flat_model *m, const char *folder, struct err *e)
 out:
     free(cached);
     return status;
-}
-
-/* --- the Hugging Face cache --- */
-
-static char *hub_cache(void)
-{
-    static const struct {
-        const char *variable, *below;
-    } places[] = {{"HF_HUB_CACHE", ""},
-                  {"HUGGINGFACE_HUB_CACHE", ""},
-                  {"HF_HOME", "/hub"},
-                  {"XDG_CACHE_HOME", "/huggingface/hub"},
-                  {"HOME", "/.cache/huggingface/hub"}};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        const char *value = getenv(places[i].variable);
-        if (value && *value) return format_string("%s%s", value, places[i].below);
-    }
-    return NULL;
-}
-
-struct hub_name {
-    char organisation[128], model[128], revision[128];
-};
-
-static bool plain_word(const char *s)
-{
-    if (!*s || *s == '.' || *s == '-') return false;
-    for (; *s; s++) {
-        if (!isalnum((unsigned char)*s) && !strchr("._-", *s)) return false;
-    }
-    return true;
-}
-
-/* ORG/NAME[@REVISION]; of the suite's models the organisation may be left out. */
-static bool parse_hub_name(const char *model, struct hub_name *h)
-{
-    *h = (struct hub_name){0};
-    if (strlen(model) >= 128) return false;
-    const char *at = strchr(model, '@'), *slash = strchr(model, '/');
-    size_t end = at ? (size_t)(at - model) : strlen(model);
-    if (slash && (size_t)(slash - model) > end) return false;
-    size_t org = slash ? (size_t)(slash - model) : 0;
-    memcpy(h->organisation, model, org);
-    memcpy(h->model, model + org + (slash != NULL), end - org - (slash != NULL));
-    strcpy(h->revision, at ? at + 1 : "main");
-    struct suite_id id;
-    if (!slash && suite_find(h->model, &id)) strcpy(h->organisation, "EleutherAI");
-    return plain_word(h->organisation) && plain_word(h->model) && plain_word(h->revision);
-}
-
-/* The snapshot's folder, or NULL with the download line in the error. */
-static char *hub_folder(const char *model, const struct hub_name *h, struct err *e)
-{
-    char *cache = hub_cache(), *root = NULL, *ref = NULL, *folder = NULL, hash[128] = "";
-    if (cache) root = format_string("%s/models--%s--%s", cache, h->organisation, h->model);
-    if (root) ref = format_string("%s/refs/%s", root, h->revision);
-    FILE *f = ref ? fopen(ref, "re") : NULL;
-    if (f) {
-        hash[fread(hash, 1, sizeof hash - 1, f)] = 0;
-        hash[strcspn(hash, " \r\n")] = 0;
-        fclose(f);
-    }
-    /* A revision may also be the commit itself. */
-    if (!*hash) strcpy(hash, h->revision);
-    if (root && plain_word(hash)) folder = format_string("%s/snapshots/%s", root, hash);
-    if (!folder || !directory_exists(folder) || !has_weights(folder)) {
-        free(folder);
-        folder = NULL;
-        bool is_main = !strcmp(h->revision, "main");
-        err_set(e,
-                "%s: no such file or folder, and not in the Hugging Face cache (%s); to get it: hf "
-                "download %s/%s%s%s",
-                model, cache ? cache : "HOME is not set", h->organisation, h->model,
-                is_main ? "" : " --revision ", is_main ? "" : h->revision);
-    }
-    free(cache);
-    free(root);
-    free(ref);
-    return folder;
 }
 
 /* --- the whole --- */
@@ -214,7 +122,7 @@ int model_open(struct flat_model *m, const char *model, char **folder, struct er
         }
         found = strdup(model);
         if (!found) return err_memory(e, model);
-    } else if (parse_hub_name(model, &h)) {
+    } else if (hub_parse(model, &h)) {
         if (!(found = hub_folder(model, &h, e))) return -1;
     } else {
         return err_errno(e, "%s: cannot open", model);
@@ -231,7 +139,7 @@ char *model_folder(const char *model, struct err *e)
 {
     struct hub_name h;
     struct stat st;
-    if (stat(model, &st) && parse_hub_name(model, &h)) return hub_folder(model, &h, e);
+    if (stat(model, &st) && hub_parse(model, &h)) return hub_folder(model, &h, e);
     char *copy = strdup(model);
     if (!copy) err_memory(e, model);
     return copy;

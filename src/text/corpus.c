@@ -42,16 +42,6 @@ char *corpus_prefix(const char *path)
     return strndup(path, n);
 }
 
-bool corpus_exists(const char *path)
-{
-    char *prefix = corpus_prefix(path);
-    char *idx = prefix ? format_string("%s.idx", prefix) : NULL;
-    bool yes = idx && file_exists(idx);
-    free(idx);
-    free(prefix);
-    return yes;
-}
-
 static char *shard_name(const char *prefix, size_t shard, unsigned last)
 {
     return format_string("%s-%05zu-of-%05u.bin", prefix, shard, last);
@@ -75,6 +65,21 @@ static size_t find_shards(const char *prefix, unsigned *last)
         if (shards) return shards;
     }
     return 0;
+}
+
+bool corpus_exists(const char *path)
+{
+    char *prefix = corpus_prefix(path);
+    char *idx = prefix ? format_string("%s.idx", prefix) : NULL;
+    char *bin = prefix ? format_string("%s.bin", prefix) : NULL;
+    bool yes = idx && file_exists(idx);
+    unsigned last;
+    /* The tokens alone: P is no text either, and corpus_open says what is missing. */
+    if (!yes && bin && access(path, F_OK)) yes = file_exists(bin) || find_shards(prefix, &last);
+    free(bin);
+    free(idx);
+    free(prefix);
+    return yes;
 }
 
 /* Maps P.bin or its shards. */

@@ -41,7 +41,8 @@ struct corpus {
 int corpus_open(struct corpus *c, const char *prefix, struct err *e);
 void corpus_close(struct corpus *c);
 
-/* Whether PREFIX names a tokenised corpus (P.idx exists) rather than text. */
+/* Whether PREFIX names a tokenised corpus rather than text: P.idx exists, or P.bin (or shards of it)
+ * and no file P do. */
 bool corpus_exists(const char *prefix);
 
 /* P of P, P.bin or P.idx; the caller frees; NULL when out of memory. */

@@ -86,7 +86,7 @@ fails import_config_empty 'config.json: the file is empty' "$TRIPOD" import "$T/
 
 # The golden folders that must be refused.
 fails import_old_torch "pytorch_model.bin: PyTorch's format from before 1.6" "$TRIPOD" import "$G/bad-old-torch" -o "$T/x"
-fails import_tensor_missing 'layers.1.mlp.dense_4h_to_h.bias is missing$' "$TRIPOD" import "$G/bad-missing" -o "$T/x"
+fails import_tensor_missing 'bad-missing/(model.safetensors|pytorch_model.bin): gpt_neox.layers.1.mlp.dense_4h_to_h.bias is missing$' "$TRIPOD" import "$G/bad-missing" -o "$T/x"
 fails import_tensor_shape 'dense_h_to_4h.weight: expected shape \[48, 16\], found \[64, 16\]$' "$TRIPOD" import "$G/bad-shape" -o "$T/x"
 fails import_activation 'config.json: hidden_act: expected gelu.* found relu$' "$TRIPOD" import "$G/bad-act" -o "$T/x"
 fails import_rope 'config.json: rope_scaling: .*linear' "$TRIPOD" import "$G/bad-rope-scaling" -o "$T/x"
@@ -130,6 +130,36 @@ for k in [k for k in h if k.startswith("gpt_neox.")]: h[k[9:]]=h.pop(k)'
 ok import_no_prefix "$TRIPOD" import "$T/noprefix" -o "$T/np"
 same import_lm_head_same "$T/a.tripod" "$T/lm"
 same import_no_prefix_same "$T/a.tripod" "$T/np"
+# Weights that are not finite are named: the checkpoint's own row and column, the value.
+# poison FOLDER FROM TENSOR INDEX BITS: element INDEX of the tensor gets these bits.
+poison() {
+    copy "$2" "$1"
+    python3 - "$T/$1/model.safetensors" "$3" "$4" "$5" <<'PY'
+import json, struct, sys
+d = bytearray(open(sys.argv[1], "rb").read())
+n = struct.unpack("<Q", d[:8])[0]
+t = json.loads(d[8 : 8 + n])[sys.argv[2]]
+size = 4 if t["dtype"] == "F32" else 2
+at = 8 + n + t["data_offsets"][0] + int(sys.argv[3]) * size
+d[at : at + size] = int(sys.argv[4], 16).to_bytes(size, "little")
+open(sys.argv[1], "wb").write(d)
+PY
+}
+poison inf st-hub gpt_neox.layers.1.attention.query_key_value.weight 163 fc00
+fails import_infinite 'inf/model.safetensors: gpt_neox.layers.1.attention.query_key_value.weight\[10, 3\]: expected a finite number, found -inf$' "$TRIPOD" import "$T/inf" -o "$T/x"
+fails import_infinite_scan '\[10, 3\]: expected a finite number, found -inf$' "$TRIPOD" scan -m "$T/inf" -c "$G/corpus" -o "$T/losses-inf"
+poison nan st-bf16 gpt_neox.final_layer_norm.bias 15 ffff
+fails import_nan 'gpt_neox.final_layer_norm.bias\[15\]: expected a finite number, found nan$' "$TRIPOD" import "$T/nan" -o "$T/x"
+
+# Without a tensor, or without the number of layers.
+copy st-hub blank
+printf '\002\0\0\0\0\0\0\0{}' >"$T/blank/model.safetensors"
+fails import_no_tensors 'blank/model.safetensors: gpt_neox.embed_in.weight is missing$' "$TRIPOD" import "$T/blank" -o "$T/x"
+copy st-hub layers
+for text in '' '"num_hidden_layers": null,'; do
+    echo "{\"model_type\": \"gpt_neox\", $text \"hidden_size\": 16, \"num_attention_heads\": 2, \"intermediate_size\": 64, \"vocab_size\": 200}" >"$T/layers/config.json"
+    fails import_no_layers 'layers/model.safetensors: gpt_neox.layers.2.input_layernorm.weight is missing \(/.*/layers/config.json does not say num_hidden_layers: 44 were assumed\)$' "$TRIPOD" import "$T/layers" -o "$T/x"
+done
 copy st-hub pointer
 printf 'version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n' >"$T/pointer/model.safetensors"
 fails import_lfs 'Git LFS pointer' "$TRIPOD" import "$T/pointer" -o "$T/x"
@@ -143,6 +173,9 @@ sed -i 's/00001-of/00002-of/' "$T/shard2/pytorch_model.bin.index.json"
 fails import_shard_wrong 'index.json: .* is not in pytorch_model-00002-of-00003.bin' "$TRIPOD" import "$T/shard2" -o "$T/x"
 sed -i 's|pytorch_model-00002-of|../shard2/pytorch_model-00002-of|' "$T/shard2/pytorch_model.bin.index.json"
 fails import_shard_outside 'a shard must be a file of this folder' "$TRIPOD" import "$T/shard2" -o "$T/x"
+copy st-hub-sharded shard4
+sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 3/' "$T/shard4/config.json"
+fails import_shard_tensor 'shard4/model.safetensors.index.json: gpt_neox.layers.2.input_layernorm.weight is missing$' "$TRIPOD" import "$T/shard4" -o "$T/x"
 copy bin-sharded shard3
 cp "$T/shard3/pytorch_model-00001-of-00003.bin" "$T/shard3/pytorch_model-00002-of-00003.bin"
 fails import_shard_twice 'pytorch_model-0000[12]-of-00003.bin|index.json: ' "$TRIPOD" import "$T/shard3" -o "$T/x"
@@ -167,6 +200,10 @@ rezip same ''
 ok import_rezipped "$TRIPOD" import "$T/same" -o "$T/same.tripod"
 rezip evil 'z["data.pkl"]=b"\x80\x02cos\nsystem\nX\x06\x00\x00\x00touch \x85R."'
 fails import_forbidden 'pytorch_model.bin: byte 2 of the pickle: forbidden global os.system .*nothing was executed' "$TRIPOD" import "$T/evil" -o "$T/x"
+rezip nothing 'z={"data.pkl": b"\x80\x02}q\x00."}'
+fails import_no_storages 'nothing/pytorch_model.bin: gpt_neox.embed_in.weight is missing$' "$TRIPOD" import "$T/nothing" -o "$T/x"
+rezip minus 'z["data/7"]=z["data/7"][:-2]+b"\x00\xfc"'
+fails import_infinite_torch 'minus/pytorch_model.bin: gpt_neox.*[0-9]\]: expected a finite number, found -inf$' "$TRIPOD" import "$T/minus" -o "$T/x"
 rezip bigend 'z["byteorder"]=b"big"'
 fails import_big_endian 'byteorder: expected little, found big' "$TRIPOD" import "$T/bigend" -o "$T/x"
 rezip deflated 'method=zipfile.ZIP_DEFLATED'

@@ -13,6 +13,8 @@ corpus=$T/folders/corpus
 no_losses() { if ls "$2"/*.npy >/dev/null 2>&1; then echo "FAIL $1: losses were left"; code=1; else echo "ok $1"; fi; }
 
 ok "scan" "$TRIPOD" scan -m "$model" -c "$corpus" -o "$T/l" --json="$T/scan.json"
+cp "$corpus.bin" "$T/lonely.bin"
+fails "scan: no .idx" 'lonely.idx: cannot open: No such file' "$TRIPOD" scan -m "$model" -c "$T/lonely" -o "$T/lonely-losses"
 ok "scan, plain" "$TRIPOD" scan -m "$model" -c "$corpus" -o "$T/plain"
 shows "scan prints a table" '^model +step +tokens +mean loss +s\.e\. +perplexity +bits/byte +tokens/s$'
 "$TRIPOD" scan -m "$model" -c "$corpus" -o "$T/l" --json >"$T/again.json"

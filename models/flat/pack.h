@@ -1,0 +1,35 @@
+/* pack.h - a checkpoint's tensor becomes the bytes the flat file stores: rows as they are, matrices
+ * of products in panels (simd.h), query_key_value de-interleaved.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_PACK_H
+#define TRIPOD_PACK_H
+
+#include "models/checkpoint/tensors.h"
+#include "models/config.h"
+
+/* What is packed: shape and element type of FROM are those IS asks for (the caller has checked). */
+struct pack_tensor {
+    const struct neox_config *config;
+    const struct neox_tensor *is;
+    const struct checkpoint_tensor *from;
+    const uint8_t *base; /* the first element */
+    const char *path;    /* the file it stands in, for messages */
+};
+
+/* Takes the packed bytes, about a MB at a time, in order. */
+struct pack_sink {
+    int (*put)(void *context, const void *data, size_t bytes, struct err *e);
+    void *context;
+};
+
+/* A thread's buffers, reused from tensor to tensor. Zero-initialise. */
+struct pack_buffers {
+    uint8_t *packed, *rows; /* a chunk of output; a panel's rows when the source is strided */
+    size_t packed_bytes, rows_bytes;
+};
+void pack_buffers_free(struct pack_buffers *b);
+
+int pack_tensor(const struct pack_tensor *t, struct pack_buffers *b, const struct pack_sink *sink,
+                struct err *e);
+
+#endif
