@@ -1,365 +1,93 @@
 /* cmd_gather.c - `tripod gather`: the checkpoints of a scan put together.
  *
- * Reads every loss record of a directory, joins shards, refuses to mix corpora or protocols, and
- * writes points.csv (a row a checkpoint: what `tripod fit` reads) and, asked for, the (tokens x
- * models) matrix.
+ * A table, points.csv (a row a checkpoint: what `tripod fit` reads) and, asked for, the (tokens x
+ * models) matrix and a figure; the work is src/scan/gather.c's.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <dirent.h>
-#include <inttypes.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/file.h"
+#include "src/base/json.h"
 #include "src/base/provenance.h"
 #include "src/commands.h"
-#include "src/base/json.h"
-#include "src/report/report_losses.h"
-#include "src/base/npy.h"
 #include "src/report/plot.h"
-#include "src/scan/record.h"
+#include "src/report/report_losses.h"
+#include "src/scan/gather.h"
 
-struct options {
+struct args {
     struct cli_common common;
     const char *directory, *matrix, *points, *plot;
 };
+#define ARGS struct args
 
-enum { KEY_PLOT = 256 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct options *o = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &o->common;
-        return 0;
-    case 'o':
-        o->matrix = arg;
-        return 0;
-    case KEY_PLOT:
-        o->plot = arg;
-        return 0;
-    case 'p':
-        o->points = arg;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (o->directory) cli_misuse(state, "one directory, not '%s' as well", arg);
-        o->directory = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!o->directory)
-            cli_misuse(state, "no directory: give the one `tripod scan -o` wrote to");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static const struct argp_option option_table[] = {
-    {"out", 'o', "M.npy", 0,
-     "Write the float32 matrix of losses, a row a token, a column a checkpoint, and M.json that "
-     "names the columns",
-     1},
-    {"points", 'p', "FILE", 0, "Where the points go (default: DIR/points.csv)", 1},
-    {"plot", KEY_PLOT, "FIGURE", 0,
-     "Draw loss against size and step: FIGURE.png, .svg or .pdf, with its data and gnuplot script",
-     1},
-    {0},
-};
-static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
-static const struct argp gather_argp = {
-    .options = option_table,
-    .parser = parse,
-    .args_doc = "DIR",
-    .doc =
-        "Puts the checkpoints of a scan together: a table, points.csv for `tripod fit`, and the "
-        "matrix of the papers."
-        "\vpoints.csv has the columns model, N (parameters without embeddings), N_total, D "
-        "(training tokens seen), step, predictions, loss "
-        "(mean, nats), se (clustered by document), perplexity, bits_per_byte, word_perplexity.\n",
-    .children = children,
+static const struct option_row options[] = {
+    OPTION_PLAIN(directory, "DIR"),
+    OPTION_TEXT("out", 'o', "M.npy", matrix,
+                "Write the float32 matrix of losses, a row a token, a column a checkpoint, and "
+                "M.json that names the columns"),
+    OPTION_TEXT("points", 'p', "FILE", points, "Where the points go (default: DIR/points.csv)"),
+    OPTION_TEXT("plot", 0, "FIGURE", plot,
+                "Draw loss against size and step: FIGURE.png, .svg or .pdf, with its data and "
+                "gnuplot script"),
+    OPTION_GROUP(cli_common_options, common),
+    OPTION_END,
 };
 
-/* One checkpoint: its shards in order, their sums in `whole`. */
-struct checkpoint {
-    struct record whole;    /* strings borrowed from the first shard */
-    struct record **shards; /* [whole.shards] */
-};
+static const struct args defaults = {.common.beside = true};
 
-struct gathered {
-    struct record *records;
-    size_t record_count;
-    struct checkpoint *checkpoints;
-    size_t count;
-};
-
-static int is_record(const char *path)
+static int check(void *args, struct err *e)
 {
-    json_t *o = json_load_file(path, 0, NULL);
-    const char *format = json_string_value(json_object_get(o, "format"));
-    int yes = format && !strncmp(format, "tripod-losses", 13);
-    json_decref(o);
-    return yes;
+    return ((const struct args *)args)->directory
+               ? 0
+               : err_set(e, "no directory: give the one `tripod scan -o` wrote to");
 }
 
-static int read_records(struct gathered *g, const char *directory, struct err *e)
+/* The records of the joined checkpoints, as the tables take them: a shallow copy. */
+static struct record *rows_of(const struct gathered *g)
 {
-    DIR *d = opendir(directory);
-    if (!d) return err_errno(e, "%s: cannot open", directory);
-    int status = 0;
-    for (struct dirent *entry; !status && (entry = readdir(d));) {
-        size_t length = strlen(entry->d_name);
-        if (length < 5 || strcmp(entry->d_name + length - 5, ".json")) continue;
-        char *path = format_string("%s/%s", directory, entry->d_name);
-        struct record *bigger =
-            path ? realloc(g->records, (g->record_count + 1) * sizeof *bigger) : NULL;
-        if (!bigger) {
-            status = err_memory(e, directory);
-        } else {
-            g->records = bigger;
-            if (is_record(path)) {
-                status = record_read(&g->records[g->record_count], path, e);
-                if (!status) g->record_count++;
-            }
-        }
-        free(path);
-    }
-    closedir(d);
-    if (!status && !g->record_count)
-        status = err_set(e, "%s: no losses found: expected the directory `tripod scan -o` wrote to",
-                         directory);
-    return status;
+    struct record *rows = malloc((g->count + 1) * sizeof *rows);
+    for (size_t i = 0; rows && i < g->count; i++) rows[i] = g->checkpoints[i].whole;
+    return rows;
 }
 
-/* By size, then model, step, shard. */
-static int by_checkpoint(const void *pa, const void *pb)
+static int write_results(const struct gathered *g, const struct args *a, const char *points,
+                         struct err *e)
 {
-    const struct record *a = pa, *b = pb;
-    if (a->parameters != b->parameters) return a->parameters < b->parameters ? -1 : 1;
-    int name = strcmp(a->model, b->model);
-    if (name) return name;
-    if (a->step != b->step) return a->step < b->step ? -1 : 1;
-    if (a->shards != b->shards) return a->shards < b->shards ? -1 : 1;
-    return a->shard < b->shard ? -1 : a->shard > b->shard;
-}
-
-static int same_checkpoint(const struct record *a, const struct record *b)
-{
-    return a->step == b->step && a->shards == b->shards && !strcmp(a->model, b->model);
-}
-
-/* Sums the shards R[0 .. n) of one checkpoint, which must be all of them, of the same corpus as
- * FIRST. */
-static int join(struct checkpoint *c, struct record *r, size_t n, const struct record *first,
-                struct err *e)
-{
-    c->shards = malloc(n * sizeof *c->shards);
-    if (!c->shards) return err_memory(e, r->losses);
-    c->whole = *r;
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(r[i].corpus_hash, first->corpus_hash) || strcmp(r[i].protocol, first->protocol))
-            return err_set(e, "%s: expected corpus %s (%s) as in %s, found %s (%s)", r[i].losses,
-                           first->corpus_hash, first->protocol, first->losses, r[i].corpus_hash,
-                           r[i].protocol);
-        if (r[i].shard != i || n != r->shards)
-            return err_set(e, "%s: expected shards 0 to %zu of %s, found %zu of them", r->losses,
-                           r->shards - 1, r->model, n);
-        c->shards[i] = &r[i];
-        if (i == 0) continue;
-        moments_add(&c->whole.moments, &r[i].moments);
-        c->whole.seconds += r[i].seconds;
-        c->whole.bytes = c->whole.bytes < 0 || r[i].bytes < 0 ? -1 : c->whole.bytes + r[i].bytes;
-        c->whole.words = c->whole.words < 0 || r[i].words < 0 ? -1 : c->whole.words + r[i].words;
-    }
-    if (c->whole.moments.predictions != 0 && n > 1)
-        c->whole.tokens_per_s = c->whole.moments.predictions / c->whole.seconds;
-    return 0;
-}
-
-static int join_shards(struct gathered *g, struct err *e)
-{
-    qsort(g->records, g->record_count, sizeof *g->records, by_checkpoint);
-    g->checkpoints = calloc(g->record_count, sizeof *g->checkpoints);
-    if (!g->checkpoints) return err_memory(e, NULL);
-    for (size_t i = 0, n; i < g->record_count; i += n) {
-        for (n = 1; i + n < g->record_count && same_checkpoint(&g->records[i], &g->records[i + n]);)
-            n++;
-        struct checkpoint *c = &g->checkpoints[g->count++];
-        if (join(c, &g->records[i], n, &g->records[0], e)) return -1;
-        if (c->whole.moments.predictions != g->checkpoints[0].whole.moments.predictions)
-            return err_set(e, "%s: expected %.0f losses as in %s, found %.0f", c->whole.losses,
-                           g->checkpoints[0].whole.moments.predictions,
-                           g->checkpoints[0].whole.losses, c->whole.moments.predictions);
-    }
-    return 0;
-}
-
-/* ",VALUE", nothing after the comma when it is not known. */
-static int csv_number(struct out *out, int digits, double v, struct err *e)
-{
-    return isfinite(v) && v >= 0 ? out_printf(out, e, ",%.*g", digits, v) : out_printf(out, e, ",");
-}
-
-static int write_points(const struct gathered *g, const char *path, struct err *e)
-{
-    struct out out;
-    if (out_open(&out, path, e)) return -1;
-    int status = out_printf(
-        &out, e,
-        "model,N,N_total,D,step,predictions,loss,se,perplexity,bits_per_byte,word_perplexity\n");
-    for (size_t i = 0; i < g->count && !status; i++) {
-        const struct record *r = &g->checkpoints[i].whole;
-        const struct moments *m = &r->moments;
-        double values[] = {r->parameters,           r->parameters_total,
-                           r->tokens_seen,          (double)r->step,
-                           m->predictions,          moments_mean(m),
-                           moments_error(m),        record_perplexity(r),
-                           record_bits_per_byte(r), record_word_perplexity(r)};
-        bool quote =
-            strpbrk(r->model, ",\"") != NULL; /* a name cannot hold line ends: it was a file name */
-        status = out_printf(&out, e, quote ? "\"%s\"" : "%s", r->model);
-        for (size_t j = 0; j < sizeof values / sizeof *values && !status; j++)
-            status = csv_number(&out, j < 5 ? 15 : 17, values[j], e);
-        if (!status) status = out_printf(&out, e, "\n");
-    }
-    if (!status) return out_commit(&out, e);
-    out_abort(&out);
-    return status;
-}
-
-/* The losses of one checkpoint, shard by shard, as one sequence. */
-struct loss_column {
-    struct npy *parts;
-    size_t count, part;
-    uint64_t at;
-};
-
-static float next_loss(struct loss_column *c)
-{
-    while (c->at == c->parts[c->part].rows) {
-        c->part++;
-        c->at = 0;
-    }
-    return ((const float *)c->parts[c->part].data)[c->at++];
-}
-
-static int open_column(struct loss_column *column, const struct checkpoint *c, struct err *e)
-{
-    column->parts = calloc(c->whole.shards, sizeof *column->parts);
-    if (!column->parts) return err_memory(e, NULL);
-    for (size_t i = 0; i < c->whole.shards; i++) {
-        struct npy *a = &column->parts[i];
-        const struct record *r = c->shards[i];
-        if (npy_open(a, r->losses, e)) return -1;
-        column->count++;
-        if (strcmp(a->descr, "<f4") || a->columns || (double)a->rows != r->moments.predictions)
-            return err_set(e, "%s: expected %.0f float32 losses, found %" PRIu64 " of %s",
-                           r->losses, r->moments.predictions, a->rows, a->descr);
-    }
-    return 0;
-}
-
-static int write_rows(struct out *out, struct loss_column *columns, size_t n, uint64_t rows,
-                      struct err *e)
-{
-    enum { BLOCK = 4096 };
-    float *block = malloc(BLOCK * n * sizeof *block);
-    int status = block ? 0 : err_memory(e, NULL);
-    for (uint64_t row = 0, some; row < rows && !status; row += some) {
-        some = rows - row < BLOCK ? rows - row : BLOCK;
-        for (size_t j = 0; j < n; j++) {
-            for (uint64_t i = 0; i < some; i++) block[i * n + j] = next_loss(&columns[j]);
-        }
-        status = out_write(out, block, some * n * sizeof *block, e);
-    }
-    free(block);
-    return status;
-}
-
-static int write_names(const struct gathered *g, const char *path, struct err *e)
-{
-    json_t *names = json_array();
-    for (size_t i = 0; i < g->count; i++)
-        json_array_append_new(names, record_json(&g->checkpoints[i].whole, NULL));
-    json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o}", "format", "tripod-matrix 1", "corpus_hash",
-                          g->records[0].corpus_hash, "protocol", g->records[0].protocol, "columns",
-                          names, "provenance", provenance_json());
-    return json_save(path, o, e);
-}
-
-static int write_matrix(const struct gathered *g, const char *path, struct err *e)
-{
-    size_t length = strlen(path);
-    if (length < 5 || strcmp(path + length - 4, ".npy"))
-        return err_set(e, "%s: expected a name that ends in .npy", path);
-    uint64_t rows = (uint64_t)g->checkpoints[0].whole.moments.predictions;
-    struct loss_column *columns = calloc(g->count, sizeof *columns);
-    struct out out = {.slot = -1};
-    int status = columns ? 0 : err_memory(e, NULL);
-    for (size_t i = 0; i < g->count && !status; i++)
-        status = open_column(&columns[i], &g->checkpoints[i], e);
-    if (!status) status = out_open(&out, path, e);
-    if (!status) {
-        char header[NPY_HEADER];
-        npy_header(header, "<f4", rows, g->count);
-        status = out_write(&out, header, sizeof header, e);
-    }
-    if (!status) status = write_rows(&out, columns, g->count, rows, e);
-    char *names = format_string("%.*s.json", (int)length - 4, path);
-    if (!status) status = names ? write_names(g, names, e) : err_memory(e, NULL);
-    if (!status)
-        status = out_commit(&out, e);
-    else
-        out_abort(&out);
-    free(names);
-    for (size_t i = 0; columns && i < g->count; i++) {
-        for (size_t j = 0; j < columns[i].count; j++) npy_close(&columns[i].parts[j]);
-        free(columns[i].parts);
-    }
-    free(columns);
-    return status;
-}
-
-static int report(const struct gathered *g, const struct options *o, const char *points,
-                  struct err *e)
-{
-    struct record *rows = malloc(g->count * sizeof *rows);
-    json_t *list = json_array();
+    struct record *rows = rows_of(g);
     if (!rows) return err_memory(e, NULL);
-    for (size_t i = 0; i < g->count; i++) {
-        rows[i] = g->checkpoints[i].whole;
-        json_array_append_new(list, record_json(&rows[i], NULL));
-    }
-    int status = 0;
     bool drawn = true;
-    if (o->plot) status = loss_plot(rows, g->count, o->plot, &drawn, e);
-    if (!status && (!o->common.json || o->common.json_file))
-        record_table(stdout, rows, g->count, false);
-    if (!status && !drawn) plot_note(o->plot, drawn, stderr);
+    int status = a->plot ? loss_plot(rows, g->count, a->plot, &drawn, e) : 0;
+    if (!status && !drawn) plot_note(a->plot, drawn, stderr);
+    if (!status) {
+        struct sheet *s = sheet_open();
+        report_losses(s, rows, g->count, false);
+        json_t *list = json_array();
+        for (size_t i = 0; i < g->count; i++)
+            json_array_append_new(list, record_json(&rows[i], NULL));
+        status = cli_write(&a->common, s,
+                           json_pack("{s:o, s:o, s:o, s:o, s:o}", "runs", list, "points",
+                                     json_utf8(points), "matrix", json_utf8(a->matrix), "plot",
+                                     json_utf8(a->plot), "provenance", provenance_json()),
+                           e);
+        sheet_free(s);
+    }
     free(rows);
-    json_t *all = json_pack("{s:o, s:o, s:o, s:o, s:o}", "runs", list, "points", json_utf8(points),
-                            "matrix", json_utf8(o->matrix), "plot", json_utf8(o->plot),
-                            "provenance", provenance_json());
-    if (!status) return cli_write_json(&o->common, all, e);
-    json_decref(all);
     return status;
 }
 
-static int run(int argc, char **argv, struct err *e)
+static int run(void *args, struct err *e)
 {
-    struct options o = {0};
-    cli_parse(&cmd_gather, argc, argv, &o);
-    struct gathered g = {0};
-    char *points = o.points ? strdup(o.points) : format_string("%s/points.csv", o.directory);
-    int status = points ? read_records(&g, o.directory, e) : err_memory(e, NULL);
-    if (!status) status = join_shards(&g, e);
-    if (!status && o.matrix) status = write_matrix(&g, o.matrix, e);
-    if (!status) status = write_points(&g, points, e);
-    if (!status) status = report(&g, &o, points, e);
-    for (size_t i = 0; i < g.count; i++) free(g.checkpoints[i].shards);
-    for (size_t i = 0; i < g.record_count; i++) record_free(&g.records[i]);
-    free(g.checkpoints);
-    free(g.records);
+    const struct args *a = args;
+    struct gathered g;
+    char *points = a->points ? strdup(a->points) : format_string("%s/points.csv", a->directory);
+    if (!points) return err_memory(e, NULL);
+    int status = gather_open(&g, a->directory, e);
+    if (!status && a->matrix) status = gather_matrix(&g, a->matrix, e);
+    if (!status) status = gather_points(&g, points, e);
+    if (!status) status = write_results(&g, a, points, e);
+    gather_close(&g);
     free(points);
     return status;
 }
@@ -367,5 +95,14 @@ static int run(int argc, char **argv, struct err *e)
 const struct command cmd_gather = {
     .name = "gather",
     .summary = "put the checkpoints of a scan together: a table, points.csv, the loss matrix",
-    .argp = &gather_argp,
-    .run_line = run};
+    .text = "Puts the checkpoints of a scan together: a table, points.csv for `tripod fit`, and "
+            "the matrix of the papers.",
+    .more = "points.csv has the columns model, N (parameters without embeddings), N_total, D "
+            "(training tokens seen), step, predictions, loss (mean, nats), se (clustered by "
+            "document), perplexity, bits_per_byte, word_perplexity.",
+    .options = options,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .check = check,
+    .run = run,
+};

@@ -341,10 +341,14 @@ void options_free(const struct option_row *table, void *args)
     for (size_t i = 0; i < f.n; i++) {
         char *field = f.at[i].args + f.at[i].row->offset;
         enum option_type type = f.at[i].row->type;
-        if (type == OPTION_TYPE_TEXTS || type == OPTION_TYPE_PLAINS)
+        /* A field may have two rows: plain arguments and an option for the same. */
+        if (type == OPTION_TYPE_TEXTS || type == OPTION_TYPE_PLAINS) {
             free(((struct texts *)field)->item);
-        else if (type == OPTION_TYPE_REALS)
+            *(struct texts *)field = (struct texts){NULL, 0};
+        } else if (type == OPTION_TYPE_REALS) {
             free(((struct reals *)field)->value);
+            *(struct reals *)field = (struct reals){NULL, 0};
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-/* loss_plot.c - see loss_plot.h.
+/* report_losses.c - see report_losses.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/report/report_losses.h"
 
@@ -7,6 +7,34 @@
 #include <string.h>
 
 #include "src/report/plot.h"
+
+void report_losses(struct sheet *s, const struct record *records, size_t count, bool speed)
+{
+    static const struct column columns[] = {
+        {.name = "model"},
+        {.name = "step", .unit = TABLE_EXACT},
+        {.name = "tokens", .unit = TABLE_COUNT},
+        {.name = "mean_loss", .format = "%.17g", .head = "mean loss"},
+        {.name = "se", .format = "%.17g", .head = "s.e."},
+        {.name = "perplexity", .format = "%.17g"},
+        {.name = "bits_per_byte", .format = "%.17g", .head = "bits/byte"},
+        {.name = "tokens_per_s", .format = "%.6g", .head = "tokens/s"}};
+    struct table *t = sheet_table(s, columns, speed ? 8 : 7, "-", false);
+    for (size_t i = 0; i < count; i++) {
+        const struct record *r = &records[i];
+        table_text(t, "%s", r->model);
+        if (r->step >= 0)
+            table_whole(t, (uint64_t)r->step);
+        else
+            table_none(t);
+        table_whole(t, (uint64_t)r->moments.predictions);
+        table_real(t, moments_mean(&r->moments));
+        table_real(t, moments_error(&r->moments));
+        table_real(t, record_perplexity(r));
+        table_real(t, record_bits_per_byte(r));
+        if (speed) table_real(t, r->tokens_per_s);
+    }
+}
 
 /* The number of records from `at` on that are of the same model. */
 static size_t same_model(const struct record *r, size_t count, size_t at)

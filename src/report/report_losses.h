@@ -1,9 +1,14 @@
-/* loss_plot.h - the figure of a scan: mean loss against model size, and against training step.
+/* report_losses.h - how a scan looks: the table of checkpoints, and mean loss against model size and
+ * training step.
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef TRIPOD_LOSS_PLOT_H
-#define TRIPOD_LOSS_PLOT_H
+#ifndef TRIPOD_REPORT_LOSSES_H
+#define TRIPOD_REPORT_LOSSES_H
 
+#include "src/base/sheet.h"
 #include "src/scan/record.h"
+
+/* A row a record. With SPEED, tokens per second as well. */
+void report_losses(struct sheet *s, const struct record *records, size_t count, bool speed);
 
 /* RECORDS are sorted by size, model and step. The left panel shows every model's last step against
  * N (bars: two standard errors), the right one a curve a model against its steps where there are

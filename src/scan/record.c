@@ -151,36 +151,3 @@ char *record_file_name(const struct record *r)
     }
     return name;
 }
-
-/* A number of the table, or a dash when it is not known. */
-static void cell(FILE *file, int width, int digits, double v)
-{
-    if (isfinite(v))
-        fprintf(file, "  %*.*f", width, digits, v);
-    else
-        fprintf(file, "  %*s", width, "-");
-}
-
-void record_table(FILE *file, const struct record *records, size_t count, bool speed)
-{
-    int name = 5;
-    for (size_t i = 0; i < count; i++) {
-        int n = (int)strlen(records[i].model);
-        if (n > name) name = n;
-    }
-    fprintf(file, "%-*s  %7s  %11s  %9s  %8s  %10s  %9s%s\n", name, "model", "step", "tokens",
-            "mean loss", "s.e.", "perplexity", "bits/byte", speed ? "  tokens/s" : "");
-    for (size_t i = 0; i < count; i++) {
-        const struct record *r = &records[i];
-        char step[24] = "-";
-        if (r->step >= 0) snprintf(step, sizeof step, "%" PRId64, r->step);
-        fprintf(file, "%-*s  %7s  %11.0f", name, r->model, step, r->moments.predictions);
-        cell(file, 9, 4, moments_mean(&r->moments));
-        cell(file, 8, 4, moments_error(&r->moments));
-        double perplexity = record_perplexity(r);
-        cell(file, 10, perplexity < 1e5 ? 2 : 0, perplexity);
-        cell(file, 9, 4, record_bits_per_byte(r));
-        if (speed) cell(file, 8, 0, r->tokens_per_s);
-        fputc('\n', file);
-    }
-}

@@ -32,10 +32,6 @@ double record_perplexity(const struct record *r);      /* exp(mean loss), per to
 double record_bits_per_byte(const struct record *r);   /* NaN when the bytes are not known */
 double record_word_perplexity(const struct record *r); /* NaN when the words are not known */
 
-/* The results as a table: a header, then a row per record. With SPEED, tokens per second as
- * well. */
-void record_table(FILE *file, const struct record *records, size_t count, bool speed);
-
 /* "pythia-70m-step3000", plus ".shard-0-of-4" where there are shards; the caller frees. */
 char *record_file_name(const struct record *r);
 

@@ -16,7 +16,7 @@ ok "scan" "$TRIPOD" scan -m "$model" -c "$corpus" -o "$T/l" --json="$T/scan.json
 cp "$corpus.bin" "$T/lonely.bin"
 fails "scan: no .idx" 'lonely.idx: cannot open: No such file' "$TRIPOD" scan -m "$model" -c "$T/lonely" -o "$T/lonely-losses"
 ok "scan, plain" "$TRIPOD" scan -m "$model" -c "$corpus" -o "$T/plain"
-shows "scan prints a table" '^model +step +tokens +mean loss +s\.e\. +perplexity +bits/byte +tokens/s$'
+shows "scan prints a table" '^model	step	tokens	mean_loss	se	perplexity	bits_per_byte	tokens_per_s$'
 "$TRIPOD" scan -m "$model" -c "$corpus" -o "$T/l" --json >"$T/again.json"
 ok "numpy reads the losses; the JSON has the promised keys" $python - "$T"/l/*.npy "$T/scan.json" "$T/again.json" <<'P'
 import json, sys
