@@ -105,11 +105,17 @@ demo: ## the main job on the embedded demo suite: losses, a scaling law, a figur
 	$(Q)$(MAKE) --no-print-directory deps all
 	$(Q)TRIPOD=$(CURDIR)/tripod sh models/demo/run.sh
 
-install: all ## install into PREFIX (/usr/local)
+install: all ## install program, manual pages and bash completion into PREFIX (/usr/local)
 	install -D -m 755 $(B)/tripod $(DESTDIR)$(PREFIX)/bin/tripod
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(B)/tripod help --man > $(DESTDIR)$(PREFIX)/share/man/man1/tripod.1
+	for c in $$($(B)/tripod help --commands); do \
+		$(B)/tripod help --man $$c > $(DESTDIR)$(PREFIX)/share/man/man1/tripod-$$c.1 || exit 1; done
+	$(B)/tripod help --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tripod
 
 uninstall: ## remove what install installed
-	rm -f $(DESTDIR)$(PREFIX)/bin/tripod
+	rm -f $(DESTDIR)$(PREFIX)/bin/tripod $(DESTDIR)$(PREFIX)/share/man/man1/tripod.1 \
+		$(DESTDIR)$(PREFIX)/share/man/man1/tripod-*.1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tripod
 
 format: ## clang-format the sources
 	clang-format -i $(wildcard $(foreach d,src models fit simd bench tests,$(d)/*.[ch] $(d)/*/*.[ch]))

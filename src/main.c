@@ -6,6 +6,7 @@
 
 #include "src/cli.h"
 #include "src/commands.h"
+#include "src/manual.h"
 #include "src/base/file.h"
 #include "src/base/provenance.h"
 
@@ -24,7 +25,10 @@ static void usage(FILE *f)
           f);
     for (size_t i = 0; commands[i]; i++)
         fprintf(f, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n'tripod help COMMAND' shows a command's options.\n", f);
+    fputs(
+        "\n'tripod help COMMAND' shows a command's options; 'tripod help --man COMMAND' is its manual "
+        "page,\n'tripod help --completion' a completion script for bash.\n",
+        f);
 }
 
 /* The command or sub-command NAME of a list; a sub-command's name is the last word of its own. */
@@ -43,9 +47,30 @@ static int unknown(const char *name)
     return 2;
 }
 
+/* help --man [COMMAND]: what `make install` installs. */
+static int manual(const char *name)
+{
+    const struct command *command = name ? find(commands, name) : NULL;
+    if (name && !command) return unknown(name);
+    if (command)
+        manual_page(command, stdout);
+    else
+        manual_main(commands, stdout);
+    return 0;
+}
+
 /* help COMMAND [SUB-COMMAND] */
 static int help(int argc, char **argv)
 {
+    if (!strcmp(argv[0], "--man")) return manual(argc > 1 ? argv[1] : NULL);
+    if (!strcmp(argv[0], "--commands")) {
+        for (size_t i = 0; commands[i]; i++) puts(commands[i]->name);
+        return 0;
+    }
+    if (!strcmp(argv[0], "--completion")) {
+        manual_completion(commands, stdout);
+        return 0;
+    }
     const struct command *command = find(commands, argv[0]);
     if (!command) return unknown(argv[0]);
     const struct command *child = argc > 1 ? find(command->children, argv[1]) : NULL;

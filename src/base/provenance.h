@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #define TRIPOD_VERSION "0.1.0"
+#define TRIPOD_DATE    "2026-11-27" /* of the manual */
 
 /* Keeps the command line; main calls it first. */
 void provenance_start(int argc, char **argv);
