@@ -5,7 +5,6 @@
  * of them the machine. Entrants take turns, round after round; the median round counts.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "models/suite.h"
 #include "simd/block.h"
+#include "simd/library.h"
 #include "simd/onednn.h"
 #include "simd/peak.h"
 #include "bench/bench.h"
@@ -432,10 +432,11 @@ static sgemm *load_blas(const struct bench *bench, struct err *e)
     if (bench->kernels->isa == SIMD_AVX512) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
     if (bench->kernels->isa == SIMD_AVX2) setenv("OPENBLAS_CORETYPE", "Haswell", 0);
     setenv("OPENBLAS_NUM_THREADS", "1", 1); /* before its own threads are made */
-    void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-    void *f = library ? dlsym(library, "cblas_sgemm") : NULL;
-    if (!f) {
-        if (bench->blas) err_set(e, "%s: no library with cblas_sgemm", file);
+    static const char *const name[] = {"cblas_sgemm"};
+    void *f;
+    const char *why = library_functions(file, name, &f, 1);
+    if (why) {
+        if (bench->blas) err_set(e, "%s: no library with cblas_sgemm: %s", file, why);
         return NULL;
     }
     sgemm *function;
@@ -553,6 +554,8 @@ static bool listed(const char *list, const char *size)
 
 static int bench_gemm_command(struct bench *bench, struct err *e)
 {
+    const char *why = onednn_open();
+    if (why) return err_kind(e, ERR_MISSING, "bench gemm: %s", why);
     sgemm *blas = load_blas(bench, e);
     if (!blas && bench->blas) return -1;
     json_t *list = json_array();

@@ -1,11 +1,16 @@
-/* onednn.h - oneDNN at its best, for `tripod bench` only: a float32 matmul primitive that chose its
- * own layout for the weights and packed them beforehand, on row-major activations.
+/* onednn.h - oneDNN, loaded at run time where it is asked for, and oneDNN at its best, for `tripod
+ * bench` only: a float32 matmul primitive that chose its own layout for the weights and packed them
+ * beforehand, on row-major activations.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_SIMD_ONEDNN_H
 #define TRIPOD_SIMD_ONEDNN_H
 
 #include <stddef.h>
+
+/* Loads the library, once for all threads. NULL, or why it cannot be used, in one line. Everything
+ * else here, and simd.h's onednn_gemm and onednn_head, may only be called after a NULL. */
+const char *onednn_open(void);
 
 struct onednn_matmul;
 

@@ -143,7 +143,7 @@ size_t simd_scratch_bytes(void);
 size_t attention_scratch_bytes(size_t n, size_t head_size);
 
 /* The same product by oneDNN (float32, its own order of sums: closeness, not bits, is promised).
- * Same arguments as the kernel; scratch: onednn_scratch_bytes(rows, n, k). */
+ * Same arguments as the kernel; scratch: onednn_scratch_bytes(rows, n, k). After onednn_open(). */
 void onednn_gemm(const struct kernels *kernels, struct strips out, struct strips in, size_t rows,
                  struct panels w, const float *bias, enum gemm_epilogue epilogue, void *scratch);
 void onednn_head(const struct kernels *kernels, float *loss, struct strips x, size_t rows,

@@ -16,6 +16,7 @@
 
 #include "models/flat/locate.h"
 #include "models/neox/neox.h"
+#include "simd/onednn.h"
 #include "src/base/provenance.h"
 #include "src/commands.h"
 #include "src/base/json.h"
@@ -322,6 +323,8 @@ static int check_tokenizer(const struct job *job, const char *prefix, struct err
 static int job_open(struct job *job, const struct options *o, struct err *e)
 {
     *job = (struct job){.o = o};
+    const char *why = o->gemm == NEOX_ONEDNN ? onednn_open() : NULL;
+    if (why) return err_kind(e, ERR_MISSING, "--gemm onednn: %s", why);
     bool tokenised;
     if (check_corpora(o, &tokenised, e) || find_tokenizer(o, &job->tokenizer, e) ||
         make_directories(o->out, e))
