@@ -6,11 +6,12 @@ CC      ?= gcc
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 B       ?= build
+PORTABLE = $(B)-portable/tripod
 FUZZ_SECONDS ?= 60
 
 TRIPOD_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fopenmp -ffp-contract=off \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
-LIBS := -lgsl -lgslcblas -ldnnl -lzstd -ljansson -lutf8proc -lzip -lxxhash -lcsv -lm
+LIBS := -lgsl -lgslcblas -lzstd -ljansson -lutf8proc -lz -lxxhash -lcsv -lm
 
 # gcc at -O2 leaves the kernels' tiles rolled (3-4 times slower): these objects need -O3.
 SIMD_CFLAGS   ?= -O3 -fno-math-errno -fno-trapping-math
@@ -31,7 +32,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps deps-clang check check-long demo install uninstall clean asan fuzz fuzz-run format
+.PHONY: all portable help deps deps-clang check check-long demo install uninstall clean asan fuzz fuzz-run format
 all: tripod ## build ./tripod (the default)
 
 help: ## list the targets
@@ -43,6 +44,18 @@ tripod: $(B)/tripod
 $(B)/tripod: $(OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# One file for any x86-64 Linux: the same objects, all libraries in it; of the C library only what a
+# static program can do (no dlopen, hence one object of its own; no iconv, locales, users' names).
+portable: $(PORTABLE) ## link one static file, build-portable/tripod, that runs on any x86-64 Linux
+$(PORTABLE): $(filter-out $(B)/simd/library.o,$(OBJECTS)) $(B)-portable/library.o
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) -fopenmp $(LDFLAGS) -static -s -Wl,--fatal-warnings,--wrap=dlopen,--wrap=dlerror -o $@ $^ $(LIBS)
+
+$(B)-portable/library.o: simd/library.c simd/library.h
+	@echo "  CC    $< (static)"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TRIPOD_CFLAGS) $(CFLAGS) -DTRIPOD_STATIC -c -o $@ $<
 
 $(B)/%.o: %.c
 	@echo "  CC    $<"
@@ -77,11 +90,15 @@ $(B)/tests/kernels: $(KERNEL_CHECKS) tests/kernels/harness.h $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TRIPOD_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(KERNEL_CHECKS) $(LIBRARY) $(LIBS)
 
-check: tripod $(TESTS) $(TOOLS) ## run the tests; the last line is "N passed, N failed"
-	$(Q)TRIPOD=$(CURDIR)/$(B)/tripod B=$(CURDIR)/$(B) bash tests/run.sh $(TESTS)
+# Static archives are gcc's; a program under a sanitizer is never static.
+TESTED_PORTABLE := $(if $(findstring clang,$(CC))$(findstring -fsanitize,$(CFLAGS)),,$(PORTABLE))
+TEST_ENVIRONMENT = TRIPOD=$(CURDIR)/$(B)/tripod B=$(CURDIR)/$(B) PORTABLE=$(TESTED_PORTABLE:%=$(CURDIR)/%)
+
+check: tripod $(TESTS) $(TOOLS) $(TESTED_PORTABLE) ## run the tests; the last line is "N passed, N failed"
+	$(Q)$(TEST_ENVIRONMENT) bash tests/run.sh $(TESTS)
 
 check-long: check ## the tests that take minutes: larger models, more fits
-	$(Q)TRIPOD=$(CURDIR)/$(B)/tripod B=$(CURDIR)/$(B) LONG=1 bash tests/run.sh $(TESTS)
+	$(Q)$(TEST_ENVIRONMENT) LONG=1 bash tests/run.sh $(TESTS)
 
 asan: ## run the tests under AddressSanitizer and UBSan
 	$(Q)$(MAKE) B=$(B)-asan SIMD_CFLAGS=-O1 \
@@ -121,4 +138,4 @@ format: ## clang-format the sources
 	clang-format -i $(wildcard $(foreach d,src models fit simd bench tests,$(d)/*.[ch] $(d)/*/*.[ch]))
 
 clean: ## remove what was built
-	rm -rf $(B) $(B)-asan $(B)-fuzz tripod demo-out
+	rm -rf $(B) $(B)-asan $(B)-fuzz $(B)-portable tripod demo-out

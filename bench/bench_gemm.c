@@ -1,7 +1,6 @@
 /* bench_gemm.c - `tripod bench gemm`: every product of a Pythia model, its loss head and attention,
  * beside oneDNN (weights packed beforehand) and a BLAS.
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +8,9 @@
 
 #include "bench/bench.h"
 #include "models/suite.h"
-#include "simd/scratch.h"
+#include "simd/library.h"
 #include "simd/onednn.h"
+#include "simd/scratch.h"
 #include "src/base/progress.h"
 
 typedef void sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
@@ -133,10 +133,11 @@ static sgemm *load_blas(const struct bench *bench, struct err *e)
     if (bench->kernels->isa == SIMD_AVX512) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
     if (bench->kernels->isa == SIMD_AVX2) setenv("OPENBLAS_CORETYPE", "Haswell", 0);
     setenv("OPENBLAS_NUM_THREADS", "1", 1); /* before its own threads are made */
-    void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-    void *f = library ? dlsym(library, "cblas_sgemm") : NULL;
-    if (!f) {
-        if (bench->blas) err_set(e, "%s: no library with cblas_sgemm", file);
+    static const char *const name[] = {"cblas_sgemm"};
+    void *f;
+    const char *why = library_functions(file, name, &f, 1);
+    if (why) {
+        if (bench->blas) err_set(e, "%s: no library with cblas_sgemm: %s", file, why);
         return NULL;
     }
     sgemm *function;
@@ -257,6 +258,8 @@ int bench_gemm(struct bench *bench, struct err *e)
         {.name = "openblas_ratio", .flags = TABLE_OMIT, .head = "faster"},
         BENCH_AGAINST};
     enum { ROWS_A_MODEL = 7 };
+    const char *why = onednn_open();
+    if (why) return err_kind(e, ERR_MISSING, "bench gemm: %s", why);
     sgemm *blas = load_blas(bench, e);
     if (!blas && bench->blas) return -1;
     json_object_set_new(bench->result, "onednn_version", json_string(onednn_version()));

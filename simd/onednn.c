@@ -11,9 +11,70 @@
 
 #include <math.h>
 #include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "simd/library.h"
+
+/* --- the library, opened when it is first asked for --- */
+
+#define FUNCTIONS(X)                                                                               \
+    X(engine_create)                                                                               \
+    X(engine_destroy)                                                                              \
+    X(matmul_desc_init)                                                                            \
+    X(memory_create)                                                                               \
+    X(memory_desc_init_by_strides)                                                                 \
+    X(memory_desc_init_by_tag)                                                                     \
+    X(memory_destroy)                                                                              \
+    X(memory_set_data_handle)                                                                      \
+    X(primitive_create)                                                                            \
+    X(primitive_desc_create)                                                                       \
+    X(primitive_desc_destroy)                                                                      \
+    X(primitive_desc_query_md)                                                                     \
+    X(primitive_destroy)                                                                           \
+    X(primitive_execute)                                                                           \
+    X(reorder_primitive_desc_create)                                                               \
+    X(sgemm)                                                                                       \
+    X(stream_create)                                                                               \
+    X(stream_destroy)                                                                              \
+    X(stream_wait)                                                                                 \
+    X(version)
+
+#define FIELD(name) __typeof__(&dnnl_##name) name;
+#define NAME(name)  "dnnl_" #name,
+static struct {
+    FUNCTIONS(FIELD)
+} dnnl; /* dnnl.sgemm is dnnl_sgemm */
+
+#define WORD_(x) #x
+#define WORD(x)  WORD_(x)
+#define LIBRARY  "libdnnl.so." WORD(DNNL_VERSION_MAJOR)
+
+static char reason[512]; /* why it is not open; empty: it is */
+
+static void open_library(void)
+{
+    static const char *const names[] = {FUNCTIONS(NAME)};
+    enum { N = sizeof names / sizeof *names };
+    void *functions[N];
+    _Static_assert(sizeof functions == sizeof dnnl, "one name a field");
+    const char *why = library_functions(LIBRARY, names, functions, N);
+    if (why)
+        snprintf(reason, sizeof reason, "oneDNN (" LIBRARY ") cannot be used: %s", why);
+    else
+        memcpy(&dnnl, functions, sizeof dnnl);
+}
+
+const char *onednn_open(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, open_library);
+    return *reason ? reason : NULL;
+}
+
+/* --- our own operations by it --- */
 
 static size_t least(size_t a, size_t b)
 {
@@ -69,7 +130,7 @@ static void multiply(float *out, struct strips x, size_t rows, const struct part
     dnnl_dim_t ld = SIMD_STRIP;
     for (size_t k0 = 0; k0 < k; k0 += SIMD_STRIP) {
         dnnl_status_t status =
-            dnnl_sgemm('N', 'N', (dnnl_dim_t)rows, (dnnl_dim_t)columns,
+            dnnl.sgemm('N', 'N', (dnnl_dim_t)rows, (dnnl_dim_t)columns,
                        (dnnl_dim_t)least(SIMD_STRIP, k - k0), 1.0f, strip_at(x, 0, k0), ld,
                        p->weights + k0 * SIMD_STRIP, ld, add || k0 ? 1.0f : 0.0f, out, ld);
         if (status == dnnl_success) continue;
@@ -147,22 +208,22 @@ static dnnl_status_t pack(struct onednn_matmul *m, size_t n, size_t k, const flo
     dnnl_primitive_t reorder = NULL;
     dnnl_exec_arg_t arguments[2] = {{DNNL_ARG_FROM, NULL}, {DNNL_ARG_TO, NULL}};
     const dnnl_memory_desc_t *packed =
-        dnnl_primitive_desc_query_md(m->description, dnnl_query_weights_md, 0);
-    dnnl_status_t s = dnnl_memory_desc_init_by_strides(&plain, 2, dims, dnnl_f32, strides);
-    if (!s) s = dnnl_memory_create(&from, &plain, m->engine, (void *)(uintptr_t)w);
-    if (!s) s = dnnl_memory_create(&m->weights, packed, m->engine, DNNL_MEMORY_ALLOCATE);
+        dnnl.primitive_desc_query_md(m->description, dnnl_query_weights_md, 0);
+    dnnl_status_t s = dnnl.memory_desc_init_by_strides(&plain, 2, dims, dnnl_f32, strides);
+    if (!s) s = dnnl.memory_create(&from, &plain, m->engine, (void *)(uintptr_t)w);
+    if (!s) s = dnnl.memory_create(&m->weights, packed, m->engine, DNNL_MEMORY_ALLOCATE);
     m->owns_weights = !s;
     if (!s)
-        s = dnnl_reorder_primitive_desc_create(&description, &plain, m->engine, packed, m->engine,
+        s = dnnl.reorder_primitive_desc_create(&description, &plain, m->engine, packed, m->engine,
                                                NULL);
-    if (!s) s = dnnl_primitive_create(&reorder, description);
+    if (!s) s = dnnl.primitive_create(&reorder, description);
     arguments[0].memory = from;
     arguments[1].memory = m->weights;
-    if (!s) s = dnnl_primitive_execute(reorder, m->stream, 2, arguments);
-    if (!s) s = dnnl_stream_wait(m->stream);
-    if (reorder) dnnl_primitive_destroy(reorder);
-    if (description) dnnl_primitive_desc_destroy(description);
-    if (from) dnnl_memory_destroy(from);
+    if (!s) s = dnnl.primitive_execute(reorder, m->stream, 2, arguments);
+    if (!s) s = dnnl.stream_wait(m->stream);
+    if (reorder) dnnl.primitive_destroy(reorder);
+    if (description) dnnl.primitive_desc_destroy(description);
+    if (from) dnnl.memory_destroy(from);
     return s;
 }
 
@@ -175,17 +236,17 @@ struct onednn_matmul *onednn_matmul_new(size_t rows, size_t n, size_t k, const f
     dnnl_dims_t in_dims = {R, C}, weight_dims = {C, N}, out_dims = {R, N};
     dnnl_memory_desc_t in, weights, out;
     dnnl_matmul_desc_t matmul;
-    dnnl_status_t s = dnnl_engine_create(&m->engine, dnnl_cpu, 0);
-    if (!s) s = dnnl_stream_create(&m->stream, m->engine, dnnl_stream_default_flags);
-    if (!s) s = dnnl_memory_desc_init_by_tag(&in, 2, in_dims, dnnl_f32, dnnl_ab);
+    dnnl_status_t s = dnnl.engine_create(&m->engine, dnnl_cpu, 0);
+    if (!s) s = dnnl.stream_create(&m->stream, m->engine, dnnl_stream_default_flags);
+    if (!s) s = dnnl.memory_desc_init_by_tag(&in, 2, in_dims, dnnl_f32, dnnl_ab);
     if (!s)
-        s = dnnl_memory_desc_init_by_tag(&weights, 2, weight_dims, dnnl_f32, dnnl_format_tag_any);
-    if (!s) s = dnnl_memory_desc_init_by_tag(&out, 2, out_dims, dnnl_f32, dnnl_ab);
-    if (!s) s = dnnl_matmul_desc_init(&matmul, &in, &weights, NULL, &out);
-    if (!s) s = dnnl_primitive_desc_create(&m->description, &matmul, NULL, m->engine, NULL);
-    if (!s) s = dnnl_primitive_create(&m->primitive, m->description);
-    if (!s) s = dnnl_memory_create(&m->in, &in, m->engine, DNNL_MEMORY_NONE);
-    if (!s) s = dnnl_memory_create(&m->out, &out, m->engine, DNNL_MEMORY_NONE);
+        s = dnnl.memory_desc_init_by_tag(&weights, 2, weight_dims, dnnl_f32, dnnl_format_tag_any);
+    if (!s) s = dnnl.memory_desc_init_by_tag(&out, 2, out_dims, dnnl_f32, dnnl_ab);
+    if (!s) s = dnnl.matmul_desc_init(&matmul, &in, &weights, NULL, &out);
+    if (!s) s = dnnl.primitive_desc_create(&m->description, &matmul, NULL, m->engine, NULL);
+    if (!s) s = dnnl.primitive_create(&m->primitive, m->description);
+    if (!s) s = dnnl.memory_create(&m->in, &in, m->engine, DNNL_MEMORY_NONE);
+    if (!s) s = dnnl.memory_create(&m->out, &out, m->engine, DNNL_MEMORY_NONE);
     if (!s && share)
         m->weights = share->weights;
     else if (!s)
@@ -201,30 +262,30 @@ int onednn_matmul_run(struct onednn_matmul *m, float *out, float *in)
 {
     dnnl_exec_arg_t arguments[3] = {
         {DNNL_ARG_SRC, m->in}, {DNNL_ARG_WEIGHTS, m->weights}, {DNNL_ARG_DST, m->out}};
-    dnnl_status_t s = dnnl_memory_set_data_handle(m->in, in);
-    if (!s) s = dnnl_memory_set_data_handle(m->out, out);
-    if (!s) s = dnnl_primitive_execute(m->primitive, m->stream, 3, arguments);
-    if (!s) s = dnnl_stream_wait(m->stream);
+    dnnl_status_t s = dnnl.memory_set_data_handle(m->in, in);
+    if (!s) s = dnnl.memory_set_data_handle(m->out, out);
+    if (!s) s = dnnl.primitive_execute(m->primitive, m->stream, 3, arguments);
+    if (!s) s = dnnl.stream_wait(m->stream);
     return s ? -1 : 0;
 }
 
 void onednn_matmul_free(struct onednn_matmul *m)
 {
     if (!m) return;
-    if (m->in) dnnl_memory_destroy(m->in);
-    if (m->out) dnnl_memory_destroy(m->out);
-    if (m->owns_weights) dnnl_memory_destroy(m->weights);
-    if (m->primitive) dnnl_primitive_destroy(m->primitive);
-    if (m->description) dnnl_primitive_desc_destroy(m->description);
-    if (m->stream) dnnl_stream_destroy(m->stream);
-    if (m->engine) dnnl_engine_destroy(m->engine);
+    if (m->in) dnnl.memory_destroy(m->in);
+    if (m->out) dnnl.memory_destroy(m->out);
+    if (m->owns_weights) dnnl.memory_destroy(m->weights);
+    if (m->primitive) dnnl.primitive_destroy(m->primitive);
+    if (m->description) dnnl.primitive_desc_destroy(m->description);
+    if (m->stream) dnnl.stream_destroy(m->stream);
+    if (m->engine) dnnl.engine_destroy(m->engine);
     free(m);
 }
 
 const char *onednn_version(void)
 {
     static char text[32];
-    const dnnl_version_t *v = dnnl_version();
+    const dnnl_version_t *v = dnnl.version();
     snprintf(text, sizeof text, "%d.%d.%d", v->major, v->minor, v->patch);
     return text;
 }

@@ -1,4 +1,5 @@
-/* onednn.h - products by oneDNN: a second opinion on every number, and the baseline of every speed.
+/* onednn.h - products by oneDNN, loaded at run time where it is asked for: a second opinion on every
+ * number, and the baseline of every speed.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_SIMD_ONEDNN_H
@@ -6,8 +7,12 @@
 
 #include "simd/simd.h"
 
-/* The gemm and head kernels by oneDNN (float32, its own order of sums: closeness, not bits, is promised).
- * Same arguments as the kernels; scratch: onednn_scratch_bytes(rows, n, k). */
+/* Loads the library, once for all threads. NULL, or why it cannot be used, in one line. Everything
+ * else here may only be called after a NULL. */
+const char *onednn_open(void);
+
+/* The gemm and head kernels by oneDNN (float32, its own order of sums: closeness, not bits, is
+ * promised). Same arguments as the kernels; scratch: onednn_scratch_bytes(rows, n, k). */
 void onednn_gemm(const struct kernels *kernels, struct strips out, struct strips in, size_t rows,
                  struct panels w, const float *bias, enum gemm_epilogue epilogue, void *scratch);
 void onednn_head(const struct kernels *kernels, float *loss, struct strips x, size_t rows,

@@ -332,6 +332,7 @@ static void onednn(void **state)
 {
     (void)state;
     const struct kernels *kernels = simd_best();
+    if (onednn_open()) fail_msg("%s", onednn_open());
     for (int i = 0; i < 24; i++) {
         size_t rows = 1 + draw(30), n = 1 + draw(600), k = 1 + draw(700);
         enum gemm_epilogue epilogue = (enum gemm_epilogue)(i % 4);

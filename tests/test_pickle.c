@@ -191,7 +191,7 @@ static void damaged_zip(void **state)
     }
     /* Padding, time stamps and the archive's own notes are a fifth of this small file. */
     if (noticed * 10 < tried * 7) fail_msg("%zu of %zu", noticed, tried);
-    for (size_t n = 0; n < map.size; n += 331) {
+    for (size_t n = 0; n < map.size; n += n + 300 < map.size ? 331 : 1) {
         struct checkpoint_file f = {.path = path, .map = {map.data, n}};
         struct tensor_list list = {0};
         assert_int_equal(torch_bin_open(&f, 0, &list, &e), -1);

@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
 
 #include "models/checkpoint/pickle.h"
+#include "models/checkpoint/zip.h"
 
 enum { MAX_PICKLE = 64 << 20 };
 
@@ -25,133 +25,86 @@ static int open_zip(struct checkpoint_file *f, struct err *e)
         return err_set(e, "%s: this is a Git LFS pointer, not the file itself", f->path);
     if (m->size < 4 || memcmp(m->data, "PK", 2))
         return err_set(e, "%s: not a PyTorch file (no zip archive)", f->path);
-    zip_error_t error;
-    zip_error_init(&error);
-    zip_source_t *source = zip_source_buffer_create(m->data, m->size, 0, &error);
-    f->zip = source ? zip_open_from_source(source, ZIP_RDONLY, &error) : NULL;
-    int status = f->zip ? 0
-                        : err_set(e, "%s: not a readable zip archive (truncated?): %s", f->path,
-                                  zip_error_strerror(&error));
-    if (!f->zip) zip_source_free(source);
-    zip_error_fini(&error);
-    return status;
-}
-
-/* Entry INDEX whole into *BUFFER of *CAPACITY bytes, grown when needed. */
-static int read_entry(struct checkpoint_file *f, uint64_t index, uint8_t **buffer, size_t *capacity,
-                      uint64_t *bytes, struct err *e)
-{
-    zip_stat_t st;
-    if (zip_stat_index(f->zip, index, 0, &st) || !(st.valid & ZIP_STAT_SIZE) ||
-        !(st.valid & ZIP_STAT_COMP_SIZE) || !(st.valid & ZIP_STAT_COMP_METHOD))
-        return err_set(e, "%s: zip entry %llu cannot be read", f->path, (unsigned long long)index);
-    const char *name = st.valid & ZIP_STAT_NAME ? st.name : "?";
-    if (st.comp_method != ZIP_CM_STORE)
-        return err_set(e, "%s: %.128s: expected a stored entry, found a compressed one", f->path,
-                       name);
-    if (st.size != st.comp_size || st.size > f->map.size)
-        return err_set(e, "%s: %.128s: its size does not fit the file", f->path, name);
-    if (st.size > *capacity || !*buffer) {
-        free(*buffer);
-        *capacity = 0;
-        *buffer = malloc(st.size + 1);
-        if (!*buffer) return err_kind(e, ERR_MEMORY, "%s: %.128s: out of memory", f->path, name);
-        *capacity = st.size;
-    }
-    zip_file_t *z = zip_fopen_index(f->zip, index, 0);
-    if (!z) return err_set(e, "%s: %.128s: %s", f->path, name, zip_strerror(f->zip));
-    uint64_t at = 0;
-    zip_int64_t n = 0;
-    while (at < st.size && (n = zip_fread(z, *buffer + at, st.size - at)) > 0) at += (uint64_t)n;
-    /* The checksum is compared when the end is reached. */
-    uint8_t rest;
-    if (n >= 0) n = zip_fread(z, &rest, 1);
-    int status = 0;
-    if (n < 0)
-        status =
-            err_set(e, "%s: %.128s: %s: the data is damaged", f->path, name, zip_file_strerror(z));
-    else if (n > 0 || at < st.size)
-        status = err_set(e, "%s: %.128s: its size does not fit the file", f->path, name);
-    zip_fclose(z);
-    *bytes = st.size;
-    return status;
+    struct zip *z;
+    if (zip_open(&z, m->data, m->size, f->path, e)) return -1;
+    f->zip = z;
+    return 0;
 }
 
 /* "PREFIX/" of PREFIX/data.pkl and the entry's index. */
-static int find_pickle(struct checkpoint_file *f, char **prefix, uint64_t *index, struct err *e)
+static int find_pickle(struct checkpoint_file *f, char **prefix, size_t *index, struct err *e)
 {
-    zip_int64_t n = zip_get_num_entries(f->zip, 0);
-    for (zip_int64_t i = 0; i < n; i++) {
-        const char *name = zip_get_name(f->zip, (zip_uint64_t)i, 0);
-        const char *slash = name ? strchr(name, '/') : NULL;
+    for (size_t i = 0; i < zip_count(f->zip); i++) {
+        const char *name = zip_name(f->zip, i), *slash = strchr(name, '/');
         if (!slash || strcmp(slash, "/data.pkl")) continue;
         *prefix = strndup(name, (size_t)(slash - name) + 1);
-        *index = (uint64_t)i;
+        *index = i;
         return *prefix ? 0 : err_memory(e, f->path);
     }
     return err_set(e, "%s: not a PyTorch file: the archive has no data.pkl", f->path);
 }
 
-static zip_int64_t locate(struct checkpoint_file *f, const char *prefix, const char *folder,
-                          const char *name)
+/* *ENTRY is zip_count when there is none of that name. */
+static int locate(struct checkpoint_file *f, const char *prefix, const char *name, size_t *entry,
+                  struct err *e)
 {
-    char *path = format_string("%s%s%s", prefix, folder, name);
-    zip_int64_t i = path ? zip_name_locate(f->zip, path, 0) : -1;
+    char *path = format_string("%s%s", prefix, name);
+    if (!path) return err_memory(e, f->path);
+    *entry = zip_find(f->zip, path);
     free(path);
-    return i;
+    return 0;
 }
 
 static int check_byteorder(struct checkpoint_file *f, const char *prefix, struct err *e)
 {
-    zip_int64_t i = locate(f, prefix, "", "byteorder");
-    if (i < 0) return 0; /* older files do not say and are little endian */
-    uint8_t *text = NULL;
-    size_t capacity = 0;
-    uint64_t bytes;
-    int status = read_entry(f, (uint64_t)i, &text, &capacity, &bytes, e);
-    if (!status && (bytes != 6 || memcmp(text, "little", 6)))
-        status = err_set(e, "%s: byteorder: expected little, found %.*s", f->path,
-                         bytes < 16 ? (int)bytes : 16, (const char *)text);
-    free(text);
+    size_t entry = 0;
+    const uint8_t *text;
+    if (locate(f, prefix, "byteorder", &entry, e)) return -1;
+    if (entry == zip_count(f->zip)) return 0; /* older files do not say and are little endian */
+    if (zip_read(f->zip, entry, &text, e)) return -1;
+    uint64_t bytes = zip_size(f->zip, entry);
+    if (bytes == 6 && !memcmp(text, "little", 6)) return 0;
+    return err_set(e, "%s: byteorder: expected little, found %.*s", f->path,
+                   bytes < 16 ? (int)bytes : 16, (const char *)text);
+}
+
+/* The storages' entries in the archive, *ENTRIES, which the caller frees. */
+static int find_storages(struct checkpoint_file *f, const char *prefix,
+                         const struct pickle_state *s, size_t **entries, struct err *e)
+{
+    *entries = calloc(s->storage_count + 1, sizeof **entries);
+    char *folder = format_string("%sdata/", prefix);
+    int status = *entries && folder ? 0 : err_memory(e, f->path);
+    for (size_t i = 0; i < s->storage_count && !status; i++) {
+        const struct pickle_storage *storage = &s->storages[i];
+        size_t *entry = &(*entries)[i];
+        uint64_t bytes;
+        if ((status = locate(f, folder, storage->key, entry, e))) break;
+        if (*entry == zip_count(f->zip))
+            status = err_set(e, "%s: storage %.64s is missing", f->path, storage->key);
+        else if (__builtin_mul_overflow(storage->elements, (uint64_t)storage->type->bytes,
+                                        &bytes) ||
+                 zip_size(f->zip, *entry) != bytes)
+            status = err_set(
+                e, "%s: storage %.64s: expected %llu elements of %zu bytes, found %llu bytes",
+                f->path, storage->key, (unsigned long long)storage->elements, storage->type->bytes,
+                (unsigned long long)zip_size(f->zip, *entry));
+    }
+    free(folder);
     return status;
 }
 
 static int add_tensors(struct checkpoint_file *f, const char *prefix, size_t file,
                        const struct pickle_state *s, struct tensor_list *list, struct err *e)
 {
-    int status = -1;
-    zip_int64_t *entries = calloc(s->storage_count + 1, sizeof *entries);
-    if (!entries) return err_memory(e, f->path);
-    for (size_t i = 0; i < s->storage_count; i++) {
-        const struct pickle_storage *storage = &s->storages[i];
-        entries[i] = locate(f, prefix, "data/", storage->key);
-        zip_stat_t st;
-        uint64_t bytes;
-        if (entries[i] < 0) {
-            err_set(e, "%s: storage %.64s is missing", f->path, storage->key);
-            goto out;
-        }
-        if (zip_stat_index(f->zip, (zip_uint64_t)entries[i], 0, &st) ||
-            !(st.valid & ZIP_STAT_SIZE) ||
-            __builtin_mul_overflow(storage->elements, (uint64_t)storage->type->bytes, &bytes) ||
-            st.size != bytes) {
-            err_set(e, "%s: storage %.64s: expected %llu elements of %zu bytes, found %llu bytes",
-                    f->path, storage->key, (unsigned long long)storage->elements,
-                    storage->type->bytes, (unsigned long long)st.size);
-            goto out;
-        }
-    }
-    for (size_t i = 0; i < s->tensors.count; i++) {
+    size_t *entries;
+    int status = find_storages(f, prefix, s, &entries, e);
+    for (size_t i = 0; i < s->tensors.count && !status; i++) {
         struct checkpoint_tensor t = s->tensors.items[i];
-        t.unit = (uint64_t)entries[t.unit];
+        t.unit = entries[t.unit];
         t.file = file;
-        if (tensor_list_add(list, &t, t.name, strlen(t.name))) {
-            err_memory(e, f->path);
-            goto out;
-        }
+        if (tensor_list_add(list, &t, t.name, strlen(t.name))) status = err_memory(e, f->path);
     }
-    status = 0;
-out:
     free(entries);
     return status;
 }
@@ -159,14 +112,14 @@ out:
 int torch_bin_open(struct checkpoint_file *f, size_t file, struct tensor_list *list, struct err *e)
 {
     char *prefix = NULL;
-    uint8_t *text = NULL;
-    size_t capacity = 0;
-    uint64_t index = 0, bytes = 0;
+    const uint8_t *text;
+    size_t index = 0;
     struct pickle_state state = {0};
     int status = -1;
     if (open_zip(f, e) || find_pickle(f, &prefix, &index, e) || check_byteorder(f, prefix, e) ||
-        read_entry(f, index, &text, &capacity, &bytes, e))
+        zip_read(f->zip, index, &text, e))
         goto out;
+    uint64_t bytes = zip_size(f->zip, index);
     if (bytes > MAX_PICKLE) {
         err_set(e, "%s: %sdata.pkl: expected at most %d bytes, found %llu", f->path, prefix,
                 MAX_PICKLE, (unsigned long long)bytes);
@@ -176,7 +129,6 @@ int torch_bin_open(struct checkpoint_file *f, size_t file, struct tensor_list *l
     status = add_tensors(f, prefix, file, &state, list, e);
 out:
     pickle_free(&state);
-    free(text);
     free(prefix);
     return status;
 }
@@ -184,15 +136,14 @@ out:
 int torch_bin_read(struct checkpoint_file *f, uint64_t unit, struct checkpoint_unit *u,
                    struct err *e)
 {
-    if (read_entry(f, unit, &u->buffer, &u->capacity, &u->bytes, e)) return -1;
-    u->data = u->buffer;
-    f->consumed += u->bytes;
-    u->end = f->consumed;
+    if (zip_read(f->zip, unit, &u->data, e)) return -1;
+    u->bytes = zip_size(f->zip, unit);
+    u->end = (uint64_t)(u->data - f->map.data) + u->bytes;
     return 0;
 }
 
 void torch_bin_close(struct checkpoint_file *f)
 {
-    if (f->zip) zip_discard(f->zip);
+    zip_close(f->zip);
     f->zip = NULL;
 }

@@ -26,10 +26,10 @@ static size_t native_scratch_bytes(size_t rows, size_t n, size_t k)
     return simd_scratch_bytes();
 }
 
-const struct products products_native = {"native", 0, native_gemm, native_head,
-                                         native_scratch_bytes};
-const struct products products_onednn = {"onednn", 1, onednn_gemm, onednn_head,
-                                         onednn_scratch_bytes};
+const struct products products_native = {"native",    NULL,        0,
+                                         native_gemm, native_head, native_scratch_bytes};
+const struct products products_onednn = {"onednn",    onednn_open, 1,
+                                         onednn_gemm, onednn_head, onednn_scratch_bytes};
 
 const struct products *products_find(const char *name)
 {

@@ -9,7 +9,9 @@
 
 struct products {
     const char *name; /* as --gemm and the record of a scan have it */
-    int number;       /* enters the key of a finished scan: never another for the same name */
+    /* Called once before the others: NULL, or why they cannot be used. NULL: always can be. */
+    const char *(*open)(void);
+    int number; /* enters the key of a finished scan: never another for the same name */
     /* What the kernels gemm and head do (simd.h), whoever does it; `kernels` for the rest. */
     void (*gemm)(const struct kernels *kernels, struct strips out, struct strips in, size_t rows,
                  struct panels w, const float *bias, enum gemm_epilogue epilogue, void *scratch);

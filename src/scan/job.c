@@ -125,6 +125,8 @@ static int check_tokenizer(const struct job *job, const char *prefix, struct err
 int job_open(struct job *job, const struct scan_request *o, struct err *e)
 {
     *job = (struct job){.o = o};
+    const char *why = o->gemm->open ? o->gemm->open() : NULL;
+    if (why) return err_kind(e, ERR_MISSING, "--gemm %s: %s", o->gemm->name, why);
     bool tokenised;
     if (check_corpora(o, &tokenised, e) || find_tokenizer(o, &job->tokenizer, e) ||
         make_directories(o->out, e))

@@ -214,6 +214,41 @@ rezip shorter 'z["data/7"]=z["data/7"][:-2]'
 fails import_storage_short 'storage 7: expected 256 elements of 2 bytes, found 510 bytes' "$TRIPOD" import "$T/shorter" -o "$T/x"
 rezip nopickle 'del z["data.pkl"]'
 fails import_no_pickle 'no data.pkl' "$TRIPOD" import "$T/nopickle" -o "$T/x"
+rezip zip64 'zipfile.ZIP64_LIMIT=20'
+ok import_zip64 "$TRIPOD" import "$T/zip64" -o "$T/zip64.tripod"
+same import_zip64_same "$T/b.tripod" "$T/zip64.tripod"
+# Archives that lie: patch FOLDER PYTHON with the bytes d, the entry i of data/7 and where its directory row is, c.
+patch() {
+    copy bin "$1"
+    python3 - "$T/$1/pytorch_model.bin" "$2" <<'PY'
+import struct, sys, zipfile
+f = zipfile.ZipFile(sys.argv[1])
+i = f.getinfo("pytorch_model/data/7")
+d = bytearray(open(sys.argv[1], "rb").read())
+c = d.rindex(b"pytorch_model/data/7") - 46
+assert d[c:c + 4] == b"PK\1\2"
+exec(sys.argv[2])
+open(sys.argv[1], "wb").write(d)
+PY
+}
+patch encrypted 'd[c+8]|=1'
+fails import_encrypted 'pytorch_model.bin: pytorch_model/data/7: the entry is encrypted' "$TRIPOD" import "$T/encrypted" -o "$T/x"
+patch twice 'd[c:]=d[c:].replace(b"data/8",b"data/7",1)'
+fails import_zip_twice 'pytorch_model/data/7: two entries of the archive have this name' "$TRIPOD" import "$T/twice" -o "$T/x"
+patch nul 'd[c+46+3]=0'
+fails import_zip_nul 'zip entry [0-9]+: its name has a NUL byte' "$TRIPOD" import "$T/nul" -o "$T/x"
+patch elsewhere 'd[c+42:c+46]=struct.pack("<I",i.header_offset+1)'
+fails import_zip_place 'pytorch_model/data/7: its place or size does not fit' "$TRIPOD" import "$T/elsewhere" -o "$T/x"
+patch outside 'd[c+42:c+46]=b"\xff\xff\xff\x7f"'
+fails import_zip_outside 'pytorch_model/data/7: its place or size does not fit' "$TRIPOD" import "$T/outside" -o "$T/x"
+patch local 'd[i.header_offset+26]+=1'
+fails import_zip_local 'pytorch_model/data/7: its header differs from' "$TRIPOD" import "$T/local" -o "$T/x"
+patch long 'n=struct.pack("<I",1<<31); d[c+20:c+28]=n+n'
+fails import_zip_long 'storage 7: expected 256 elements of 2 bytes, found 2147483648 bytes' "$TRIPOD" import "$T/long" -o "$T/x"
+patch row 'd[c]=0'
+fails import_zip_row 'zip entry [0-9]+ cannot be read' "$TRIPOD" import "$T/row" -o "$T/x"
+patch more 'd[-12:-10]=b"\xff\x7f"'
+fails import_zip_count 'its two end records differ' "$TRIPOD" import "$T/more" -o "$T/x"
 copy bin crc
 python3 - "$T/crc/pytorch_model.bin" <<'PY'
 import sys, zipfile
