@@ -282,7 +282,7 @@ int neox_config_read(struct neox_config *config, const char *path, struct err *e
     struct map map;
     if (map_open(&map, path, e)) return -1;
     int status = map.size ? neox_config_parse(config, (const char *)map.data, map.size, path, e)
-                          : err_set(e, "%s: the file is empty", path);
+                          : err_kind(e, ERR_DAMAGED, "%s: the file is empty", path);
     map_close(&map);
     return status;
 }

@@ -337,6 +337,8 @@ static void damage(void **state)
         copy[i] ^= 0x10;
         if (!flat_parse(&d, copy, size, "damaged", &e)) fail_msg("byte %zu", i);
         assert_memory_equal(e.text, "damaged: ", 9);
+        /* Without its magic it is no such file; another version is not ours to judge. */
+        assert_int_equal(e.kind, i < 12 ? ERR_INPUT : ERR_DAMAGED);
         copy[i] ^= 0x10;
     }
     for (size_t k = 0; k < m.tensor_count; k++) {
@@ -346,16 +348,64 @@ static void damage(void **state)
         assert_int_equal(flat_parse(&d, copy, size, "damaged", &e), 0);
         assert_int_equal(flat_verify(&d, &e), -1);
         assert_non_null(strstr(e.text, t->name));
+        assert_int_equal(e.kind, ERR_DAMAGED);
         flat_close(&d);
         copy[at] ^= 1;
     }
-    for (size_t n = 0; n < size; n += n < 300 || n > size - 300 ? 1 : 97)
+    for (size_t n = 0; n < size; n += n < 300 || n > size - 300 ? 1 : 97) {
         assert_int_equal(flat_parse(&d, copy, n, "cut", &e), -1);
+        assert_int_equal(e.kind, n < 8 ? ERR_INPUT : ERR_DAMAGED);
+    }
     assert_int_equal(flat_parse(&d, copy, size + 1, "longer", &e), -1);
     assert_int_equal(flat_parse(&d, copy, size, "whole", &e), 0);
     flat_close(&d);
     free(copy);
     flat_close(&m);
+}
+
+/* A folder that cannot be imported: what is wrong with it, for whoever has more of them to read. */
+static void kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *command; /* run in a copy of the folder */
+        enum err_kind kind;
+    } rows[] = {
+        {"st-hub", "truncate -s -100 model.safetensors", ERR_DAMAGED},
+        {"st-hub", "truncate -s 5 model.safetensors", ERR_DAMAGED},
+        {"st-hub", ": >model.safetensors", ERR_DAMAGED},
+        {"st-hub", ": >config.json", ERR_DAMAGED},
+        {"st-hub-sharded", "truncate -s -9 model.safetensors.index.json", ERR_DAMAGED},
+        {"st-hub-sharded", "truncate -s -8 model-00002-of-00003.safetensors", ERR_DAMAGED},
+        {"st-hub-sharded", "rm model-00002-of-00003.safetensors", ERR_MISSING},
+        {"st-hub", "rm model.safetensors", ERR_MISSING},
+        {"st-hub", "rm config.json", ERR_MISSING},
+        {"st-hub", "rm -r \"$PWD\"", ERR_MISSING},
+        {"bad-missing", ":", ERR_INPUT},
+        {"bad-shape", ":", ERR_INPUT},
+        {"bad-act", ":", ERR_INPUT},
+        {"bad-old-torch", ":", ERR_INPUT},
+    };
+    const struct import_options o = {.quiet = true};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *from = format_string(FOLDERS "%s", rows[i].from), *folder = in_scratch("kinds");
+        char *command = format_string("cd '%s' && %s", folder, rows[i].command);
+        char *out = in_scratch("kinds.tripod"), *clean = format_string("rm -rf '%s'", folder);
+        struct err e = {.kind = ERR_SYSTEM};
+        copy_folder(from, folder);
+        assert_int_equal(system(command), 0);
+        assert_int_equal(model_import(folder, out, &o, NULL, &e), -1);
+        if (e.kind != rows[i].kind)
+            fail_msg("%s: expected kind %d, found %d: %s", rows[i].command, rows[i].kind, e.kind,
+                     e.text);
+        assert_true(err_is_local(&e));
+        assert_int_equal(system(clean), 0);
+        free(from);
+        free(folder);
+        free(command);
+        free(out);
+        free(clean);
+    }
 }
 
 static void identity(void **state)
@@ -457,6 +507,7 @@ static void hub(void **state)
     }
     assert_int_equal(model_open(&m, "EleutherAI/pythia-31m@step3000", NULL, &e), -1);
     assert_non_null(strstr(e.text, "hf download EleutherAI/pythia-31m --revision step3000"));
+    assert_int_equal(e.kind, ERR_MISSING);
     assert_int_equal(model_open(&m, "EleutherAI/pythia-70m", NULL, &e), -1);
     assert_non_null(strstr(e.text, "hf download EleutherAI/pythia-70m"));
     assert_null(strstr(e.text, "--revision"));
@@ -494,8 +545,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements),   cmocka_unit_test(forms),  cmocka_unit_test(header),
-        cmocka_unit_test(not_finite), cmocka_unit_test(damage), cmocka_unit_test(identity),
-        cmocka_unit_test(cached),     cmocka_unit_test(hub),    cmocka_unit_test(tokenizer),
+        cmocka_unit_test(not_finite), cmocka_unit_test(damage), cmocka_unit_test(kinds),
+        cmocka_unit_test(identity),   cmocka_unit_test(cached), cmocka_unit_test(hub),
+        cmocka_unit_test(tokenizer),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -161,6 +161,7 @@ static void cut(void **state)
         struct pickle_state s;
         struct err e = {0};
         assert_int_equal(parse((const uint8_t *)whole, n, &s, &e), -1);
+        assert_int_equal(e.kind, ERR_DAMAGED);
     }
 }
 

@@ -32,7 +32,7 @@ static int open_file(struct checkpoint *c, const char *name, struct err *e)
                                   .path = format_string("%s/%s", c->folder, name)};
     if (!f->name || !f->path) return err_memory(e, c->folder);
     if (map_open(&f->map, f->path, e)) return -1;
-    if (!f->map.size) return err_set(e, "%s: the file is empty", f->path);
+    if (!f->map.size) return err_kind(e, ERR_DAMAGED, "%s: the file is empty", f->path);
     if (!strcmp(c->format, "pytorch")) return torch_bin_open(f, c->file_count - 1, &c->tensors, e);
     return safetensors_parse(f->map.data, f->map.size, f->path, c->file_count - 1, &c->tensors, e);
 }
@@ -74,7 +74,7 @@ static int open_shards(struct checkpoint *c, const char *index, const json_t *wh
         bool there = path && file_exists(path);
         free(path);
         if (!there) {
-            err_set(e, "%s: the shard %.128s it names is missing", index, names[i]);
+            err_kind(e, ERR_MISSING, "%s: the shard %.128s it names is missing", index, names[i]);
             goto out;
         }
         if (open_file(c, names[i], e)) goto out;
@@ -99,12 +99,13 @@ static int open_index(struct checkpoint *c, const char *name, struct err *e)
     if (map_open(&map, index, e)) goto out;
     root = json_loadb((const char *)map.data, map.size, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
-        err_set(e, "%s: line %d: %s", index, error.line, error.text);
+        err_kind(e, ERR_DAMAGED, "%s: line %d: %s", index, error.line, error.text);
         goto out;
     }
     const json_t *where = json_object_get(root, "weight_map");
     if (!json_is_object(where) || !json_object_size(where)) {
-        err_set(e, "%s: expected an object weight_map with the tensors' files", index);
+        err_kind(e, ERR_DAMAGED, "%s: expected an object weight_map with the tensors' files",
+                 index);
         goto out;
     }
     if (open_shards(c, index, where, e)) goto out;
@@ -115,8 +116,8 @@ static int open_index(struct checkpoint *c, const char *name, struct err *e)
     {
         const struct checkpoint_tensor *t = checkpoint_find(c, tensor);
         if (!t || strcmp(c->files[t->file].name, json_string_value(shard))) {
-            err_set(e, "%s: %.128s is not in %.128s, where the index places it", index, tensor,
-                    json_string_value(shard));
+            err_kind(e, ERR_DAMAGED, "%s: %.128s is not in %.128s, where the index places it",
+                     index, tensor, json_string_value(shard));
             goto out;
         }
     }
@@ -156,9 +157,9 @@ static int check_names(struct checkpoint *c, struct err *e)
     sort(l);
     for (size_t i = 1; i < l->count; i++) {
         if (strcmp(l->items[i].name, l->items[i - 1].name)) continue;
-        return err_set(e, "%s: %.128s is there twice (the other one in %s)",
-                       c->files[l->items[i].file].path, l->items[i].name,
-                       c->files[l->items[i - 1].file].name);
+        return err_kind(e, ERR_DAMAGED, "%s: %.128s is there twice (the other one in %s)",
+                        c->files[l->items[i].file].path, l->items[i].name,
+                        c->files[l->items[i - 1].file].name);
     }
     return 0;
 }
@@ -175,10 +176,10 @@ int checkpoint_open(struct checkpoint *c, const char *folder, struct err *e)
     const struct form *form = find_form(folder);
     int status;
     if (!form) {
-        status = err_set(e,
-                         "%s: no weights: expected model.safetensors, pytorch_model.bin or an "
-                         "index of their shards",
-                         folder);
+        status = err_kind(e, ERR_MISSING,
+                          "%s: no weights: expected model.safetensors, pytorch_model.bin or an "
+                          "index of their shards",
+                          folder);
     } else {
         c->format = form->format;
         c->index = form->index ? form->file : NULL;

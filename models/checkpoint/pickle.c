@@ -90,13 +90,13 @@ struct machine {
 
 static int fail(struct machine *m, const char *what)
 {
-    return err_set(m->e, "%s: byte %zu of the pickle: %s", m->path, m->op, what);
+    return err_kind(m->e, ERR_DAMAGED, "%s: byte %zu of the pickle: %s", m->path, m->op, what);
 }
 
 static int expected(struct machine *m, const char *what, const struct value *found)
 {
-    return err_set(m->e, "%s: byte %zu of the pickle: expected %s, found %s", m->path, m->op, what,
-                   kind_names[found->kind]);
+    return err_kind(m->e, ERR_DAMAGED, "%s: byte %zu of the pickle: expected %s, found %s", m->path,
+                    m->op, what, kind_names[found->kind]);
 }
 
 /* Room for one more of SIZE bytes. */
@@ -107,7 +107,7 @@ static int grow(struct machine *m, void *array, uint32_t count, uint32_t *capaci
     if (*capacity > UINT32_MAX / 4) return fail(m, "too many values");
     uint32_t bigger = *capacity ? 2 * *capacity : 256;
     void *q = reallocarray(*p, bigger, size);
-    if (!q) return fail(m, "out of memory");
+    if (!q) return err_memory(m->e, m->path);
     *p = q;
     *capacity = bigger;
     return 0;
@@ -205,7 +205,7 @@ static int memo_put(struct machine *m, uint64_t index)
         if (count > m->size) count = m->size;
         if (count >= NIL) return fail(m, "too many values");
         uint32_t *memo = reallocarray(m->memo, count, sizeof *memo);
-        if (!memo) return fail(m, "out of memory");
+        if (!memo) return err_memory(m->e, m->path);
         for (uint64_t i = m->memo_count; i < count; i++) memo[i] = NIL;
         m->memo = memo;
         m->memo_count = (uint32_t)count;
@@ -334,11 +334,11 @@ static int persistent_id(struct machine *m)
     if (!(s->storage_count & (s->storage_count - 1))) {
         size_t capacity = s->storage_count ? 2 * s->storage_count : 1;
         struct pickle_storage *bigger = reallocarray(s->storages, capacity, sizeof *bigger);
-        if (!bigger) return fail(m, "out of memory");
+        if (!bigger) return err_memory(m->e, m->path);
         s->storages = bigger;
     }
     storage.key = strndup(key->as.string.text, key->as.string.length);
-    if (!storage.key) return fail(m, "out of memory");
+    if (!storage.key) return err_memory(m->e, m->path);
     s->storages[s->storage_count++] = storage;
     m->stack_count--;
     return push(m, (struct value){.kind = STORAGE, .as.storage = (uint32_t)s->storage_count - 1});
@@ -523,7 +523,7 @@ static int collect(struct machine *m)
                            m->path, kind_names[key->kind]);
         int length = key->as.string.length < 128 ? (int)key->as.string.length : 128;
         if (memchr(key->as.string.text, 0, key->as.string.length))
-            return err_set(m->e, "%s: a tensor's name has a zero byte", m->path);
+            return err_kind(m->e, ERR_DAMAGED, "%s: a tensor's name has a zero byte", m->path);
         if (v->kind != TENSOR)
             return err_set(m->e, "%s: not a state dict: %.*s: expected a tensor, found %s", m->path,
                            length, key->as.string.text, kind_names[v->kind]);

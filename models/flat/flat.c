@@ -118,20 +118,21 @@ static int parse_header(struct parse *p)
     struct neox_config *c = &p->m->config;
     if (!flat_is(d, p->size)) return err_set(p->e, "%s: not a tripod model file", p->path);
     if (p->size < HEADER_BYTES)
-        return err_set(p->e, "%s: header: expected %d bytes, the file has %llu", p->path,
-                       HEADER_BYTES, (unsigned long long)p->size);
+        return err_kind(p->e, ERR_DAMAGED, "%s: header: expected %d bytes, the file has %llu",
+                        p->path, HEADER_BYTES, (unsigned long long)p->size);
     if (get32(d + AT_VERSION) != VERSION)
         return err_set(p->e, "%s: header: expected version %d, found %u", p->path, VERSION,
                        get32(d + AT_VERSION));
     uint64_t hash = XXH3_64bits(d, AT_HEADER_HASH);
     if (hash != get64(d + AT_HEADER_HASH))
-        return err_set(p->e, "%s: header: its checksum is wrong", p->path);
+        return err_kind(p->e, ERR_DAMAGED, "%s: header: its checksum is wrong", p->path);
     if (get32(d + AT_FLAGS))
         return err_set(p->e, "%s: header: flags: expected 0, found 0x%x (a newer kind of file)",
                        p->path, get32(d + AT_FLAGS));
     if (get64(d + AT_FILE_SIZE) != p->size)
-        return err_set(p->e, "%s: truncated or extended: expected %llu bytes, found %llu", p->path,
-                       (unsigned long long)get64(d + AT_FILE_SIZE), (unsigned long long)p->size);
+        return err_kind(p->e, ERR_DAMAGED,
+                        "%s: truncated or extended: expected %llu bytes, found %llu", p->path,
+                        (unsigned long long)get64(d + AT_FILE_SIZE), (unsigned long long)p->size);
     size_t *const fields[] = {&c->layers, &c->hidden, &c->heads, &c->head_size,
                               &c->rotary, &c->ffn,    &c->vocab, &c->max_positions};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -140,20 +141,25 @@ static int parse_header(struct parse *p)
     c->layer_norm_eps = get_double(d + AT_EPS);
     uint32_t activation = get32(d + AT_ACTIVATION), bits = get32(d + AT_BITS);
     if (activation > 1)
-        return err_set(p->e, "%s: header: activation: expected 0 or 1, found %u", p->path,
-                       activation);
+        return err_kind(p->e, ERR_DAMAGED, "%s: header: activation: expected 0 or 1, found %u",
+                        p->path, activation);
     c->activation = activation ? NEOX_GELU_TANH : NEOX_GELU_ERF;
-    if (bits > 7) return err_set(p->e, "%s: header: unknown bits 0x%x", p->path, bits);
+    if (bits > 7)
+        return err_kind(p->e, ERR_DAMAGED, "%s: header: unknown bits 0x%x", p->path, bits);
     c->parallel_residual = bits & 1;
     c->attention_bias = bits & 2;
     c->tied_embeddings = bits & 4;
-    if (neox_config_check(c, p->e)) return err_prefix(p->e, "%s: header", p->path);
+    if (neox_config_check(c, p->e)) {
+        p->e->kind = ERR_DAMAGED;
+        return err_prefix(p->e, "%s: header", p->path);
+    }
     p->m->step = (int64_t)get64(d + AT_STEP);
     p->m->tokens_seen = get_double(d + AT_TOKENS);
     if (p->m->step < -1 || !(p->m->tokens_seen >= -1 && isfinite(p->m->tokens_seen)))
-        return err_set(p->e, "%s: header: step or tokens out of range", p->path);
+        return err_kind(p->e, ERR_DAMAGED, "%s: header: step or tokens out of range", p->path);
     for (size_t i = AT_ZERO; i < AT_HEADER_HASH; i++) {
-        if (d[i]) return err_set(p->e, "%s: header: byte %zu: expected 0", p->path, i);
+        if (d[i])
+            return err_kind(p->e, ERR_DAMAGED, "%s: header: byte %zu: expected 0", p->path, i);
     }
     return 0;
 }
@@ -169,29 +175,31 @@ static int parse_metadata(struct parse *p)
     uint64_t provenance = get64(d + AT_PROVENANCE), bytes = get64(d + AT_PROVENANCE_BYTES);
     uint64_t expected = neox_tensor_count(&p->m->config);
     if (p->count != expected)
-        return err_set(p->e, "%s: header: expected %llu tensors, found %llu", p->path,
-                       (unsigned long long)expected, (unsigned long long)p->count);
+        return err_kind(p->e, ERR_DAMAGED, "%s: header: expected %llu tensors, found %llu", p->path,
+                        (unsigned long long)expected, (unsigned long long)p->count);
     if (p->directory < HEADER_BYTES || p->directory % ALIGNMENT || p->directory > p->size ||
         p->count > (p->size - p->directory) / ENTRY_BYTES ||
         p->names != p->directory + p->count * ENTRY_BYTES || p->names_bytes < 1 ||
         p->names_bytes > p->size - p->names || provenance != p->names + p->names_bytes ||
         bytes != p->size - provenance || bytes > MAX_PROVENANCE)
-        return err_set(p->e, "%s: header: the metadata does not lie within the file", p->path);
+        return err_kind(p->e, ERR_DAMAGED, "%s: header: the metadata does not lie within the file",
+                        p->path);
     if (XXH3_64bits(d + p->directory, p->size - p->directory) != get64(d + AT_METADATA_HASH))
-        return err_set(p->e, "%s: directory: its checksum is wrong", p->path);
+        return err_kind(p->e, ERR_DAMAGED, "%s: directory: its checksum is wrong", p->path);
     if (d[p->names + p->names_bytes - 1])
-        return err_set(p->e, "%s: names: the last one does not end", p->path);
+        return err_kind(p->e, ERR_DAMAGED, "%s: names: the last one does not end", p->path);
     uint64_t at = get64(d + AT_NAME);
     if (at >= p->names_bytes)
-        return err_set(p->e, "%s: header: the model's name is out of range", p->path);
+        return err_kind(p->e, ERR_DAMAGED, "%s: header: the model's name is out of range", p->path);
     const char *name = (const char *)d + p->names + at;
     if (strlen(name) > MAX_NAME)
-        return err_set(p->e, "%s: header: the model's name is too long", p->path);
+        return err_kind(p->e, ERR_DAMAGED, "%s: header: the model's name is too long", p->path);
     p->m->name = strdup(name);
+    if (!p->m->name) return err_memory(p->e, p->path);
     json_error_t error;
     p->m->provenance = json_loadb((const char *)d + provenance, bytes, 0, &error);
-    if (!json_is_object(p->m->provenance) || !p->m->name)
-        return err_set(p->e, "%s: provenance: expected a JSON object", p->path);
+    if (!json_is_object(p->m->provenance))
+        return err_kind(p->e, ERR_DAMAGED, "%s: provenance: expected a JSON object", p->path);
     return 0;
 }
 
@@ -204,33 +212,36 @@ static int parse_tensor(struct parse *p, size_t i, uint64_t *end)
     uint64_t name = get64(d), offset = get64(d + 32);
     uint32_t dtype = get32(d + 8), layout = get32(d + 12);
     if (name >= p->names_bytes)
-        return err_set(p->e, "%s: tensor %zu: its name is out of range", p->path, i);
+        return err_kind(p->e, ERR_DAMAGED, "%s: tensor %zu: its name is out of range", p->path, i);
     t->name = (const char *)p->data + p->names + name;
     if (strcmp(t->name, is.name))
-        return err_set(p->e, "%s: tensor %zu: expected %s, found %.128s", p->path, i, is.name,
-                       t->name);
+        return err_kind(p->e, ERR_DAMAGED, "%s: tensor %zu: expected %s, found %.128s", p->path, i,
+                        is.name, t->name);
     if (dtype > SIMD_BF16)
-        return err_set(p->e, "%s: %s: unknown element type %u", p->path, is.name, dtype);
+        return err_kind(p->e, ERR_DAMAGED, "%s: %s: unknown element type %u", p->path, is.name,
+                        dtype);
     t->dtype = (enum simd_dtype)dtype;
     t->layout = is.panels ? FLAT_PANELS : FLAT_ROWS;
     if (layout != t->layout)
-        return err_set(p->e, "%s: %s: expected layout %d, found %u", p->path, is.name, t->layout,
-                       layout);
+        return err_kind(p->e, ERR_DAMAGED, "%s: %s: expected layout %d, found %u", p->path, is.name,
+                        t->layout, layout);
     if (get64(d + 16) != is.rows || get64(d + 24) != is.columns)
-        return err_set(p->e, "%s: %s: expected shape [%zu, %zu], found [%llu, %llu]", p->path,
-                       is.name, is.rows, is.columns, (unsigned long long)get64(d + 16),
-                       (unsigned long long)get64(d + 24));
+        return err_kind(p->e, ERR_DAMAGED, "%s: %s: expected shape [%zu, %zu], found [%llu, %llu]",
+                        p->path, is.name, is.rows, is.columns, (unsigned long long)get64(d + 16),
+                        (unsigned long long)get64(d + 24));
     t->rows = is.rows;
     t->columns = is.columns;
     uint64_t bytes = tensor_bytes(&is, t->dtype);
     if (get64(d + 40) != bytes)
-        return err_set(p->e, "%s: %s: expected %llu bytes, found %llu", p->path, is.name,
-                       (unsigned long long)bytes, (unsigned long long)get64(d + 40));
+        return err_kind(p->e, ERR_DAMAGED, "%s: %s: expected %llu bytes, found %llu", p->path,
+                        is.name, (unsigned long long)bytes, (unsigned long long)get64(d + 40));
     if (offset % ALIGNMENT || offset < *end || offset > p->directory ||
         bytes > p->directory - offset)
-        return err_set(p->e, "%s: %s: its data is unaligned, overlaps or lies outside the file",
-                       p->path, is.name);
-    if (get64(d + 56)) return err_set(p->e, "%s: %s: expected a zero", p->path, is.name);
+        return err_kind(p->e, ERR_DAMAGED,
+                        "%s: %s: its data is unaligned, overlaps or lies outside the file", p->path,
+                        is.name);
+    if (get64(d + 56))
+        return err_kind(p->e, ERR_DAMAGED, "%s: %s: expected a zero", p->path, is.name);
     t->data = p->data + offset;
     t->bytes = (size_t)bytes;
     t->xxh3 = get64(d + 48);
@@ -303,8 +314,8 @@ int flat_verify(const struct flat_model *m, struct err *e)
         progress_add(t->bytes);
     }
     if (bad < m->tensor_count)
-        return err_set(e, "%s: %s: its checksum is wrong: the data is damaged", m->path,
-                       m->tensors[bad].name);
+        return err_kind(e, ERR_DAMAGED, "%s: %s: its checksum is wrong: the data is damaged",
+                        m->path, m->tensors[bad].name);
     return 0;
 }
 

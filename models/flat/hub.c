@@ -74,11 +74,12 @@ char *hub_folder(const char *model, const struct hub_name *h, struct err *e)
         free(folder);
         folder = NULL;
         bool is_main = !strcmp(h->revision, "main");
-        err_set(e,
-                "%s: no such file or folder, and not in the Hugging Face cache (%s); to get it: hf "
-                "download %s/%s%s%s",
-                model, cache ? cache : "HOME is not set", h->organisation, h->model,
-                is_main ? "" : " --revision ", is_main ? "" : h->revision);
+        err_kind(
+            e, ERR_MISSING,
+            "%s: no such file or folder, and not in the Hugging Face cache (%s); to get it: hf "
+            "download %s/%s%s%s",
+            model, cache ? cache : "HOME is not set", h->organisation, h->model,
+            is_main ? "" : " --revision ", is_main ? "" : h->revision);
     }
     free(cache);
     free(root);

@@ -369,9 +369,10 @@ static int import_open(struct import *m, struct err *e)
     }
     char *config = format_string("%s/config.json", m->folder);
     if (!config) return err_memory(e, m->folder);
-    int status = file_exists(config)
-                     ? neox_config_read(&m->config, config, e)
-                     : err_set(e, "%s: not a model: it has no config.json", m->folder);
+    int status =
+        file_exists(config)
+            ? neox_config_read(&m->config, config, e)
+            : err_kind(e, ERR_MISSING, "%s: not a model: it has no config.json", m->folder);
     free(config);
     if (status) return -1;
     return checkpoint_open(&m->checkpoint, m->folder, e);
