@@ -33,8 +33,6 @@ struct context {
     enum count_family family;
 };
 
-static const char *const families[] = {"gpt", "neox", "chinchilla", "encoder"};
-
 /* The architecture by name, from whichever column holds one of the suite's. */
 static bool by_name(const struct csv *c, size_t row, struct count_config *config)
 {
@@ -43,13 +41,7 @@ static bool by_name(const struct csv *c, size_t row, struct count_config *config
         struct suite_id id;
         long column = csv_find(c, names[i]);
         if (column < 0 || !suite_find(csv_field(c, row, (size_t)column), &id)) continue;
-        const struct suite_model *m = id.model;
-        *config = (struct count_config){.family = COUNT_NEOX,
-                                        .layers = m->layers,
-                                        .width = m->width,
-                                        .heads = m->heads,
-                                        .vocab = m->vocab,
-                                        .sequence = SUITE_SEQUENCE};
+        count_from_suite(id.model, config);
         return true;
     }
     return false;
@@ -116,7 +108,7 @@ int cmd_flop_rule(const char *text, struct points_flops *f, struct err *e)
     if (text[n]) {
         family = -1;
         for (int i = 0; i < 4; i++) {
-            if (!strcmp(text + n + 1, families[i])) family = i;
+            if (!strcmp(text + n + 1, count_families[i])) family = i;
         }
     }
     if (rule < 0 || family < 0)
