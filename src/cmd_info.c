@@ -1,7 +1,6 @@
 /* cmd_info.c - tripod info: what a file holds: a flat model, a Hugging Face folder, a tokenised
  * corpus, an array, a JSON result.
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "models/flat/hub.h"
 #include "models/flat/locate.h"
 #include "src/cli.h"
+#include "src/commands.h"
 #include "src/text/corpus.h"
 #include "src/base/json.h"
 #include "src/base/npy.h"
@@ -19,58 +19,21 @@
 
 struct arguments {
     struct cli_common common;
-    char **files;
-    size_t count;
+    struct texts files;
     bool verify, tensors;
 };
+#define ARGS struct arguments
 
-enum { KEY_VERIFY = 0x2001, KEY_TENSORS };
-
-static const struct argp_option options[] = {
-    {"verify", KEY_VERIFY, NULL, 0, "Recompute checksums and counts; a difference is an error", 0},
-    {"tensors", KEY_TENSORS, NULL, 0, "List the tensors of models", 0},
-    {0},
+static const struct option_row options[] = {
+    OPTION_PLAINS(files, "FILE..."),
+    OPTION_FLAG("verify", 0, verify, "Recompute checksums and counts; a difference is an error"),
+    OPTION_FLAG("tensors", 0, tensors,
+                "List the tensors of models (on a terminal --details does, too)"),
+    OPTION_GROUP(cli_common_options, common),
+    OPTION_END,
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct arguments *a = state->input;
-    (void)arg; /* no option has one */
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &a->common;
-        return 0;
-    case KEY_VERIFY:
-        a->verify = true;
-        return 0;
-    case KEY_TENSORS:
-        a->tensors = true;
-        return 0;
-    case ARGP_KEY_ARGS:
-        a->files = state->argv + state->next;
-        a->count = (size_t)(state->argc - state->next);
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->count) cli_misuse(state, "expected a file");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
-static const struct argp argp = {
-    .options = options,
-    .parser = parse,
-    .args_doc = "F...",
-    .doc =
-        "Shows what files hold: a flat model file, a Hugging Face folder, a tokenised corpus (P, "
-        "P.bin or P.idx), a .npy array, a .json written by scan, tokenize or fit.\vWith --verify "
-        "a model's checksums are recomputed, a corpus is read and compared with its .json, and "
-        "losses are counted and averaged anew and compared with theirs. The output is KEY, a "
-        "tab, VALUE.",
-    .children = children,
-};
+static const struct arguments defaults = {.verify = false};
 
 /* An integer where it is one, so that 70426624 is not shown as 7.04e7. */
 static json_t *number(double v)
@@ -136,7 +99,6 @@ static int info_model(const struct arguments *a, const char *path, json_t *o, st
     for (size_t i = 0; i < m.tensor_count; i++) {
         const struct flat_tensor *t = &m.tensors[i];
         found[t->dtype] = true;
-        if (!a->tensors) continue;
         json_t *row = json_pack("{s:s, s:s, s:s, s:[I, I], s:I, s:o}", "name", t->name, "type",
                                 flat_dtype_name(t->dtype), "layout",
                                 t->layout == FLAT_PANELS ? "panels" : "rows", "shape",
@@ -149,8 +111,7 @@ static int info_model(const struct arguments *a, const char *path, json_t *o, st
     json_object_set_new(o, "bytes", json_integer((json_int_t)m.map.size));
     json_object_set(o, "provenance", m.provenance);
     if (a->verify) json_object_set_new(o, "verified", json_true());
-    if (a->tensors) json_object_set(o, "tensor_list", list);
-    json_decref(list);
+    json_object_set_new(o, "tensor_list", list);
     flat_close(&m);
     return status;
 }
@@ -191,7 +152,6 @@ static int info_folder(const struct arguments *a, const char *path, json_t *o, s
     for (size_t i = 0; i < c.tensors.count; i++) {
         const struct checkpoint_tensor *t = &c.tensors.items[i];
         if (t->type->weight >= 0) found[t->type->weight] = true;
-        if (!a->tensors) continue;
         json_t *shape = json_array();
         for (size_t d = 0; d < t->rank; d++)
             json_array_append_new(shape, json_integer((json_int_t)t->shape[d]));
@@ -204,8 +164,7 @@ static int info_folder(const struct arguments *a, const char *path, json_t *o, s
     json_object_set_new(o, "format", json_string(c.format));
     json_object_set_new(o, "files", json_integer((json_int_t)c.file_count));
     if (a->verify) status = verify_folder(&c, o, e);
-    if (a->tensors) json_object_set(o, "tensor_list", list);
-    json_decref(list);
+    json_object_set_new(o, "tensor_list", list);
     checkpoint_close(&c);
     return status;
 }
@@ -415,62 +374,121 @@ static int info_one(const struct arguments *a, const char *path, json_t *o, stru
 
 /* --- output --- */
 
-static void print_value(const char *key, const json_t *v)
+/* What a terminal makes of the numbers under these keys. */
+static enum table_unit unit_of(const char *key)
 {
-    if (json_is_string(v)) {
-        printf("%s\t%s\n", key, json_string_value(v));
+    static const struct {
+        const char *key;
+        enum table_unit unit;
+    } units[] = {{"parameters", TABLE_COUNT},    {"parameters_total", TABLE_COUNT},
+                 {"tokens", TABLE_COUNT},        {"tokens_seen", TABLE_COUNT},
+                 {"documents", TABLE_COUNT},     {"empty_documents", TABLE_COUNT},
+                 {"predictions", TABLE_COUNT},   {"words", TABLE_COUNT},
+                 {"bytes", TABLE_BYTES},         {"bytes_read", TABLE_BYTES},
+                 {"bytes_written", TABLE_BYTES}, {"seconds", TABLE_SECONDS},
+                 {"cpu_seconds", TABLE_SECONDS}, {"wall_seconds", TABLE_SECONDS},
+                 {"tokens_per_s", TABLE_COUNT},  {"mfu", TABLE_PERCENT}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (!strcmp(key, units[i].key)) return units[i].unit;
+    }
+    return TABLE_PLAIN;
+}
+
+/* A row: key, value. Lists and objects that take more than a line are for --details. */
+static void put_value(struct table *t, const char *key, const json_t *v)
+{
+    enum { LINE = 60 };
+    table_text(t, "%s", key);
+    if (json_is_null(v)) {
+        table_none(t);
+    } else if (json_is_string(v)) {
+        table_text(t, "%s", json_string_value(v));
     } else if (json_is_real(v)) {
-        printf("%s\t%.10g\n", key, json_real_value(v));
+        table_real_in(t, json_real_value(v), unit_of(key));
+    } else if (json_is_integer(v) && json_integer_value(v) >= 0) {
+        table_whole_in(t, (uint64_t)json_integer_value(v), unit_of(key));
     } else {
         char *s = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
-        printf("%s\t%s\n", key, s ? s : "?");
+        table_text(t, "%s", s ? s : "?");
+        if (s && strlen(s) > LINE) table_detail(t);
         free(s);
     }
 }
 
-static void print_file(const json_t *o)
+/* WANTED: --tensors; else a terminal has them with --details. */
+static void put_tensors(struct sheet *s, const json_t *list, bool wanted)
 {
-    const char *key;
-    json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)o, key, v)
-    {
-        if (strcmp(key, "tensor_list")) print_value(key, v);
-    }
-    const json_t *list = json_object_get(o, "tensor_list");
+    const unsigned where = wanted ? 0 : TABLE_ONLY_TERMINAL;
+    const bool flat = json_object_get(json_array_get(list, 0), "layout");
+    const struct column columns[] = {{.flags = where | TABLE_NO_TERMINAL},
+                                     {.head = "tensor", .flags = where},
+                                     {.head = "type", .flags = where},
+                                     {.head = "shape", .flags = where},
+                                     {.head = flat ? "layout" : "file", .flags = where}};
+    struct table *t = sheet_table(s, columns, sizeof columns / sizeof *columns, "-", !wanted);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *t = json_array_get(list, i);
-        char *shape = json_dumps(json_object_get(t, "shape"), JSON_ENCODE_ANY);
-        const char *layout = json_string_value(json_object_get(t, "layout"));
-        printf("tensor\t%s\t%s\t%s\t%s\n", json_string_value(json_object_get(t, "name")),
-               json_string_value(json_object_get(t, "type")), shape ? shape : "?",
-               layout ? layout : json_string_value(json_object_get(t, "file")));
+        const json_t *row = json_array_get(list, i);
+        char *shape = json_dumps(json_object_get(row, "shape"), JSON_ENCODE_ANY);
+        const char *name = json_string_value(json_object_get(row, "name"));
+        const char *type = json_string_value(json_object_get(row, "type"));
+        const char *last = json_string_value(json_object_get(row, flat ? "layout" : "file"));
+        table_text(t, "tensor");
+        table_text(t, "%s", name ? name : "?");
+        table_text(t, "%s", type ? type : "?");
+        table_text(t, "%s", shape ? shape : "?");
+        table_text(t, "%s", last ? last : "?");
         free(shape);
     }
 }
 
-static int run(int argc, char **argv, struct err *e);
-const struct command cmd_info = {.name = "info",
-                                 .summary = "what a model, corpus, loss or result file holds",
-                                 .argp = &argp,
-                                 .run_line = run};
-
-static int run(int argc, char **argv, struct err *e)
+static void put_file(struct sheet *s, const json_t *o, bool tensors)
 {
-    struct arguments a = {0};
-    cli_parse(&cmd_info, argc, argv, &a);
-    cli_use_threads(a.common.threads);
+    static const struct column columns[] = {{.name = NULL}, {.format = "%.10g"}};
+    struct table *t = sheet_table(s, columns, 2, "null", false);
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)o, key, v)
+    {
+        if (strcmp(key, "tensor_list")) put_value(t, key, v);
+    }
+    const json_t *list = json_object_get(o, "tensor_list");
+    if (json_array_size(list)) put_tensors(s, list, tensors);
+}
+
+static int run(void *args, struct err *e)
+{
+    const struct arguments *a = args;
+    cli_use_threads(a->common.threads);
     json_t *files = json_array();
+    struct sheet *s = sheet_open();
     int status = 0;
-    for (size_t i = 0; i < a.count && !status; i++) {
+    for (size_t i = 0; i < a->files.n && !status; i++) {
         json_t *o = json_object();
-        status = info_one(&a, a.files[i], o, e);
+        status = info_one(a, a->files.item[i], o, e);
+        if (!status && i) sheet_gap(s);
+        /* A list in a .json is part of it. */
+        const char *kind = json_string_value(json_object_get(o, "kind"));
+        bool model = kind && (!strcmp(kind, "model") || !strcmp(kind, "folder"));
+        if (!status) put_file(s, o, a->tensors || !model);
+        if (model && !a->tensors) json_object_del(o, "tensor_list");
         json_array_append_new(files, o);
     }
-    for (size_t i = 0; i < a.count && !status && !a.common.json; i++) {
-        if (i) putchar('\n');
-        print_file(json_array_get(files, i));
-    }
-    if (!status) status = cli_write_json(&a.common, json_pack("{s:O}", "files", files), e);
+    if (!status) status = cli_write(&a->common, s, json_pack("{s:O}", "files", files), e);
     json_decref(files);
+    sheet_free(s);
     return status;
 }
+
+const struct command cmd_info = {
+    .name = "info",
+    .summary = "what a model, corpus, loss or result file holds",
+    .text = "Shows what files hold: a flat model file, a Hugging Face folder, a tokenised corpus "
+            "(P, P.bin or P.idx), a .npy array, a .json written by scan, tokenize or fit.",
+    .more = "With --verify a model's checksums are recomputed, a corpus is read and compared with "
+            "its .json, and losses are counted and averaged anew and compared with theirs. Not on "
+            "a terminal the output is KEY, a tab, VALUE.",
+    .options = options,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run,
+};

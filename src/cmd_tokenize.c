@@ -14,99 +14,51 @@
 #include "src/text/tokenize.h"
 #include "src/text/unicode.h"
 
-enum { KEY_FORMAT = 0x2001, KEY_FIELD, KEY_APPEND, KEY_MAX_DOCUMENTS, KEY_DECODE };
-
 struct arguments {
     struct cli_common common;
     struct tokenize_options options;
     const char *tokenizer, *output;
     bool decode;
-    char **paths;
-    size_t count;
+    struct texts paths;
+};
+#define ARGS struct arguments
+
+static const char *const formats[] = {"auto", "text", "jsonl", NULL}; /* enum text_format */
+
+static const struct option_row options[] = {
+    OPTION_PLAINS(paths, "IN..."),
+    OPTION_HEADING("Tokenizer and corpus:"),
+    OPTION_TEXT("tokenizer", 't', "FILE", tokenizer,
+                "The tokenizer.json, or the folder of a model that holds it"),
+    OPTION_TEXT("output", 'o', "P", output, "Write P.bin, P.idx and P.json"),
+    OPTION_HEADING("Text:"),
+    OPTION_CHOICE("format", 0, options.format, formats,
+                  "text: one document a file; jsonl: one a line; auto: jsonl for the names .jsonl, "
+                  ".ndjson, .json"),
+    OPTION_TEXT("field", 0, "NAME", options.field,
+                "Field of a JSON line that holds the text (default: text)"),
+    OPTION_TEXT("append", 0, "TOKEN", options.append,
+                "Put an added token, such as '<|endoftext|>', after every document"),
+    OPTION_SIZE("max-documents", 0, "N", options.max_documents, 1, 9e15, "Stop after N documents"),
+    OPTION_HEADING("The other way:"),
+    OPTION_FLAG("decode", 0, decode, "Read P.bin/P.idx, print JSON lines (to -o FILE, if given)"),
+    OPTION_GROUP(cli_common_options, common),
+    OPTION_END,
 };
 
-static const struct argp_option options[] = {
-    {"tokenizer", 't', "FILE", 0, "The tokenizer.json, or the folder of a model that holds it", 1},
-    {"output", 'o', "P", 0, "Write P.bin, P.idx and P.json", 1},
-    {"format", KEY_FORMAT, "FORMAT", 0,
-     "text (one document a file), jsonl (one a line) or auto: jsonl for the names .jsonl, .ndjson, "
-     ".json (default auto)",
-     2},
-    {"field", KEY_FIELD, "NAME", 0, "Field of a JSON line that holds the text (default text)", 2},
-    {"append", KEY_APPEND, "TOKEN", 0,
-     "Put an added token, such as '<|endoftext|>', after every document (default none)", 2},
-    {"max-documents", KEY_MAX_DOCUMENTS, "N", 0, "Stop after N documents", 2},
-    {"decode", KEY_DECODE, NULL, 0,
-     "The other way: read P.bin/P.idx, print JSON lines (to -o FILE, if given)", 3},
-    {0},
-};
+static const struct arguments defaults = {.options.format = TEXT_AUTO};
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int check(void *args, struct err *e)
 {
-    struct arguments *a = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &a->common;
-        return 0;
-    case 't':
-        a->tokenizer = arg;
-        return 0;
-    case 'o':
-        a->output = arg;
-        return 0;
-    case KEY_FORMAT:
-        if (!strcmp(arg, "auto"))
-            a->options.format = TEXT_AUTO;
-        else if (!strcmp(arg, "text"))
-            a->options.format = TEXT_PLAIN;
-        else if (!strcmp(arg, "jsonl"))
-            a->options.format = TEXT_JSONL;
-        else
-            cli_misuse(state, "--format: expected text, jsonl or auto, found '%s'", arg);
-        return 0;
-    case KEY_FIELD:
-        a->options.field = arg;
-        return 0;
-    case KEY_APPEND:
-        a->options.append = arg;
-        return 0;
-    case KEY_MAX_DOCUMENTS:
-        a->options.max_documents = cli_count(arg, "--max-documents", 1, UINT64_MAX / 2, state);
-        return 0;
-    case KEY_DECODE:
-        a->decode = true;
-        return 0;
-    case ARGP_KEY_ARGS:
-        a->paths = state->argv + state->next;
-        a->count = (size_t)(state->argc - state->next);
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->count) cli_misuse(state, "expected files to read ('-' is stdin)");
-        if (!a->tokenizer) cli_misuse(state, "expected -t tokenizer.json");
-        if (a->decode && a->count != 1) cli_misuse(state, "--decode reads one corpus");
-        if (a->decode && a->common.json) cli_misuse(state, "--decode prints text, not --json");
-        if (!a->decode && !a->output)
-            cli_misuse(state, "expected -o P, the prefix of the files to write");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    const struct arguments *a = args;
+    if (!a->paths.n) return err_set(e, "expected files to read ('-' is stdin)");
+    if (!a->tokenizer) return err_set(e, "expected -t tokenizer.json");
+    if (a->decode && a->paths.n != 1) return err_set(e, "--decode reads one corpus");
+    if (a->decode && a->common.json) return err_set(e, "--decode prints text, not --json");
+    if (!a->decode && !a->output)
+        return err_set(e, "expected -o P, the prefix of the files to write");
+    return 0;
 }
-
-static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 90}, {0}};
-
-static const struct argp argp = {options,
-                                 parse,
-                                 "IN...",
-                                 "Turns text into token ids, the same as Hugging Face's, and "
-                                 "writes them as Megatron's P.bin and P.idx, which "
-                                 "Pythia's own tools read, with P.json beside them (sources, "
-                                 "hashes, counts).\vIN is plain text or JSON lines, "
-                                 "either of them compressed with zstd or not; '-' is stdin. "
-                                 "Invalid UTF-8 becomes U+FFFD and is counted.",
-                                 children,
-                                 NULL,
-                                 NULL};
 
 static int open_tokenizer(struct tokenizer **t, const char *path, struct err *e)
 {
@@ -184,7 +136,7 @@ static int decode(const struct arguments *a, const struct tokenizer *t, struct e
 {
     struct corpus c;
     struct out out = {.slot = -1};
-    if (corpus_open(&c, a->paths[0], e)) return -1;
+    if (corpus_open(&c, a->paths.item[0], e)) return -1;
     c.limit = (uint32_t)tokenizer_size(t);
     uint64_t replaced = 0;
     size_t first = 0; /* the document of the first */
@@ -211,43 +163,65 @@ static int encode(struct arguments *a, const struct tokenizer *t, struct err *e)
     struct tokenize_stats s;
     json_t *provenance = provenance_json();
     a->options.provenance = provenance;
-    int status = tokenize_files(a->paths, a->count, t, a->output, &a->options, &s, e);
+    int status =
+        tokenize_files((char *const *)a->paths.item, a->paths.n, t, a->output, &a->options, &s, e);
     json_decref(provenance);
     if (status) return -1;
-    for (size_t i = 0; i < a->count; i++) {
+    for (size_t i = 0; i < a->paths.n; i++) {
         const struct replaced *r = &s.files[i].replaced;
         char text[128];
-        if (r->count) progress_warn("%s: %s", a->paths[i], replaced_text(r, text, sizeof text));
+        if (r->count)
+            progress_warn("%s: %s", a->paths.item[i], replaced_text(r, text, sizeof text));
     }
     free(s.files);
-    if (a->common.json)
-        return cli_write_json(&a->common,
-                              json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "out",
-                                        json_utf8(a->output), "documents", (json_int_t)s.documents,
-                                        "empty_documents", (json_int_t)s.empty_documents, "bytes",
-                                        (json_int_t)s.bytes, "words", (json_int_t)s.words, "tokens",
-                                        (json_int_t)s.tokens, "invalid_utf8", (json_int_t)s.invalid,
-                                        "longest", (json_int_t)s.longest),
-                              e);
-    printf("documents\t%" PRIu64 "\nempty\t%" PRIu64 "\nbytes\t%" PRIu64 "\nwords\t%" PRIu64
-           "\ntokens\t%" PRIu64 "\ninvalid_utf8\t%" PRIu64 "\n",
-           s.documents, s.empty_documents, s.bytes, s.words, s.tokens, s.invalid);
-    return 0;
+    static const struct column columns[] = {{.name = NULL}, {.name = NULL}};
+    const struct {
+        const char *key;
+        uint64_t value;
+        enum table_unit unit;
+    } rows[] = {{"documents", s.documents, TABLE_COUNT}, {"empty", s.empty_documents, TABLE_COUNT},
+                {"bytes", s.bytes, TABLE_BYTES},         {"words", s.words, TABLE_COUNT},
+                {"tokens", s.tokens, TABLE_COUNT},       {"invalid_utf8", s.invalid, TABLE_COUNT}};
+    struct sheet *sheet = sheet_open();
+    struct table *table = sheet_table(sheet, columns, 2, "-", false);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        table_text(table, "%s", rows[i].key);
+        table_whole_in(table, rows[i].value, rows[i].unit);
+    }
+    status =
+        cli_write(&a->common, sheet,
+                  json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "out", json_utf8(a->output),
+                            "documents", (json_int_t)s.documents, "empty_documents",
+                            (json_int_t)s.empty_documents, "bytes", (json_int_t)s.bytes, "words",
+                            (json_int_t)s.words, "tokens", (json_int_t)s.tokens, "invalid_utf8",
+                            (json_int_t)s.invalid, "longest", (json_int_t)s.longest),
+                  e);
+    sheet_free(sheet);
+    return status;
 }
 
-static int run(int argc, char **argv, struct err *e)
+static int run(void *args, struct err *e)
 {
-    struct arguments a = {0};
+    struct arguments *a = args;
     struct tokenizer *t;
-    cli_parse(&cmd_tokenize, argc, argv, &a);
-    cli_use_threads(a.common.threads);
-    if (open_tokenizer(&t, a.tokenizer, e)) return -1;
-    int status = a.decode ? decode(&a, t, e) : encode(&a, t, e);
+    cli_use_threads(a->common.threads);
+    if (open_tokenizer(&t, a->tokenizer, e)) return -1;
+    int status = a->decode ? decode(a, t, e) : encode(a, t, e);
     tokenizer_close(t);
     return status;
 }
 
-const struct command cmd_tokenize = {.name = "tokenize",
-                                     .summary = "text to token ids (P.bin, P.idx), and back",
-                                     .argp = &argp,
-                                     .run_line = run};
+const struct command cmd_tokenize = {
+    .name = "tokenize",
+    .summary = "text to token ids (P.bin, P.idx), and back",
+    .text = "Turns text into token ids, the same as Hugging Face's, and writes them as Megatron's "
+            "P.bin and P.idx, which Pythia's own tools read, with P.json beside them (sources, "
+            "hashes, counts).",
+    .more = "IN is plain text or JSON lines, either of them compressed with zstd or not; '-' is "
+            "stdin. Invalid UTF-8 becomes U+FFFD and is counted.",
+    .options = options,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .check = check,
+    .run = run,
+};

@@ -131,12 +131,15 @@ static void tsv_cell(const struct table *t, const struct cell *c, const char *fo
 static void tsv_table(const struct table *t, FILE *f)
 {
     const char *between = "";
-    for (size_t k = 0; k < t->n; k++) {
+    size_t shown = 0;
+    for (size_t k = 0; k < t->n; k++) shown += !(t->columns[k].flags & TABLE_NO_TSV);
+    if (!shown) return; /* a table for terminals */
+    for (size_t k = 0; k < t->n && t->columns[0].name; k++) {
         if (t->columns[k].flags & TABLE_NO_TSV) continue;
         fprintf(f, "%s%s", between, t->columns[k].name);
         between = "\t";
     }
-    fputc('\n', f);
+    if (t->columns[0].name) fputc('\n', f);
     for (size_t r = 0; r < table_rows(t); r++) {
         between = "";
         for (size_t k = 0; k < t->n; k++) {
@@ -188,7 +191,13 @@ struct layout {
     size_t column[MOST_COLUMNS], n; /* shown, in order */
     size_t width[MOST_COLUMNS];
     bool text[MOST_COLUMNS]; /* left-aligned */
+    bool details, headed;
 };
+
+static bool row_shown(const struct table *t, size_t r, bool details)
+{
+    return details || !t->cells[r * t->n].detail;
+}
 
 static const char *cell_shown(const struct cell *c, char *buffer, size_t size)
 {
@@ -212,19 +221,20 @@ static const char *cell_shown(const struct cell *c, char *buffer, size_t size)
 
 static const char *heading(const struct column *c)
 {
-    return c->head ? c->head : c->name;
+    return c->head ? c->head : c->name ? c->name : "";
 }
 
 static void lay_out(const struct table *t, bool details, struct layout *l)
 {
-    l->n = 0;
+    *l = (struct layout){.details = details};
     for (size_t k = 0; k < t->n && l->n < MOST_COLUMNS; k++) {
         const struct column *c = &t->columns[k];
-        if ((c->flags & TABLE_ONLY_JSON) == TABLE_ONLY_JSON) continue;
+        if (c->flags & TABLE_NO_TERMINAL) continue;
         if ((c->flags & TABLE_DETAIL) && !details) continue;
         size_t width = 0;
         bool text = false;
         for (size_t r = 0; r < table_rows(t); r++) {
+            if (!row_shown(t, r, details)) continue;
             char buffer[48];
             const struct cell *cell = &t->cells[r * t->n + k];
             size_t w = text_width(cell_shown(cell, buffer, sizeof buffer));
@@ -233,6 +243,7 @@ static void lay_out(const struct table *t, bool details, struct layout *l)
         }
         if (width == 0 && table_rows(t)) continue; /* empty texts only: no reasons, say */
         size_t head = text_width(heading(c));
+        l->headed = l->headed || head;
         l->column[l->n] = k;
         l->width[l->n] = head > width ? head : width;
         l->text[l->n++] = text;
@@ -284,7 +295,8 @@ static void terminal_table(const struct table *t, const struct sheet_style *styl
         }
         for (size_t r = table_rows(t) + 1; r-- > 0;) { /* the header first */
             size_t row = r == table_rows(t) ? r : table_rows(t) - 1 - r;
-            row_line(t, &l, first, end, row, style->width, f);
+            if (r == table_rows(t) ? l.headed : row_shown(t, row, l.details))
+                row_line(t, &l, first, end, row, style->width, f);
         }
         first = end;
         if (first < l.n) fputc('\n', f);
@@ -304,7 +316,7 @@ static void terminal(const struct sheet *s, const struct sheet_style *style, FIL
         if (table)
             terminal_table(b->table, style, f);
         else if (b->kind == BLOCK_HEADLINE)
-            fprintf(f, "%s\n", b->text);
+            wrapped(b->text, style->width, 0, f);
         else
             wrapped(b->text, style->width > 22 ? style->width - 2 : 20, 2, f);
         before = table ? BLOCK_TABLE : BLOCK_REMARK;

@@ -81,12 +81,18 @@ void table_real(struct table *t, double value)
     if (t) table_real_in(t, value, t->columns[t->used % t->n].unit);
 }
 
-void table_whole(struct table *t, uint64_t value)
+void table_whole_in(struct table *t, uint64_t value, enum table_unit unit)
 {
     struct cell *c = next_cell(t);
     if (!c) return;
     c->kind = CELL_WHOLE;
     c->whole = value;
+    c->unit = unit;
+}
+
+void table_whole(struct table *t, uint64_t value)
+{
+    if (t) table_whole_in(t, value, t->columns[t->used % t->n].unit);
 }
 
 void table_flag(struct table *t, bool value)
@@ -100,6 +106,21 @@ void table_flag(struct table *t, bool value)
 void table_none(struct table *t)
 {
     next_cell(t);
+}
+
+void table_between(struct table *t, double lo, double hi, enum table_unit unit)
+{
+    char from[32], to[32];
+    if (isnan(lo) && isnan(hi))
+        table_none(t);
+    else
+        table_text(t, "%s .. %s", table_number(lo, unit, from, sizeof from),
+                   table_number(hi, unit, to, sizeof to));
+}
+
+void table_detail(struct table *t)
+{
+    if (t && t->used) t->cells[(t->used - 1) / t->n * t->n].detail = true;
 }
 
 size_t table_rows(const struct table *t)

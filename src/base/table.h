@@ -35,12 +35,15 @@ enum {
     TABLE_DETAIL = 1,  /* on a terminal only with --details */
     TABLE_NO_TSV = 2,  /* not in TSV */
     TABLE_NO_JSON = 4, /* not in JSON */
-    TABLE_ONLY_JSON = TABLE_NO_TSV | 8,
+    TABLE_NO_TERMINAL = 8,
+    TABLE_ONLY_JSON = TABLE_NO_TSV | TABLE_NO_TERMINAL,
+    TABLE_ONLY_TERMINAL = TABLE_NO_TSV | TABLE_NO_JSON,
     TABLE_OMIT = 16, /* no key in JSON where the number is not known */
 };
 
 struct column {
-    const char *name;   /* the TSV's header and, unless `json` says otherwise, the JSON's key */
+    const char *name; /* the TSV's header and, unless `json` says otherwise, the JSON's key. NULL in
+                           the first column: the TSV has no header, a terminal only the `head`s */
     const char *format; /* of a real in TSV: "%.8g"; NULL: "%.6g". Of text and counts ignored */
     enum table_unit unit;
     unsigned flags;
@@ -61,8 +64,14 @@ void table_text(struct table *t, const char *format, ...) __attribute__((format(
 void table_real(struct table *t, double value); /* NaN: not known; may be infinite */
 void table_real_in(struct table *t, double value, enum table_unit unit); /* not the column's */
 void table_whole(struct table *t, uint64_t value);
+void table_whole_in(struct table *t, uint64_t value, enum table_unit unit);
 void table_flag(struct table *t, bool value); /* "yes", "no"; true, false */
 void table_none(struct table *t);             /* "-" or ""; null */
+/* Text for people, "1.61 B .. 2.05 B": for a column TABLE_ONLY_TERMINAL beside lo and hi. */
+void table_between(struct table *t, double lo, double hi, enum table_unit unit);
+
+/* The last cell's row is on a terminal only with --details. */
+void table_detail(struct table *t);
 
 size_t table_rows(const struct table *t);
 
@@ -78,6 +87,7 @@ char *table_number(double value, enum table_unit unit, char *buffer, size_t size
 struct cell {
     enum { CELL_NONE, CELL_TEXT, CELL_REAL, CELL_WHOLE, CELL_FLAG } kind;
     enum table_unit unit;
+    bool detail; /* a row's first cell: the row is one */
     double real;
     uint64_t whole;
     char *text;

@@ -62,6 +62,16 @@ PY
 else
     echo "SKIP epoch_real: $SHARED/data is not here"
 fi
+for width in 80 160; do
+    terminal "epoch_terminal_$width" $width "$TRIPOD" epoch "$T/t.csv"
+    has "epoch_terminal_${width}_row" '^  0  Both +0\.34 +0\.28 +1\.69  L\(N,D\) = AN\^-a'
+    terminal "epoch_terminal_at_$width" $width "$TRIPOD" epoch "$T/t.csv" --at N=1e9,D=2e10
+    has "epoch_terminal_at_${width}_row" '^  0  Both +0\.34 +0\.28 +2\.58  extrapolated$'
+    terminal "epoch_terminal_details_$width" $width "$TRIPOD" epoch "$T/t.csv" --details
+    has "epoch_terminal_details_${width}_units" ' 6e18 +3e21( |$)'
+    terminal "epoch_terminal_scatter_$width" $width "$TRIPOD" epoch "$T/t.csv" --scatter
+    has "epoch_terminal_scatter_${width}_row" '^4\+3 +Two +x +0\.4 +0\.2 +0\.2857'
+done
 sed 's/0\.34,0\.28,1\.69/0.34,x,1.69/' "$T/t.csv" >"$T/bad.csv"
 fails epoch_number 'bad.csv: line 2, column 14 \(Exponent 2\)' "$TRIPOD" epoch "$T/bad.csv"
 sed 's/A=406.4, a/A=406.4, =/' "$T/t.csv" >"$T/param.csv"
@@ -80,5 +90,5 @@ fails epoch_where_column "no column starts with 'zzz'" "$TRIPOD" epoch "$T/t.csv
 fails epoch_where_number "has no numbers" "$TRIPOD" epoch "$T/t.csv" --where 'paper<3'
 fails epoch_at_text 'expected N=, D=' "$TRIPOD" epoch "$T/t.csv" --at Q=1
 fails epoch_no_scatter 'no row has both' "$TRIPOD" epoch "$T/t.csv" --scatter --where paper=Blank
-misuse epoch_nothing 'give the table' "$TRIPOD" epoch
+misuse epoch_nothing 'expected scaling-laws.csv' "$TRIPOD" epoch
 exit $code

@@ -79,6 +79,16 @@ rows evals_metric_rows 63
 ok evals_json "$TRIPOD" evals "$T/evals" --json
 if python3 -c 'import json,sys; o=json.load(open(sys.argv[1])); assert len(o["points"])==62 and o["files"]["misfiled_shots"]==1' "$T/out"
 then echo "ok evals_json_values"; else echo "FAIL evals_json_values"; code=1; fi
+for width in 80 160; do
+    terminal "evals_terminal_$width" $width "$TRIPOD" evals "$T/evals"
+    has "evals_terminal_${width}_row" '^pythia-160m-v0-0shot +85\.06 M +299\.9 B +3\.192 +0\.5 +0\.936$'
+    has "evals_terminal_${width}_batch" '^pythia-160m-0\.5MtokBS-0shot +85\.06 M'
+    terminal "evals_terminal_details_$width" $width "$TRIPOD" evals "$T/evals" --details
+done
+terminal evals_terminal_empty 80 "$TRIPOD" evals "$T/evals" --release v1
+if grep -q 'bits/byte' "$T/out"; then echo "FAIL evals_terminal_empty_column"; code=1; else echo "ok evals_terminal_empty_column"; fi
+ok evals_tsv "$TRIPOD" evals "$T/evals" --tsv
+has evals_tsv_row '^pythia-160m-v0-0shot\tpythia-160m-v0\tv0\tstandard\t4\t0\t85056000\t162322944\t71500\t299892736000\t3\.19151'
 ok evals_one_file "$TRIPOD" evals "$T/evals/pythia-v1/pythia-12b/zero-shot/12b_step143000.json"
 rows evals_one_file_row 1
 # Power laws of the published numbers: value, tolerance.

@@ -34,6 +34,12 @@ assert len(a) == 28 and a == b
 PY
     then echo "ok $1"; else echo "FAIL $1"; code=1; fi
 }
+terminal import_terminal 80 "$TRIPOD" import "$G/st-hub" "$G/st-f16" -o "$T/two/"
+has import_terminal_row '^st-f16 +- +6592 +28 +[0-9.]+ kB +[0-9.]+ m?s'
+# What was made before a failure is told.
+"$TRIPOD" import "$G/st-f16" "$G/bad-shape" -o "$T/two/" >"$T/out" 2>"$T/err"
+has import_first_of_two '/two/st-f16.tripod: st-f16, 6.59K parameters without embeddings, 28 tensors$'
+if [ "$(wc -l <"$T/out")" -eq 1 ]; then echo "ok import_first_of_two_only"; else echo "FAIL import_first_of_two_only: $(head -c 300 "$T/out")"; code=1; fi
 same import_same_tensors "$T/a.tripod" "$T/b.tripod"
 ok import_one_thread "$TRIPOD" import "$G/st-hub" -o "$T/c.tripod" --threads 1
 same import_threads "$T/a.tripod" "$T/c.tripod"

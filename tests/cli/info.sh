@@ -33,6 +33,21 @@ assert [x["kind"] for x in f] == ["model", "corpus", "array"]
 assert f[0]["provenance"]["sources"][1]["file"] == "model.safetensors"' "$T/out"
 then echo "ok info_json_values"; else echo "FAIL info_json_values"; code=1; fi
 
+terminal info_terminal 80 "$TRIPOD" info "$T/m.tripod" "$G/corpus" "$T/fit.json"
+has info_terminal_total '^parameters_total +12\.99 K$'
+has info_terminal_step '^step +-$'
+if grep -q '^provenance\|^gpt_neox' "$T/out"; then echo "FAIL info_terminal_brief: $(grep -m 1 '^prov\|^gpt' "$T/out")"; code=1; else echo "ok info_terminal_brief"; fi
+terminal info_terminal_details 80 "$TRIPOD" info --details "$T/m.tripod"
+has info_terminal_provenance '^provenance +\{"command": \["tripod"'
+has info_terminal_tensor '^gpt_neox.layers.1.mlp.dense_h_to_4h.weight +bf16 +\[64, 16\] +panels$'
+ok info_pipe_details "$TRIPOD" info --details "$T/m.tripod"
+if cmp -s "$T/out" <("$TRIPOD" info "$T/m.tripod"); then echo "ok info_pipe_details_same"; else echo "FAIL info_pipe_details_same"; code=1; fi
+if grep -q '^$' "$T/out"; then echo "FAIL info_pipe_no_gap"; code=1; else echo "ok info_pipe_no_gap"; fi
+ok info_tsv "$TRIPOD" info "$T/m.tripod"
+cp "$T/out" "$T/pipe"
+terminal info_terminal_tsv 1000 "$TRIPOD" info --tsv "$T/m.tripod"
+if cmp -s "$T/out" "$T/pipe"; then echo "ok info_terminal_tsv_same"; else echo "FAIL info_terminal_tsv_same"; code=1; fi
+
 # Damage that only --verify sees: the last byte of a tensor's data.
 cp "$T/m.tripod" "$T/bad.tripod"
 python3 - "$T/bad.tripod" <<'PY'
@@ -66,5 +81,5 @@ fails info_other 'not a file this program writes or reads' "$TRIPOD" info "$ROOT
 fails info_empty 'not a file this program' "$TRIPOD" info "$T/empty"
 fails info_second 'nowhere' "$TRIPOD" info "$T/m.tripod" "$T/nowhere"
 fails info_folder_no_model 'not a model' "$TRIPOD" info "$T"
-misuse info_nothing 'expected a file' "$TRIPOD" info
+misuse info_nothing 'expected FILE' "$TRIPOD" info
 exit $code

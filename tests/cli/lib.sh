@@ -48,3 +48,34 @@ misuse() {
         code=1
     fi
 }
+
+# terminal NAME WIDTH CMD...: the command succeeds on a terminal and prints nothing wider. Its stdout is left in $T/out.
+terminal() {
+    local name=$1 found
+    if found=$(python3 - "$T/out" "${@:2}" 2>&1 <<'PY'
+import fcntl, os, struct, subprocess, sys, termios
+path, width, *command = sys.argv[1:]
+ours, theirs = os.openpty()
+fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, int(width), 0, 0))
+child = subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE)
+os.close(theirs)
+data = b""
+while True:
+    try:
+        part = os.read(ours, 65536)
+    except OSError:  # the other side is closed
+        break
+    if not part:
+        break
+    data += part
+error = child.stderr.read().decode()
+text = data.decode().replace("\r\n", "\n")
+with open(path, "w") as f:
+    f.write(text)
+if child.wait():
+    sys.exit(f"exit {child.returncode}: {error[:300]}")
+wide = [x for x in text.split("\n") if len(x) > int(width)]
+sys.exit(f"wider than {width}: {wide[0]}" if wide else 0 if text.strip() else "nothing printed")
+PY
+    ); then echo "ok $name"; else echo "FAIL $name: $found"; code=1; fi
+}

@@ -122,6 +122,8 @@ ok "more threads" "$TRIPOD" tokenize "$T/texts.jsonl" -t "$J" -o "$T/b" --thread
 same "the same .bin for any number of threads" "$T/a.bin" "$T/b.bin"
 same "the same .idx" "$T/a.idx" "$T/b.idx"
 zstd -q "$T/texts.jsonl" -o "$T/texts.jsonl.zst"
+terminal "on a terminal" 80 "$TRIPOD" tokenize "$T/texts.jsonl" -t "$J" -o "$T/b"
+shows "its units" '^bytes +[0-9.]+ kB$'
 ok "zstd" "$TRIPOD" tokenize "$T/texts.jsonl.zst" -t "$J" -o "$T/z"
 same "zstd gives the same" "$T/a.bin" "$T/z.bin"
 { head -n 1000 "$T/texts.jsonl" | zstd -q; tail -n +1001 "$T/texts.jsonl" | zstd -q; } >"$T/two.jsonl.zst"
@@ -242,7 +244,7 @@ ok "a corpus without documents decodes to nothing" "$TRIPOD" tokenize --decode "
 misuse "no files" 'expected files' "$TRIPOD" tokenize -t "$J" -o "$T/x"
 misuse "no tokenizer" 'expected -t' "$TRIPOD" tokenize "$T/0.txt" -o "$T/x"
 misuse "no output" 'expected -o' "$TRIPOD" tokenize "$T/0.txt" -t "$J"
-misuse "unknown format" 'expected text, jsonl or auto' "$TRIPOD" tokenize "$T/0.txt" -t "$J" -o "$T/x" --format csv
+misuse "unknown format" 'expected auto, text or jsonl' "$TRIPOD" tokenize "$T/0.txt" -t "$J" -o "$T/x" --format csv
 absent "nothing is left of what failed" "$T"/x* "$T"/*.part-*
 
 # A full disk: a small tmpfs where we may mount one.
