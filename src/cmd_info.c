@@ -124,7 +124,6 @@ static int verify_folder(struct checkpoint *c, json_t *o, struct err *e)
     bool zip = !strcmp(c->format, "pytorch");
     for (size_t i = 0; i < c->tensors.count && zip && !status; i++)
         status = checkpoint_unit(c, &c->tensors.items[i], &u, e);
-    checkpoint_unit_free(&u);
     json_object_set_new(o, "verified",
                         zip ? json_true() : json_string("safetensors has no checksums"));
     return status;

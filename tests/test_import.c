@@ -140,7 +140,6 @@ static void compare_with_source(const struct flat_model *m, const char *folder)
         }
     }
     assert_true(compared > 10000);
-    checkpoint_unit_free(&u);
     checkpoint_close(&c);
 }
 

@@ -75,9 +75,3 @@ char *tensor_shape(const struct checkpoint_tensor *t, char *buffer, size_t size)
     if (at < size) snprintf(buffer + at, size - at, "]");
     return buffer;
 }
-
-void checkpoint_unit_free(struct checkpoint_unit *u)
-{
-    free(u->buffer);
-    *u = (struct checkpoint_unit){0};
-}

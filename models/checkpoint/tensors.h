@@ -51,18 +51,14 @@ struct checkpoint_file {
     char *name; /* within the folder */
     char *path;
     struct map map;
-    void *zip;         /* zip_t of a PyTorch file */
-    uint64_t consumed; /* bytes of storages read from it */
+    struct zip *zip; /* of a PyTorch file; NULL: safetensors */
 };
 
-/* A unit's bytes, in the map or in a buffer that is reused from call to call. */
+/* A unit's bytes, in the file's map. */
 struct checkpoint_unit {
     const uint8_t *data;
     uint64_t bytes;
-    uint64_t end; /* about where it ends in the file */
-    uint8_t *buffer;
-    size_t capacity;
+    uint64_t end; /* where it ends in the file */
 };
-void checkpoint_unit_free(struct checkpoint_unit *u);
 
 #endif

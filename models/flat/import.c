@@ -208,7 +208,7 @@ static void drop_pages(const struct checkpoint_unit *u)
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t begin = ((uintptr_t)u->data + page - 1) / page * page;
     uintptr_t end = ((uintptr_t)u->data + u->bytes) / page * page;
-    if (u->data != u->buffer && end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 /* GROUPS[g] .. GROUPS[g + 1]: the jobs of one unit of file FILE. Of several failures the first in
@@ -218,8 +218,7 @@ static int walk_groups(struct import *m, size_t file, const size_t *groups, size
 {
     struct checkpoint_file *f = &m->checkpoint.files[file];
     size_t failed = group_count;
-    /* A PyTorch unit is read whole by each thread: few threads bound the memory. */
-#pragma omp parallel num_threads(f->zip &&omp_get_max_threads() > 4 ? 4 : omp_get_max_threads())
+#pragma omp parallel
     {
         struct worker w = {.m = m, .hash = XXH3_createState()};
 #pragma omp for ordered schedule(dynamic, 1)
@@ -249,7 +248,6 @@ static int walk_groups(struct import *m, size_t file, const size_t *groups, size
                 failed = g;
             }
         }
-        checkpoint_unit_free(&w.unit);
         pack_buffers_free(&w.buffers);
         XXH3_freeState(w.hash);
     }

@@ -54,7 +54,6 @@ static void as_zip(const uint8_t *data, size_t size)
         }
     }
     if (status && (!e.text[0] || strchr(e.text, '\n'))) abort();
-    checkpoint_unit_free(&u);
     tensor_list_free(&list);
     torch_bin_close(&f);
 }
