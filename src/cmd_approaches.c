@@ -7,11 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fit/allocate.h"
-#include "fit/analysis.h"
+#include "fit/approaches.h"
 #include "fit/bias.h"
-#include "fit/envelope.h"
-#include "fit/isoflop.h"
 #include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/cmd_points.h"
@@ -186,38 +183,11 @@ static int read_exponents(const char *text, double *alpha, double *beta, struct 
 }
 
 /* Rows for a mode: isoFLOP wants the last step of each run, the envelope every one. */
-static int read(const struct args *a, bool last, struct points *p, struct err *e)
+static int rows(const struct args *a, const struct csv *c, bool last, struct points *p,
+                struct err *e)
 {
     const unsigned need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
-    return cmd_points_read(p, &a->points, a->file, need, last, e);
-}
-
-/* run[i]: the run column, or without one the size. */
-static int runs_of(const struct points *p, size_t **run, struct err *e)
-{
-    *run = malloc((p->n + 1) * sizeof **run);
-    if (!*run) return err_memory(e, p->path);
-    bool named = p->have >> POINTS_RUN & 1;
-    for (size_t i = 0; i < p->n; i++) {
-        size_t k = 0;
-        while (!named && (p->N[k] < p->N[i] || p->N[k] > p->N[i])) k++;
-        (*run)[i] = named ? p->run[i] : k;
-    }
-    return 0;
-}
-
-/* Chinchilla's law through the rows: the surface for the bias, and Approach 3 when resamples are
- * asked. */
-static int surface(const struct args *a, const struct points *p, size_t resamples,
-                   const double *budgets, size_t n, struct analysis *s, struct err *e)
-{
-    struct analysis_options o = {.level = a->level,
-                                 .bootstrap = {.n = resamples, .seed = a->seed, .starts = 2},
-                                 .budgets = budgets,
-                                 .n_budgets = n};
-    const struct law *law = law_find("chinchilla", e);
-    if (!law || objective_parse(&o.fit.objective, "huber:1e-3", e)) return -1;
-    return analyse(s, p, law, &o, e);
+    return cmd_points_read(p, &a->points, c, need, last, e);
 }
 
 /* The keys every fit has: law, objective, params, rows, verdict; the rest of DETAILS beside
@@ -245,90 +215,63 @@ static json_t *with_frame(const struct points *p, const char *objective, const s
     return details;
 }
 
-/* The correction, by the exponents asked for; none and a reason when there is no surface. */
-static int correct(const struct args *a, const struct points *p, const struct isoflop *f,
-                   struct isoflop_corrected *c, bool *corrected, char *why, size_t size,
-                   struct err *e)
+static int read_surface(const char *text, struct approaches_surface *s, struct err *e)
 {
-    double alpha, beta;
-    *corrected = false;
-    *why = 0;
-    if (a->surface && !strcmp(a->surface, "none")) return 0;
-    if (a->surface && strcmp(a->surface, "fit")) {
-        if (read_exponents(a->surface, &alpha, &beta, e) ||
-            isoflop_correct(f, p->N, alpha, beta, c, e))
-            return -1;
-        snprintf(why, size, "alpha %.6g, beta %.6g as given", alpha, beta);
-        *corrected = true;
-        return 0;
-    }
-    struct analysis s = {0};
-    struct err reason;
-    int status = surface(a, p, 0, NULL, 0, &s, &reason);
-    if (!status) {
-        alpha = s.fit.params[law_param_index(s.fit.law, "alpha")];
-        beta = s.fit.params[law_param_index(s.fit.law, "beta")];
-        snprintf(why, size, "alpha %.6g, beta %.6g of Chinchilla's law through the same rows",
-                 alpha, beta);
-        status = isoflop_correct(f, p->N, alpha, beta, c, &reason);
-    }
-    if (status)
-        snprintf(why, size, "no correction: %.150s", reason.text);
-    else
-        *corrected = true;
-    analysis_close(&s);
-    return 0;
+    *s = (struct approaches_surface){SURFACE_FIT, 0, 0};
+    if (!text || !strcmp(text, "fit")) return 0;
+    s->kind = strcmp(text, "none") ? SURFACE_GIVEN : SURFACE_NONE;
+    return s->kind == SURFACE_NONE ? 0 : read_exponents(text, &s->alpha, &s->beta, e);
 }
 
-static int run_isoflop(const struct args *a, struct err *e)
+static void print_isoflop(const struct points *p, const struct isoflop *f,
+                          const struct approaches_correction *c)
+{
+    cmd_points_remarks(p);
+    for (size_t i = 0; i < f->n; i++) {
+        const struct isoflop_budget *b = &f->budget[i];
+        for (size_t k = 0; k < b->n; k++)
+            if (b->status != ISOFLOP_REFUSED && !b->in[k])
+                printf("# line %zu (C %.3g, N %.4g, loss %.6g): left out as an outlier\n",
+                       p->line[b->row[k]], b->C, p->N[b->row[k]], p->loss[b->row[k]]);
+    }
+    if (*c->reason) printf("# bias of the parabolas: %s\n", c->reason);
+    isoflop_print(f, c->known ? &c->c : NULL, stdout);
+}
+
+static int run_isoflop(const struct args *a, const struct csv *table, struct err *e)
 {
     struct points p;
     struct isoflop f = {0};
-    struct isoflop_corrected c = {0};
-    bool corrected = false, drawn = true;
-    char why[256] = "";
-    if (read(a, true, &p, e)) return -1;
-    int status = isoflop_fit(p.N, p.D, p.C, p.loss, p.n, &a->isoflop, &f, e);
-    if (status) err_prefix(e, "%s", p.path);
-    if (!status) status = correct(a, &p, &f, &c, &corrected, why, sizeof why, e);
+    struct approaches_surface surface;
+    struct approaches_correction c = {.known = false};
+    bool drawn = true;
+    if (read_surface(a->surface, &surface, e) || rows(a, table, true, &p, e)) return -1;
+    int status = approaches_isoflop(&p, &a->isoflop, &surface, &f, &c, e);
     if (!status && a->plot) status = isoflop_plot(&f, p.N, p.loss, a->plot, &drawn, e);
     if (!status && a->common.json) {
-        json_t *o = isoflop_json(&f, corrected ? &c : NULL);
-        json_object_set_new(o, "surface", json_string(why));
+        json_t *o = isoflop_json(&f, c.known ? &c.c : NULL);
+        json_object_set_new(o, "surface", json_string(c.reason));
         status = cli_write_json(
             &a->common,
             with_frame(&p, "least squares of the loss on ln N, by budget", &f.N_of_C, &f.D_of_C, o),
             e);
     } else if (!status) {
-        cmd_points_remarks(&p);
-        for (size_t i = 0; i < f.n; i++) {
-            const struct isoflop_budget *b = &f.budget[i];
-            for (size_t k = 0; k < b->n; k++)
-                if (b->status != ISOFLOP_REFUSED && !b->in[k])
-                    printf("# line %zu (C %.3g, N %.4g, loss %.6g): left out as an outlier\n",
-                           p.line[b->row[k]], b->C, p.N[b->row[k]], p.loss[b->row[k]]);
-        }
-        if (*why) printf("# bias of the parabolas: %s\n", why);
-        isoflop_print(&f, corrected ? &c : NULL, stdout);
+        print_isoflop(&p, &f, &c);
     }
     if (!status) plot_note(a->plot ? a->plot : "", drawn, stderr);
-    isoflop_corrected_free(&c);
+    isoflop_corrected_free(&c.c);
     isoflop_free(&f);
     points_close(&p);
     return status;
 }
 
-static int run_envelope(const struct args *a, struct err *e)
+static int run_envelope(const struct args *a, const struct csv *table, struct err *e)
 {
     struct points p;
     struct envelope f = {0};
-    size_t *run = NULL;
-    if (read(a, false, &p, e)) return -1;
-    int status = runs_of(&p, &run, e);
-    if (!status) {
-        status = envelope_fit(p.N, p.D, p.C, p.loss, run, p.n, &a->envelope, &f, e);
-        if (status) err_prefix(e, "%s", p.path);
-    }
+    if (rows(a, table, false, &p, e)) return -1;
+    int status = approaches_envelope(&p, &a->envelope, &f, e);
+    if (status) err_prefix(e, "%s", p.path);
     if (!status && a->common.json) {
         status = cli_write_json(
             &a->common,
@@ -341,58 +284,9 @@ static int run_envelope(const struct args *a, struct err *e)
                f.runs, f.single, f.budgets, f.compared, f.used);
         envelope_print(&f, stdout);
     }
-    free(run);
     envelope_free(&f);
     points_close(&p);
     return status;
-}
-
-/* One approach's answer: exponents, and the lines N*(C), D*(C) or Approach 3's own numbers. */
-struct answer {
-    const char *name;
-    bool known;
-    double a[3], b[3]; /* value, lo, hi */
-    const char *verdict;
-    double N[MAX_LIST][3], D[MAX_LIST][3];
-    char reason[300];
-};
-
-static void from_lines(struct answer *r, const struct ols_line *N, const struct ols_line *D,
-                       const double *budgets, size_t n)
-{
-    const double a[3] = {N->slope, N->slope_lo, N->slope_hi},
-                 b[3] = {D->slope, D->slope_lo, D->slope_hi};
-    r->known = true;
-    r->verdict = ols_verdict(N);
-    memcpy(r->a, a, sizeof a);
-    memcpy(r->b, b, sizeof b);
-    for (size_t i = 0; i < n; i++) {
-        double x = log10(budgets[i]), lo, hi;
-        r->N[i][0] = pow(10, ols_line_at(N, x, &lo, &hi));
-        r->N[i][1] = pow(10, lo);
-        r->N[i][2] = pow(10, hi);
-        r->D[i][0] = pow(10, ols_line_at(D, x, &lo, &hi));
-        r->D[i][1] = pow(10, lo);
-        r->D[i][2] = pow(10, hi);
-    }
-}
-
-static void from_analysis(struct answer *r, const struct analysis *s)
-{
-    size_t nN = 0, nD = 0;
-    r->known = true;
-    r->verdict = verdict_names[s->verdict];
-    snprintf(r->reason, sizeof r->reason, "%.280s", s->reason);
-    for (size_t i = 0; i < s->n_derived; i++) {
-        const struct derived *d = &s->derived[i];
-        const double v[3] = {d->value, d->interval.lo, d->interval.hi};
-        double *to = !strcmp(d->name, "a")    ? r->a
-                     : !strcmp(d->name, "b")  ? r->b
-                     : !strcmp(d->name, "N*") ? r->N[nN++]
-                     : !strcmp(d->name, "D*") ? r->D[nD++]
-                                              : NULL;
-        if (to) memcpy(to, v, sizeof v);
-    }
 }
 
 static void print_three(const double v[3])
@@ -406,15 +300,15 @@ static json_t *three_json(const double v[3])
                      json_finite(v[2]));
 }
 
-enum { ONE, ONE_SIZES, TWO, TWO_CORRECTED, THREE, ANSWERS };
-
-static int write_answers(const struct args *a, const struct points *p, const struct answer *r,
-                         const double *budgets, size_t n, struct err *e)
+static int write_answers(const struct args *a, const struct points *p, const struct approach *r,
+                         struct err *e)
 {
+    const double *budgets = a->budgets;
+    const size_t n = a->n_budgets;
     if (!a->common.json) {
         cmd_points_remarks(p);
         puts("approach\ta\ta_lo\ta_hi\tb\tb_lo\tb_hi\tverdict\treason");
-        for (int i = 0; i < ANSWERS; i++) {
+        for (int i = 0; i < APPROACHES; i++) {
             printf("%s", r[i].name);
             print_three(r[i].a);
             print_three(r[i].b);
@@ -422,7 +316,7 @@ static int write_answers(const struct args *a, const struct points *p, const str
         }
         if (n) puts("\nC\tapproach\tN\tN_lo\tN_hi\tD\tD_lo\tD_hi\tD_per_N");
         for (size_t k = 0; k < n; k++) {
-            for (int i = 0; i < ANSWERS; i++) {
+            for (int i = 0; i < APPROACHES; i++) {
                 if (!r[i].known) continue;
                 printf("%.6g\t%s", budgets[k], r[i].name);
                 print_three(r[i].N[k]);
@@ -433,7 +327,7 @@ static int write_answers(const struct args *a, const struct points *p, const str
         return 0;
     }
     json_t *list = json_array();
-    for (int i = 0; i < ANSWERS; i++) {
+    for (int i = 0; i < APPROACHES; i++) {
         json_t *o =
             json_pack("{s:s, s:o, s:o, s:s, s:s}", "approach", r[i].name, "a", three_json(r[i].a),
                       "b", three_json(r[i].b), "verdict", r[i].verdict, "reason", r[i].reason);
@@ -450,87 +344,22 @@ static int write_answers(const struct args *a, const struct points *p, const str
     return cli_write_json(&a->common, o, e);
 }
 
-static int run_approaches(const struct args *a, struct err *e)
+static int run_approaches(const struct args *a, const struct csv *table, struct err *e)
 {
-    static struct answer r[ANSWERS];
-    const char *const names[ANSWERS] = {"1 envelope", "1 envelope, by size", "2 isoFLOP",
-                                        "2 isoFLOP, bias corrected", "3 parametric"};
-    const double *budgets = a->budgets;
-    const size_t n = a->n_budgets;
-    size_t *run = NULL;
-    struct points every, last;
-    struct envelope one = {0};
-    struct isoflop two = {0};
-    struct isoflop_corrected c = {0};
-    struct analysis three = {0};
-    struct err why;
-    for (int i = 0; i < ANSWERS; i++) {
-        r[i] = (struct answer){.name = names[i],
-                               .verdict = "unidentified",
-                               .a = {NAN, NAN, NAN},
-                               .b = {NAN, NAN, NAN}};
-    }
-    if (!strcmp(a->file, "-"))
-        return err_set(
-            e, "stdin: expected a file: its rows are read twice, with all steps and without");
-    if (read(a, false, &every, e)) return -1;
-    if (read(a, true, &last, e)) {
-        points_close(&every);
-        return -1;
-    }
-    int status = runs_of(&every, &run, e);
-    if (status) goto out;
-    if (!envelope_fit(every.N, every.D, every.C, every.loss, run, every.n, &a->envelope, &one,
-                      &why)) {
-        from_lines(&r[ONE], &one.N_of_C, &one.D_of_C, budgets, n);
-        snprintf(r[ONE].reason, sizeof r[ONE].reason, "jackknife over runs%s",
-                 every.have >> POINTS_RUN & 1
-                     ? ""
-                     : "; no column of runs: rows of one N taken as one curve");
-        for (size_t k = 0; k < n; k++) /* 1500 budgets are not observations: no band from them */
-            r[ONE].N[k][1] = r[ONE].N[k][2] = r[ONE].D[k][1] = r[ONE].D[k][2] = NAN;
-        if (one.N_by_size.n > 1)
-            from_lines(&r[ONE_SIZES], &one.N_by_size, &one.D_by_size, budgets, n);
-    } else {
-        snprintf(r[ONE].reason, sizeof r[ONE].reason, "%.280s", why.text);
-        snprintf(r[ONE_SIZES].reason, sizeof r[ONE].reason, "%.280s", why.text);
-    }
-    bool parametric = !surface(a, &last, a->resamples, budgets, n, &three, &why);
-    if (parametric)
-        from_analysis(&r[THREE], &three);
-    else
-        snprintf(r[THREE].reason, sizeof r[THREE].reason, "%.280s", why.text);
-    if (!isoflop_fit(last.N, last.D, last.C, last.loss, last.n, &a->isoflop, &two, &why)) {
-        from_lines(&r[TWO], &two.N_of_C, &two.D_of_C, budgets, n);
-        snprintf(r[TWO].reason, sizeof r[TWO].reason, "%zu of %zu budgets", two.used, two.n);
-        const double *q = parametric ? three.fit.params : NULL;
-        double alpha = q ? q[law_param_index(three.fit.law, "alpha")] : 0;
-        double beta = q ? q[law_param_index(three.fit.law, "beta")] : 0;
-        if (!q) {
-            snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason,
-                     "no surface to take the bias from");
-        } else if (!isoflop_correct(&two, last.N, alpha, beta, &c, &why)) {
-            from_lines(&r[TWO_CORRECTED], &c.N_of_C, &c.D_of_C, budgets, n);
-            snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason, "at alpha %.4g, beta %.4g",
-                     alpha, beta);
-        } else {
-            snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason, "%.280s", why.text);
-        }
-    } else {
-        snprintf(r[TWO].reason, sizeof r[TWO].reason, "%.280s", why.text);
-        snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason, "no minima to correct");
-    }
-    if (!r[ONE].known && !r[TWO].known && !r[THREE].known)
-        status = err_set(e, "%s: none of the three approaches works: %.200s; %.200s; %.200s",
-                         last.path, r[ONE].reason, r[TWO].reason, r[THREE].reason);
-    else
-        status = write_answers(a, &last, r, budgets, n, e);
-    analysis_close(&three);
-out:
-    free(run);
-    envelope_free(&one);
-    isoflop_corrected_free(&c);
-    isoflop_free(&two);
+    const struct approaches_options o = {.envelope = a->envelope,
+                                         .isoflop = a->isoflop,
+                                         .level = a->level,
+                                         .resamples = a->resamples,
+                                         .seed = a->seed,
+                                         .budgets = a->budgets,
+                                         .n_budgets = a->n_budgets};
+    struct points every, last = {0};
+    struct approaches r = {0};
+    if (rows(a, table, false, &every, e)) return -1;
+    int status = rows(a, table, true, &last, e);
+    if (!status) status = approaches_fit(&r, &every, &last, &o, e);
+    if (!status) status = write_answers(a, &last, r.answer, e);
+    approaches_free(&r);
     points_close(&every);
     points_close(&last);
     return status;
@@ -574,9 +403,19 @@ int cmd_fit_approach(int argc, char **argv, struct err *e)
     cli_parse(&approaches, argc, argv, &a);
     cli_use_threads(a.common.threads);
     a.isoflop.level = a.envelope.level = a.level;
-    if (!strcmp(a.mode, "isoflop")) return run_isoflop(&a, e);
-    if (!strcmp(a.mode, "envelope")) return run_envelope(&a, e);
-    if (!strcmp(a.mode, "approaches")) return run_approaches(&a, e);
     if (!strcmp(a.mode, "bias")) return run_bias(&a, e);
+    static const struct {
+        const char *mode;
+        int (*run)(const struct args *a, const struct csv *table, struct err *e);
+    } modes[] = {
+        {"isoflop", run_isoflop}, {"envelope", run_envelope}, {"approaches", run_approaches}};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (strcmp(a.mode, modes[i].mode)) continue;
+        struct csv table;
+        if (csv_read(&table, a.file, e)) return -1;
+        int status = modes[i].run(&a, &table, e);
+        csv_close(&table);
+        return status;
+    }
     return err_set(e, "expected isoflop, envelope, approaches or bias first, found '%s'", a.mode);
 }

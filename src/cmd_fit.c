@@ -12,6 +12,8 @@
 
 #include "fit/analysis.h"
 #include "fit/compare.h"
+#include "fit/points_examine.h"
+#include "fit/sensitivity.h"
 #include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/cmd_points.h"
@@ -38,6 +40,8 @@ struct args {
     int grid;
     bool bootstrap_given, no_profile, compare, sensitivity;
     double holdout;
+    const struct csv *table; /* of the file, and how its rows were read */
+    const struct points_options *read;
 };
 
 enum {
@@ -359,17 +363,23 @@ static unsigned needed(const struct law *law, enum points_column x)
     return need;
 }
 
-static int read_points(struct points *p, const struct args *a, const struct law *law,
-                       enum points_column x, struct err *e)
+/* The rows a law can use. *o, which keeps pointing into *a and *flops, reads the same again. */
+static int read_rows(struct points *p, const struct args *a, const struct csv *table,
+                     const struct law *law, enum points_column x, struct points_options *o,
+                     struct points_flops *flops, struct err *e)
 {
     const bool one = law->variables & LAW_ANY;
-    if (cmd_points_read(p, &a->points, a->file, needed(law, x), one && x == POINTS_N, e)) return -1;
-    if (one && x != POINTS_N && p->n_runs > 1 && p->n_by < 2) {
-        if (points_note(p, e, "%zu runs are fitted together; --by %s fits each by itself",
-                        p->n_runs, p->column[POINTS_RUN]))
-            return -1;
-    }
-    return points_examine(p, e);
+    if (cmd_points_options(o, &a->points, flops, needed(law, x), one && x == POINTS_N, e) ||
+        points_read(p, table, o, e))
+        return -1;
+    bool together = one && x != POINTS_N && p->n_runs > 1 && p->n_by < 2;
+    if ((!together ||
+         !points_note(p, e, "%zu runs are fitted together; --by %s fits each by itself", p->n_runs,
+                      p->column[POINTS_RUN])) &&
+        !points_examine(p, e))
+        return 0;
+    points_close(p);
+    return -1;
 }
 
 /* --- output --- */
@@ -634,8 +644,6 @@ static int compare(const struct args *args, const struct law *law, const struct 
     return 0;
 }
 
-enum { MAX_CHOICES = 16 };
-
 static void choice_row(const struct choice *c)
 {
     printf("%s\t%zu", c->label, c->rows);
@@ -643,20 +651,6 @@ static void choice_row(const struct choice *c)
     cell(c->a);
     cell(c->ratio);
     printf("\n");
-}
-
-/* Least and greatest of a value over the choices that have a fit. */
-static void spread(const struct choice *c, int n, int param, double *lo, double *hi)
-{
-    *lo = INFINITY;
-    *hi = -INFINITY;
-    for (int i = 0; i < n; i++) {
-        if (c[i].reason[0]) continue;
-        double v = param == -1 ? c[i].a : param == -2 ? c[i].ratio : c[i].fit.params[param];
-        if (isnan(v)) continue;
-        *lo = fmin(*lo, v);
-        *hi = fmax(*hi, v);
-    }
 }
 
 static void print_choices(const struct choice *c, int n, const struct law *law, double budget)
@@ -675,7 +669,7 @@ static void print_choices(const struct choice *c, int n, const struct law *law, 
         printf("%s\t-", end ? "greatest" : "least");
         for (int k = 0; k < law->n + 2; k++) {
             double lo, hi;
-            spread(c, n, k < law->n ? k : law->n - 1 - k, &lo, &hi);
+            sensitivity_spread(c, n, k < law->n ? k : SENSITIVITY_A + k - law->n, &lo, &hi);
             cell(isfinite(lo) ? end ? hi : lo : NAN);
         }
         printf("\n");
@@ -696,7 +690,7 @@ static json_t *choices_json(const struct choice *c, int n, const struct law *law
     }
     for (int k = 0; k < law->n + 2; k++) {
         double lo, hi;
-        spread(c, n, k < law->n ? k : law->n - 1 - k, &lo, &hi);
+        sensitivity_spread(c, n, k < law->n ? k : SENSITIVITY_A + k - law->n, &lo, &hi);
         json_object_set_new(range,
                             k < law->n    ? law->param[k].name
                             : k == law->n ? "a"
@@ -707,69 +701,23 @@ static json_t *choices_json(const struct choice *c, int n, const struct law *law
                      json_finite(budget));
 }
 
-/* The rows without the filters that drop outliers, or with one; N counted the other way. */
-static int other_points(struct choice *c, int *n, const struct args *args, const struct law *law,
-                        const struct points *p, const struct analysis_options *o,
-                        const char *objective, double budget, struct err *e)
-{
-    struct args other = *args;
-    struct points q;
-    struct err ignored;
-    bool dropping = args->points.options.drop_highest || args->points.options.n_drop_lines;
-    other.points.options.drop_highest = dropping ? 0 : 5;
-    other.points.options.n_drop_lines = 0;
-    if (strcmp(args->file, "-") && p->n > 20 && !read_points(&q, &other, law, o->x, &ignored)) {
-        choice_fit(&c[(*n)++], dropping ? "dropped rows back in" : "5 highest losses out", &q, law,
-                   o->x, &o->fit, objective, budget);
-        points_close(&q);
-    }
-    size_t *rows = malloc((p->n + 1) * sizeof *rows), count;
-    if (!rows) return err_memory(e, p->path);
-    if (!choice_inliers(p, law, o->x, &o->fit, 4, rows, &count, &ignored) && count < p->n &&
-        !points_select(&q, p, rows, count, &ignored)) {
-        choice_fit(&c[(*n)++], "residuals over 4 robust sd out", &q, law, o->x, &o->fit, objective,
-                   budget);
-        points_close(&q);
-    }
-    free(rows);
-    static const char *const counts[] = {"N_total", "N_with_embeddings", "N_non_embedding", "N"};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts && strcmp(args->file, "-"); i++) {
-        if (p->column[POINTS_N] && !strcasecmp(counts[i], p->column[POINTS_N])) continue;
-        other = *args;
-        other.points.options.column[POINTS_N] = counts[i];
-        if (read_points(&q, &other, law, o->x, &ignored)) continue;
-        char label[60];
-        snprintf(label, sizeof label, "N is column %s", counts[i]);
-        choice_fit(&c[(*n)++], label, &q, law, o->x, &o->fit, objective, budget);
-        points_close(&q);
-    }
-    return 0;
-}
-
 static int sensitivity(const struct args *args, const struct law *law, const struct points *p,
                        const struct analysis_options *o, json_t *json, struct err *e)
 {
-    static const char *const objectives[] = {"huber:1e-4", "huber:1e-3", "huber:1e-2", "huber:auto",
-                                             "lad",        "logls",      "ls"};
-    struct choice *c = calloc(MAX_CHOICES, sizeof *c);
-    char objective[40], label[80];
-    int n = 0;
-    if (!c) return err_memory(e, NULL);
-    double budget = args->n_budgets ? args->budgets[0] : 0;
-    for (size_t i = 0; i < p->n && !args->n_budgets; i++)
-        budget = fmax(budget, p->C[i] > 0 ? 100 * p->C[i] : 0);
-    objective_text(&o->fit.objective, objective, sizeof objective);
-    snprintf(label, sizeof label, "as asked: %s", objective);
-    choice_fit(&c[n++], label, p, law, o->x, &o->fit, objective, budget);
-    for (size_t i = 0; i < sizeof objectives / sizeof *objectives; i++)
-        choice_fit(&c[n++], objectives[i], p, law, o->x, &o->fit, objectives[i], budget);
-    int status = other_points(c, &n, args, law, p, o, objective, budget, e);
-    if (!status && json)
-        json_object_set_new(json, "sensitivity", choices_json(c, n, law, budget));
-    else if (!status)
-        print_choices(c, n, law, budget);
+    struct sensitivity s = {.law = law,
+                            .x = o->x,
+                            .fit = &o->fit,
+                            .budget = args->n_budgets ? args->budgets[0] : 0,
+                            .table = args->table,
+                            .points = args->read};
+    struct choice *c = calloc(SENSITIVITY_MOST, sizeof *c);
+    int n = c ? sensitivity_run(c, &s, p, e) : err_memory(e, NULL);
+    if (n >= 0 && json)
+        json_object_set_new(json, "sensitivity", choices_json(c, n, law, s.budget));
+    else if (n >= 0)
+        print_choices(c, n, law, s.budget);
     free(c);
-    return status;
+    return n < 0 ? -1 : 0;
 }
 
 /* --- command --- */
@@ -854,6 +802,52 @@ static int fit_groups(const struct args *args, const struct law *law, const stru
     return good ? 0 : -1;
 }
 
+/* The rows of the table, the remarks they deserve, and the fits. */
+static int fit_table(struct args *args, const struct law *law, struct analysis_options *o,
+                     struct err *e)
+{
+    struct points p;
+    struct points_options read;
+    struct points_flops flops;
+    if (read_rows(&p, args, args->table, law, o->x, &read, &flops, e)) return -1;
+    args->read = &read;
+    if (!args->bootstrap_given && p.n > 2000) {
+        /* The default stays a matter of seconds. */
+        o->bootstrap.n = args->bootstrap.n = p.n > 20000 ? 100 : 2000000 / p.n;
+        o->bootstrap.starts = args->bootstrap.starts = 0;
+        if (points_note(&p, e,
+                        "%zu rows: the default bootstrap is %zu resamples, one start each; "
+                        "--bootstrap N asks for more",
+                        p.n, o->bootstrap.n)) {
+            points_close(&p);
+            return -1;
+        }
+    }
+    if (args->bootstrap.kind == BOOT_CLUSTER && args->bootstrap.n && p.n_runs < 10 &&
+        points_note(
+            &p, e,
+            "%zu runs are few to draw clusters from: the bootstrap's intervals are too narrow",
+            p.n_runs)) {
+        points_close(&p);
+        return -1;
+    }
+    json_t *json = provenance_json();
+    int status = json ? 0 : err_memory(e, NULL);
+    if (!status) {
+        if (args->points.options.column[POINTS_BY])
+            status = fit_groups(args, law, &p, o, json, e);
+        else
+            status = fit_one(args, law, &p, o, NULL, json, e);
+        if (status) err_prefix(e, "%s", p.path);
+    }
+    if (!status)
+        status = cli_write_json(&args->common, json, e);
+    else
+        json_decref(json);
+    points_close(&p);
+    return status;
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
     static struct args args;
@@ -888,42 +882,11 @@ static int run(int argc, char **argv, struct err *e)
                            : law->variables & LAW_STEP ? "N,STEP"
                                                        : "N,D");
     }
-    struct points p;
-    if (read_points(&p, &args, law, o.x, e)) return -1;
-    if (!args.bootstrap_given && p.n > 2000) {
-        /* The default stays a matter of seconds. */
-        o.bootstrap.n = args.bootstrap.n = p.n > 20000 ? 100 : 2000000 / p.n;
-        o.bootstrap.starts = args.bootstrap.starts = 0;
-        if (points_note(&p, e,
-                        "%zu rows: the default bootstrap is %zu resamples, one start each; "
-                        "--bootstrap N asks for more",
-                        p.n, o.bootstrap.n)) {
-            points_close(&p);
-            return -1;
-        }
-    }
-    if (args.bootstrap.kind == BOOT_CLUSTER && args.bootstrap.n && p.n_runs < 10 &&
-        points_note(
-            &p, e,
-            "%zu runs are few to draw clusters from: the bootstrap's intervals are too narrow",
-            p.n_runs)) {
-        points_close(&p);
-        return -1;
-    }
-    json_t *json = provenance_json();
-    int status = json ? 0 : err_memory(e, NULL);
-    if (!status) {
-        if (args.points.options.column[POINTS_BY])
-            status = fit_groups(&args, law, &p, &o, json, e);
-        else
-            status = fit_one(&args, law, &p, &o, NULL, json, e);
-        if (status) err_prefix(e, "%s", p.path);
-    }
-    if (!status)
-        status = cli_write_json(&args.common, json, e);
-    else
-        json_decref(json);
-    points_close(&p);
+    struct csv table;
+    if (csv_read(&table, args.file, e)) return -1;
+    args.table = &table;
+    int status = fit_table(&args, law, &o, e);
+    csv_close(&table);
     return status;
 }
 

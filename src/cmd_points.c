@@ -91,29 +91,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 const struct argp cmd_points_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
 
-int cmd_points_read(struct points *p, const struct cmd_points *a, const char *file, unsigned need,
-                    bool last, struct err *e)
+int cmd_points_options(struct points_options *o, const struct cmd_points *a,
+                       struct points_flops *flops, unsigned need, bool last, struct err *e)
 {
-    struct points_options o = a->options;
+    *o = a->options;
+    o->where = a->where;
+    o->drop_lines = a->drop_lines;
+    o->need = need;
+    o->last_noted = last && !a->all_steps;
+    if (a->flop && cmd_flop_rule(a->flop, flops, e)) return -1;
+    if (a->flop) o->flops = flops;
+    return 0;
+}
+
+int cmd_points_read(struct points *p, const struct cmd_points *a, const struct csv *c,
+                    unsigned need, bool last, struct err *e)
+{
+    struct points_options o;
     struct points_flops flops;
-    o.where = a->where;
-    o.drop_lines = a->drop_lines;
-    o.need = need;
-    if (a->flop && cmd_flop_rule(a->flop, &flops, e)) return -1;
-    if (a->flop) o.flops = &flops;
-    if (points_read(p, file, &o, e)) return -1;
-    const unsigned both = 1u << POINTS_STEP | 1u << POINTS_RUN;
-    /* Standard input cannot be read again. */
-    if (!last || a->all_steps || o.last || (p->have & both) != both || p->n_runs == p->n ||
-        !strcmp(file, "-"))
-        return 0;
-    points_close(p);
-    o.last = true;
-    if (points_read(p, file, &o, e)) return -1;
-    if (!points_note(p, e, "only the last step of each run is used; --all-steps keeps the others"))
-        return 0;
-    points_close(p);
-    return -1;
+    if (cmd_points_options(&o, a, &flops, need, last, e)) return -1;
+    return points_read(p, c, &o, e);
 }
 
 void cmd_points_remarks(const struct points *p)

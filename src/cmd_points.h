@@ -22,10 +22,15 @@ struct cmd_points {
 /* A child of the command's argp, in its groups 1 (columns) and 2 (rows); input: a cmd_points. */
 extern const struct argp cmd_points_argp;
 
-/* Reads FILE (-: stdin); rows without the columns NEED (bits as points_options.need) are dropped.
- * LAST: of runs with several steps only the last, noted, unless --all-steps. The caller closes. */
-int cmd_points_read(struct points *p, const struct cmd_points *a, const char *file, unsigned need,
-                    bool last, struct err *e);
+/* What points_read is to be told: rows without the columns NEED (bits as points_options.need) are
+ * dropped. LAST: of runs with several steps only the last, noted, unless --all-steps. *o points
+ * into *a and *flops. */
+int cmd_points_options(struct points_options *o, const struct cmd_points *a,
+                       struct points_flops *flops, unsigned need, bool last, struct err *e);
+
+/* points_read under these options; the caller closes. */
+int cmd_points_read(struct points *p, const struct cmd_points *a, const struct csv *c,
+                    unsigned need, bool last, struct err *e);
 
 /* "# FILE (hash): rows used, dropped ...", the rows dropped and the notes, as remarks of a
  * table. */

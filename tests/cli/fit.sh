@@ -46,6 +46,11 @@ done; done >>"$T/points.csv"
 ok "fit power of checkpoints" "$TRIPOD" fit power-constant "$T/points.csv" --bootstrap 0
 has "fit: last steps only" 'only the last step of each run is used'
 has "fit: the exponent of N" '^alpha	0\.3	|^alpha	0\.2999|^alpha	0\.3000'
+# A table is read once, so that a pipe will do as well as a file: the last steps, other columns of N, rows back in.
+same_stdin "fit: last steps from stdin" "$T/points.csv" "fit power-constant" --bootstrap 0
+same_stdin "fit --sensitivity from stdin" "$T/points.csv" "fit steps" --bootstrap 0 --sensitivity --drop-line 4
+shows "fit --sensitivity: N counted otherwise" '^N is column N_total'
+shows "fit --sensitivity: rows back in" '^dropped rows back in'
 ok "fit steps" "$TRIPOD" fit steps "$T/points.csv" --bootstrap 0
 has "fit: the exponent of the step" '^beta	0\.5	|^beta	0\.4999|^beta	0\.5000'
 has "fit: step 0 is dropped and named" 'line 2 dropped: step is 0: expected more than 0'
