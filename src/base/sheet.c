@@ -220,7 +220,7 @@ static void lay_out(const struct table *t, bool details, struct layout *l)
     l->n = 0;
     for (size_t k = 0; k < t->n && l->n < MOST_COLUMNS; k++) {
         const struct column *c = &t->columns[k];
-        if ((c->flags & TABLE_ONLY_JSON) == TABLE_ONLY_JSON) continue;
+        if (c->flags & TABLE_NO_TERMINAL) continue;
         if ((c->flags & TABLE_DETAIL) && !details) continue;
         size_t width = 0;
         bool text = false;
@@ -304,7 +304,7 @@ static void terminal(const struct sheet *s, const struct sheet_style *style, FIL
         if (table)
             terminal_table(b->table, style, f);
         else if (b->kind == BLOCK_HEADLINE)
-            fprintf(f, "%s\n", b->text);
+            wrapped(b->text, style->width, 0, f);
         else
             wrapped(b->text, style->width > 22 ? style->width - 2 : 20, 2, f);
         before = table ? BLOCK_TABLE : BLOCK_REMARK;

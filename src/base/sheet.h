@@ -16,7 +16,7 @@ void sheet_free(struct sheet *s);
 void sheet_remark(struct sheet *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same, on a terminal only with --details. */
 void sheet_detail(struct sheet *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Terminals only, as it is given: a law with its numbers, a heading. */
+/* Terminals only, as it is given unless it is wider: a law with its numbers, a heading. */
 void sheet_headline(struct sheet *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* TSV only, as it is given, with a newline after it. */
 void sheet_line(struct sheet *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

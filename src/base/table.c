@@ -102,6 +102,16 @@ void table_none(struct table *t)
     next_cell(t);
 }
 
+void table_between(struct table *t, double lo, double hi, enum table_unit unit)
+{
+    char from[32], to[32];
+    if (isnan(lo) && isnan(hi))
+        table_none(t);
+    else
+        table_text(t, "%s .. %s", table_number(lo, unit, from, sizeof from),
+                   table_number(hi, unit, to, sizeof to));
+}
+
 size_t table_rows(const struct table *t)
 {
     return t ? t->used / t->n : 0;

@@ -35,7 +35,9 @@ enum {
     TABLE_DETAIL = 1,  /* on a terminal only with --details */
     TABLE_NO_TSV = 2,  /* not in TSV */
     TABLE_NO_JSON = 4, /* not in JSON */
-    TABLE_ONLY_JSON = TABLE_NO_TSV | 8,
+    TABLE_NO_TERMINAL = 8,
+    TABLE_ONLY_JSON = TABLE_NO_TSV | TABLE_NO_TERMINAL,
+    TABLE_ONLY_TERMINAL = TABLE_NO_TSV | TABLE_NO_JSON,
 };
 
 struct column {
@@ -62,6 +64,8 @@ void table_real_in(struct table *t, double value, enum table_unit unit); /* not 
 void table_whole(struct table *t, uint64_t value);
 void table_flag(struct table *t, bool value); /* "yes", "no"; true, false */
 void table_none(struct table *t);             /* "-" or ""; null */
+/* Text for people, "1.61 B .. 2.05 B": for a column TABLE_ONLY_TERMINAL beside lo and hi. */
+void table_between(struct table *t, double lo, double hi, enum table_unit unit);
 
 size_t table_rows(const struct table *t);
 
