@@ -12,6 +12,7 @@
 #include "fit/allocate.h"
 #include "fit/ols.h"
 #include "src/base/csv.h"
+#include "src/base/file.h"
 #include "src/base/num.h"
 
 #define DRAWS 4000
@@ -232,4 +233,23 @@ void saved_free(struct saved *s)
 {
     free(s->draws);
     *s = (struct saved){.law = NULL};
+}
+
+int saved_write_samples(const char *path, const struct law *law, const struct bootstrap *b,
+                        struct err *e)
+{
+    struct out o = {0};
+    if (!b->n) return err_set(e, "--resamples: there is no resample; --bootstrap asks for some");
+    if (out_open(&o, path, e)) return -1;
+    int status = 0;
+    for (int k = 0; k < law->n && !status; k++)
+        status = out_printf(&o, e, "%s%s", k ? "," : "", law->param[k].name);
+    for (size_t i = 0; i < b->n && !status; i++) {
+        for (int k = 0; k < law->n && !status; k++)
+            status = out_printf(&o, e, "%c%.17g", k ? ',' : '\n', b->params[i][k]);
+    }
+    if (!status) status = out_printf(&o, e, "\n");
+    if (!status) return out_commit(&o, e);
+    out_abort(&o);
+    return -1;
 }

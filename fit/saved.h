@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "fit/infer.h"
 #include "fit/laws.h"
 #include "src/base/err.h"
 
@@ -33,5 +34,8 @@ void saved_free(struct saved *s);
 
 /* Draws from a CSV of parameters, one row a resample, columns named as the law's parameters. */
 int saved_samples(struct saved *s, const char *path, struct err *e);
+/* Writes such a CSV. */
+int saved_write_samples(const char *path, const struct law *law, const struct bootstrap *b,
+                        struct err *e);
 
 #endif

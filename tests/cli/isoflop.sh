@@ -98,6 +98,11 @@ fails flop_heads 'heads.csv: line 2: heads: 7 do not divide' "$TRIPOD" fit power
 sed 's/^8,512/8.5,512/' "$T/shaped.csv" >"$T/half.csv"
 fails flop_half 'half.csv: line 2, column 1 \(layers\): expected a whole number' "$TRIPOD" fit isoflop "$T/half.csv" --flop 6N-head
 misuse iso_reject "found 'some'" "$TRIPOD" fit isoflop "$T/exact.csv" --reject some
-misuse iso_no_file 'expected a CSV file' "$TRIPOD" fit isoflop
+misuse iso_no_file 'expected FILE' "$TRIPOD" fit isoflop
 ok iso_help "$TRIPOD" fit isoflop --help
+for columns in 80 160; do
+    terminal "isoflop on $columns columns" $columns "$TRIPOD" fit isoflop "$T/minchilla.csv" --where 'loss<=2'
+    terminal "envelope on $columns columns" $columns "$TRIPOD" fit envelope "$T/curves.csv"
+    terminal "approaches on $columns columns" $columns "$TRIPOD" fit approaches "$T/exact.csv" --budget 1e21 --bootstrap 20
+done
 exit $code

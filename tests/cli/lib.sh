@@ -62,3 +62,33 @@ same_stdin() {
         code=1
     fi
 }
+
+# terminal NAME COLUMNS CMD...: the command succeeds on a terminal that wide and writes nothing wider; its stdout is left in $T/out.
+terminal() {
+    local name=$1
+    shift
+    if python3 - "$@" >"$T/out" 2>"$T/err" <<'PY'
+import fcntl, os, pty, struct, sys, termios
+columns, command = int(sys.argv[1]), sys.argv[2:]
+pid, fd = pty.fork()
+if pid == 0:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("4H", 50, columns, 0, 0))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    os.execvp(command[0], command)
+data = b""
+while True:
+    try:
+        part = os.read(fd, 65536)
+    except OSError:
+        break
+    if not part:
+        break
+    data += part
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+text = data.decode().replace("\r\n", "\n")
+sys.stdout.write(text)
+wide = [line for line in text.split("\n") if len(line) > columns]
+sys.exit(f"exit {status}" if status else f"wider than {columns}: {wide[0]}" if wide else 0)
+PY
+    then echo "ok $name"; else echo "FAIL $name: $(head -c 300 "$T/err")"; code=1; fi
+}
