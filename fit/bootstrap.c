@@ -12,7 +12,8 @@
 #include <string.h>
 
 #include "fit/infer.h"
-#include "fit/solve.h"
+#include "fit/descend.h"
+#include "fit/starts.h"
 #include "src/base/rng.h"
 
 const char *const bootstrap_names[BOOT_KINDS] = {"pairs", "residual", "cluster", "parametric"};

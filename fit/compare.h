@@ -1,4 +1,4 @@
-/* compare.h - which law, and how much the answer depends on choices nobody writes down.
+/* compare.h - which law: information criteria, and errors on rows left out.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_FIT_COMPARE_H
@@ -31,22 +31,5 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
  * budgets. When that gives fewer than 3 or more than n / 4, five equal parts. Returns how many, 0
  * when out of memory. */
 size_t compare_budgets(const double *C, size_t n, size_t *group);
-
-/* One choice: the fit under it. */
-struct choice {
-    char label[80];
-    struct fit fit;
-    size_t rows;
-    double a, ratio; /* compute-optimal exponent and D/N at the budget; NaN without an optimum */
-    char reason[200];
-};
-/* Fits `law` to the points with an objective given as text ("lad"). A failure is in c->reason. */
-void choice_fit(struct choice *c, const char *label, const struct points *p, const struct law *law,
-                enum points_column x, const struct fit_options *o, const char *objective,
-                double budget);
-/* Rows whose residual of the least absolute deviations fit is within `bar` robust standard
- * deviations. */
-int choice_inliers(const struct points *p, const struct law *law, enum points_column x,
-                   const struct fit_options *o, double bar, size_t *rows, size_t *n, struct err *e);
 
 #endif

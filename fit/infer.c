@@ -9,8 +9,6 @@
 
 #include "fit/solve.h"
 
-#define AT(i, j) ((i) * ((i) + 1) / 2 + (j))
-
 static int upwards(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -85,7 +83,7 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
             for (int q = 0; q <= a; q++) {
                 double jj = lg[a] * lg[q] * step * step;
                 b[a * n + q] += psi * psi * jj;
-                if (size <= delta) gauss[AT(a, q)] += w * jj;
+                if (size <= delta) gauss[PACKED(a, q)] += w * jj;
             }
         }
     }
@@ -94,14 +92,15 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
     c->unit = psi2 / df / slope;
     double a[LAW_HESSIAN], inverse[LAW_PARAMS * LAW_PARAMS] = {0};
     for (int i = 0; i < k; i++) {
-        for (int j = 0; j <= i; j++) a[AT(i, j)] = h[AT(index[i], index[j])] * scale;
+        for (int j = 0; j <= i; j++) a[PACKED(i, j)] = h[PACKED(index[i], index[j])] * scale;
     }
     c->positive = k > 0 && slope > 0 && cholesky(k, a);
     if (!c->positive && k > 0 && slope > 0 && isfinite(f->decrement)) {
         /* Over a bandwidth the Hessian may bend downwards although the optimum is one:
          * Gauss-Newton's part. */
         for (int i = 0; i < k; i++) {
-            for (int j = 0; j <= i; j++) a[AT(i, j)] = gauss[AT(index[i], index[j])] * scale;
+            for (int j = 0; j <= i; j++)
+                a[PACKED(i, j)] = gauss[PACKED(index[i], index[j])] * scale;
         }
         c->positive = cholesky(k, a);
     }

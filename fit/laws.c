@@ -12,36 +12,22 @@
 
 _Static_assert((int)LAW_PARAMS <= (int)JET_MAX, "jets must hold every parameter of a law");
 
-#define P_E                                                                                        \
-    {                                                                                              \
-        "E", "loss of an infinite model on infinite data", MAP_LOG, 0, 0                           \
-    }
-#define P_A(i)                                                                                     \
-    {                                                                                              \
-        "A", "coefficient of the term in N", MAP_COEFFICIENT, i, 0                                 \
-    }
-#define P_B(i)                                                                                     \
-    {                                                                                              \
-        "B", "coefficient of the term in D", MAP_COEFFICIENT, i, 1                                 \
-    }
-#define P_ALPHA                                                                                    \
-    {                                                                                              \
-        "alpha", "exponent of N", MAP_PLAIN, 0, 0                                                  \
-    }
-#define P_BETA                                                                                     \
-    {                                                                                              \
-        "beta", "exponent of D", MAP_PLAIN, 0, 0                                                   \
-    }
-#define P_BREAK(c, d, f)                                                                           \
-    {c, "change of the exponent", MAP_PLAIN, 0, 0}, {d, "where the break is", MAP_PLACE, 0, 0},    \
-    {                                                                                              \
-        f, "width of the break, e-folds", MAP_LOG, 0, 0                                            \
-    }
-#define P_BROKEN                                                                                   \
-    {"a", "loss in the limit", MAP_LOG, 0, 0}, {"b", "coefficient", MAP_COEFFICIENT, 2, 0},        \
-    {                                                                                              \
-        "c0", "first exponent", MAP_PLAIN, 0, 0                                                    \
-    }
+/* clang-format off */
+/*                   what it means                                     map              exponent, variable, limits */
+#define P_E         {"E", "loss of an infinite model on infinite data", MAP_LOG,         0, 0, -40, 1}
+#define P_A(i)      {"A", "coefficient of the term in N",               MAP_COEFFICIENT, i, 0, -40, 80}
+#define P_B(i)      {"B", "coefficient of the term in D",               MAP_COEFFICIENT, i, 1, -40, 80}
+#define P_ONLY_A(i) {"A", "coefficient",                                MAP_COEFFICIENT, i, 0, -40, 80}
+#define P_ALPHA     {"alpha", "exponent of N",                          MAP_PLAIN,       0, 0, -3, 10}
+#define P_BETA      {"beta", "exponent of D",                           MAP_PLAIN,       0, 0, -3, 10}
+#define P_BROKEN    {"a", "loss in the limit",                          MAP_LOG,         0, 0, -40, 1}, \
+                    {"b", "coefficient",                                MAP_COEFFICIENT, 2, 0, -40, 80}, \
+                    {"c0", "first exponent",                            MAP_PLAIN,       0, 0, -10, 10}
+#define P_BREAK(c, d, f) \
+                    {c, "change of the exponent",                       MAP_PLAIN,       0, 0, -10, 10}, \
+                    {d, "where the break is",                           MAP_PLACE,       0, 0, -1, 1}, \
+                    {f, "width of the break, e-folds",                  MAP_LOG,         0, 0, -5, 12}
+/* clang-format on */
 
 const struct law laws[] = {
     {.name = "power",
@@ -50,7 +36,7 @@ const struct law laws[] = {
      .citation = "Hestness et al. 2017, arXiv 1712.00409",
      .variables = LAW_N | LAW_ANY,
      .n = 2,
-     .param = {{"A", "coefficient", MAP_COEFFICIENT, 1, 0}, P_ALPHA},
+     .param = {P_ONLY_A(1), P_ALPHA},
      .constant = -1,
      .terms = 1,
      .term = {{0, 1, 0}}},
@@ -60,7 +46,7 @@ const struct law laws[] = {
      .citation = "Henighan et al. 2020, arXiv 2010.14701",
      .variables = LAW_N | LAW_ANY,
      .n = 3,
-     .param = {P_E, {"A", "coefficient", MAP_COEFFICIENT, 2, 0}, P_ALPHA},
+     .param = {P_E, P_ONLY_A(2), P_ALPHA},
      .constant = 0,
      .terms = 1,
      .term = {{1, 2, 0}}},
@@ -80,7 +66,7 @@ const struct law laws[] = {
      .citation = "Muennighoff et al. 2023, arXiv 2305.16264",
      .variables = LAW_N | LAW_D,
      .n = 4,
-     .param = {P_E, P_A(3), P_B(3), {"alpha", "exponent of N and of D", MAP_PLAIN, 0, 0}},
+     .param = {P_E, P_A(3), P_B(3), {"alpha", "exponent of N and of D", MAP_PLAIN, 0, 0, -3, 10}},
      .constant = 0,
      .terms = 2,
      .term = {{1, 3, 0}, {2, 3, 1}}},
@@ -100,10 +86,10 @@ const struct law laws[] = {
      .citation = "Kaplan et al. 2020, arXiv 2001.08361, equation 1.5",
      .variables = LAW_N | LAW_D,
      .n = 4,
-     .param = {{"Nc", "scale of N", MAP_SCALE, 2, 0},
-               {"Dc", "scale of D", MAP_SCALE, 3, 1},
-               {"alphaN", "exponent of N", MAP_PLAIN, 0, 0},
-               {"alphaD", "exponent of D", MAP_PLAIN, 0, 0}},
+     .param = {{"Nc", "scale of N", MAP_SCALE, 2, 0, -80, 80},
+               {"Dc", "scale of D", MAP_SCALE, 3, 1, -80, 80},
+               {"alphaN", "exponent of N", MAP_PLAIN, 0, 0, 1e-3, 10},
+               {"alphaD", "exponent of D", MAP_PLAIN, 0, 0, 1e-3, 10}},
      .constant = -1,
      .function = form_kaplan},
     {.name = "coupled",
@@ -112,7 +98,8 @@ const struct law laws[] = {
      .citation = "a generalisation of Hoffmann et al. 2022 and Kaplan et al. 2020",
      .variables = LAW_N | LAW_D,
      .n = 6,
-     .param = {P_E, P_A(3), P_B(4), P_ALPHA, P_BETA, {"k", "order of the norm", MAP_LOG, 0, 0}},
+     .param =
+         {P_E, P_A(3), P_B(4), P_ALPHA, P_BETA, {"k", "order of the norm", MAP_LOG, 0, 0, -5, 12}},
      .constant = 0,
      .function = form_coupled},
     {.name = "repeated",
@@ -128,8 +115,8 @@ const struct law laws[] = {
                P_B(4),
                P_ALPHA,
                P_BETA,
-               {"RD", "repeats after which data is worn", MAP_LOG, 0, 0},
-               {"RN", "the same for excess parameters", MAP_LOG, 0, 0}},
+               {"RD", "repeats after which data is worn", MAP_LOG, 0, 0, -5, 12},
+               {"RN", "the same for excess parameters", MAP_LOG, 0, 0, -5, 12}},
      .constant = 0,
      .function = form_repeated},
     {.name = "steps",
@@ -140,9 +127,9 @@ const struct law laws[] = {
      .n = 5,
      .param = {P_E,
                P_A(3),
-               {"B", "coefficient of the term in S", MAP_COEFFICIENT, 4, 1},
+               {"B", "coefficient of the term in S", MAP_COEFFICIENT, 4, 1, -40, 80},
                P_ALPHA,
-               {"beta", "exponent of S", MAP_PLAIN, 0, 0}},
+               {"beta", "exponent of S", MAP_PLAIN, 0, 0, -3, 10}},
      .constant = 0,
      .terms = 2,
      .term = {{1, 3, 0}, {2, 4, 1}}},

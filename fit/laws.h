@@ -20,12 +20,12 @@ enum { LAW_PARAMS = 12, LAW_HESSIAN = LAW_PARAMS * (LAW_PARAMS + 1) / 2 };
 
 /* How a natural parameter p becomes an internal one t; c is the centre of its variable. */
 enum law_map {
-    MAP_PLAIN,       /* t = p */
-    MAP_LOG,         /* t = ln p */
-    MAP_COEFFICIENT, /* t = ln p - exponent * c: a term p x^-exponent is exp(t - exponent (ln x -
-                        c)) */
-    MAP_SCALE,       /* t = exponent (ln p - c): a term (p / x)^exponent */
-    MAP_PLACE,       /* t = ln p - c: a value of the variable itself */
+    MAP_PLAIN, /* t = p */
+    MAP_LOG,   /* t = ln p */
+    /* t = ln p - exponent * c: a term p x^-exponent is exp(t - exponent (ln x - c)) */
+    MAP_COEFFICIENT,
+    MAP_SCALE, /* t = exponent (ln p - c): a term (p / x)^exponent */
+    MAP_PLACE, /* t = ln p - c: a value of the variable itself */
 };
 
 struct law_param {
@@ -34,6 +34,9 @@ struct law_param {
     enum law_map map;
     int exponent; /* index of the exponent's parameter, MAP_COEFFICIENT and MAP_SCALE */
     int variable; /* 0 N, 1 D, 2 U */
+    /* How far a search goes, internal: a coefficient, a scale and the constant beyond the least and
+     * the greatest ln L, a place beyond the range of its variable; others as they are. */
+    double lower, upper;
 };
 
 /* A point where a law is evaluated. A law of one variable (power) reads it from N, whatever it is;

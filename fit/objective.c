@@ -1,12 +1,13 @@
-/* objective.c - the names of objectives; see fit.h.
+/* objective.c - see objective.h.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fit/objective.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fit/fit.h"
 #include "src/base/num.h"
 
 int objective_parse(struct objective *o, const char *text, struct err *e)

@@ -4,12 +4,15 @@
 #include "fit/points.h"
 
 #include <ctype.h>
+#include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "fit/where.h"
 
 /* Header names by what they stand for, most telling first; compared with case, blanks and
  * punctuation left out, so "Model Size" is modelsize. */
@@ -105,24 +108,6 @@ struct plan {
     enum points_unit unit;
 };
 
-static int name_missing(const struct csv *c, struct err *e, const char *name, const char *what)
-{
-    char list[400] = "";
-    for (size_t i = 0; i < c->columns; i++) {
-        size_t used = strlen(list);
-        if (used + strlen(csv_header(c, i)) + 12 > sizeof list) {
-            snprintf(list + used, sizeof list - used, " ...");
-            break;
-        }
-        snprintf(list + used, sizeof list - used, "%s'%s'", i ? ", " : "", csv_header(c, i));
-    }
-    if (name)
-        return err_set(e, "%s: line %zu: expected a column '%s' for %s, found %s", c->path,
-                       c->line[0], name, what, list);
-    return err_set(e, "%s: line %zu: expected a column for %s, found %s; name it with an option",
-                   c->path, c->line[0], what, list);
-}
-
 static int find_columns(struct plan *plan, struct points *p, const struct csv *c,
                         const struct points_options *o, struct err *e)
 {
@@ -133,7 +118,7 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
             if (found == CSV_TWICE)
                 return err_set(e, "%s: line %zu: expected one column '%s', found several", c->path,
                                c->line[0], o->column[k]);
-            if (found == CSV_NONE) return name_missing(c, e, o->column[k], column_text[k]);
+            if (found == CSV_NONE) return csv_missing(c, e, o->column[k], column_text[k]);
             plan->column[k] = found;
         }
         for (size_t i = 0; known[k][i] && !o->column[k]; i++) {
@@ -161,7 +146,7 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
         p->column[k] = strdup(csv_header(c, (size_t)plan->column[k]));
         if (!p->column[k]) return err_memory(e, c->path);
     }
-    if (plan->column[POINTS_LOSS] < 0) return name_missing(c, e, NULL, "the loss");
+    if (plan->column[POINTS_LOSS] < 0) return csv_missing(c, e, NULL, "the loss");
     plan->unit = o->unit;
     if (plan->unit == UNIT_AUTO) {
         const char *name = p->column[POINTS_LOSS];
@@ -173,65 +158,6 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
     if (plan->unit == UNIT_PERPLEXITY) p->loss_conversion = "ln(perplexity)";
     if (plan->unit == UNIT_BITS) p->loss_conversion = "bits x ln 2";
     return 0;
-}
-
-/* --- filters --- */
-
-struct clause {
-    char column[128];
-    char op[3];
-    char value[128];
-    long index;
-    bool numeric;
-    double number;
-};
-
-static int parse_clause(struct clause *w, const char *text, const struct csv *c, struct err *e)
-{
-    size_t n = strcspn(text, "<>=!");
-    const char *op = text + n;
-    size_t length = op[0] && op[1] == '=' ? 2 : 1;
-    if (n == 0 || !*op || (*op == '!' && length == 1) || n >= sizeof w->column ||
-        strlen(op + length) >= sizeof w->value)
-        return err_set(e, "--where: expected COLUMN=VALUE (or != < <= > >=), found '%.100s'", text);
-    memcpy(w->column, text, n);
-    while (n && w->column[n - 1] == ' ') n--;
-    w->column[n] = 0;
-    memcpy(w->op, op, length);
-    w->op[length] = 0;
-    if (!strcmp(w->op, "==")) w->op[1] = 0;
-    const char *value = op + length;
-    while (*value == ' ') value++;
-    snprintf(w->value, sizeof w->value, "%s", value);
-    w->index = csv_find(c, w->column);
-    if (w->index < 0) return name_missing(c, e, w->column, "--where");
-    w->numeric = !csv_parse_number(w->value, &w->number);
-    bool max = !strcmp(w->value, "max"), min = !strcmp(w->value, "min");
-    if (!w->numeric && (max || min)) {
-        w->number = max ? -INFINITY : INFINITY;
-        w->numeric = true;
-        for (size_t i = 0; i < c->rows; i++) {
-            double v;
-            if (csv_parse_number(csv_field(c, i, (size_t)w->index), &v)) continue;
-            if (max ? v > w->number : v < w->number) w->number = v;
-        }
-    }
-    if (!w->numeric && (*w->op == '<' || *w->op == '>'))
-        return err_set(e, "--where: expected a number after '%s', found '%.60s'", w->op, w->value);
-    return 0;
-}
-
-static bool clause_holds(const struct clause *w, const struct csv *c, size_t row)
-{
-    const char *text = csv_field(c, row, (size_t)w->index);
-    double v;
-    if (w->numeric && !csv_parse_number(text, &v)) {
-        if (*w->op == '<') return v < w->number || (w->op[1] && v == w->number);
-        if (*w->op == '>') return v > w->number || (w->op[1] && v == w->number);
-        return (v == w->number) == (*w->op == '=');
-    }
-    if (*w->op == '<' || *w->op == '>') return false;
-    return !strcmp(text, w->value) == (*w->op == '=');
 }
 
 /* --- rows --- */
@@ -380,10 +306,15 @@ static int keep_last(struct points *p, struct err *e)
     return status;
 }
 
-static int falling(const void *a, const void *b)
+static int keep_steps(struct points *p, const struct points_options *o, struct err *e)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x < y) - (x > y);
+    const unsigned step = 1u << POINTS_STEP, both = step | 1u << POINTS_RUN;
+    if (!p->n) return 0;
+    if (o->last) return p->have & step ? keep_last(p, e) : 0;
+    if (!o->last_noted || (p->have & both) != both || p->n_runs == p->n) return 0;
+    if (keep_last(p, e)) return -1;
+    return points_note(p, e,
+                       "only the last step of each run is used; --all-steps keeps the others");
 }
 
 static int drop_highest(struct points *p, size_t k, struct err *e)
@@ -393,8 +324,8 @@ static int drop_highest(struct points *p, size_t k, struct err *e)
     double *sorted = malloc(p->n * sizeof *sorted);
     if (!sorted) return err_memory(e, p->path);
     memcpy(sorted, p->loss, p->n * sizeof *sorted);
-    qsort(sorted, p->n, sizeof *sorted, falling);
-    double bar = sorted[k - 1];
+    gsl_sort(sorted, 1, p->n);
+    double bar = sorted[p->n - k];
     free(sorted);
     size_t n = 0;
     int status = 0;
@@ -438,7 +369,7 @@ static void derived(struct points *p, const struct points_options *o)
 }
 
 static int read_rows(struct points *p, const struct csv *c, const struct plan *plan,
-                     const struct points_options *o, const struct clause *where, struct err *e)
+                     const struct points_options *o, const struct where *where, struct err *e)
 {
     for (size_t row = 0; row < c->rows; row++) {
         size_t line = c->line[row + 1];
@@ -447,7 +378,7 @@ static int read_rows(struct points *p, const struct csv *c, const struct plan *p
             continue;
         }
         size_t w = 0;
-        while (w < o->n_where && clause_holds(&where[w], c, row)) w++;
+        while (w < o->n_where && where_holds(&where[w], c, row)) w++;
         if (w < o->n_where) {
             if (drop(p, e, line, "--where %.40s%s%.40s does not hold", where[w].column, where[w].op,
                      where[w].value))
@@ -458,7 +389,7 @@ static int read_rows(struct points *p, const struct csv *c, const struct plan *p
         if (read_row(p, c, row, plan, o, &kept, e)) return -1;
         p->n += kept;
     }
-    if (p->n && o->last && p->have & 1u << POINTS_STEP && keep_last(p, e)) return -1;
+    if (keep_steps(p, o, e)) return -1;
     if (p->n && o->drop_highest && drop_highest(p, o->drop_highest, e)) return -1;
     if (p->n == 0) {
         const struct points_drop *d = p->dropped;
@@ -468,11 +399,11 @@ static int read_rows(struct points *p, const struct csv *c, const struct plan *p
     return 0;
 }
 
-int points_from_csv(struct points *p, const struct csv *c, const struct points_options *o,
-                    struct err *e)
+int points_read(struct points *p, const struct csv *c, const struct points_options *o,
+                struct err *e)
 {
     struct plan plan;
-    struct clause *where = NULL;
+    struct where *where = NULL;
     *p = (struct points){.hash = c->hash};
     p->path = strdup(c->path);
     if (!p->path || allocate(p, c->rows)) {
@@ -484,7 +415,7 @@ int points_from_csv(struct points *p, const struct csv *c, const struct points_o
     derived(p, o);
     for (int k = 0; k < POINTS_COLUMNS; k++) {
         if (o->need >> k & 1 && !(p->have >> k & 1)) {
-            name_missing(c, e, NULL, column_text[k]);
+            csv_missing(c, e, NULL, column_text[k]);
             goto fail;
         }
     }
@@ -494,7 +425,7 @@ int points_from_csv(struct points *p, const struct csv *c, const struct points_o
         goto fail;
     }
     for (size_t i = 0; i < o->n_where; i++) {
-        if (parse_clause(&where[i], o->where[i], c, e)) goto fail;
+        if (where_parse(&where[i], o->where[i], c, e)) goto fail;
     }
     if (read_rows(p, c, &plan, o, where, e) || default_names(p, e)) goto fail;
     free(where);
@@ -503,16 +434,6 @@ fail:
     free(where);
     points_close(p);
     return -1;
-}
-
-int points_read(struct points *p, const char *path, const struct points_options *o, struct err *e)
-{
-    struct csv c;
-    *p = (struct points){0};
-    if (csv_read(&c, path, e)) return -1;
-    int status = points_from_csv(p, &c, o, e);
-    csv_close(&c);
-    return status;
 }
 
 static void free_names(char **names, size_t n)
@@ -573,101 +494,4 @@ int points_select(struct points *to, const struct points *from, const size_t *ro
 fail:
     points_close(to);
     return err_memory(e, from->path);
-}
-
-/* --- examination --- */
-
-static int note_range(struct points *p, struct err *e, const double *v, const char *name)
-{
-    double lo = INFINITY, hi = 0;
-    for (size_t i = 0; i < p->n; i++) {
-        if (!(v[i] > 0)) continue;
-        lo = fmin(lo, v[i]);
-        hi = fmax(hi, v[i]);
-    }
-    if (hi == 0) return 0;
-    if (hi == lo) return points_note(p, e, "all rows have the same %s, %.6g", name, lo);
-    if (hi < 10 * lo)
-        return points_note(p, e, "%s spans less than a decade: %.4g to %.4g", name, lo, hi);
-    return 0;
-}
-
-static int by_value(const void *a, const void *b, void *context)
-{
-    const struct points *sorting = context;
-    size_t i = *(const size_t *)a, k = *(const size_t *)b;
-    const double *keys[] = {sorting->N, sorting->D, sorting->step, sorting->loss};
-    for (size_t m = 0; m < 4; m++) {
-        double x = keys[m][i], y = keys[m][k];
-        if (isnan(x) && isnan(y)) continue;
-        if (isnan(x) != isnan(y)) return isnan(x) ? 1 : -1;
-        if (x != y) return x < y ? -1 : 1;
-    }
-    return sorting->line[i] < sorting->line[k] ? -1 : sorting->line[i] > sorting->line[k];
-}
-
-static bool equal(double x, double y)
-{
-    return x == y || (isnan(x) && isnan(y));
-}
-
-int points_examine(struct points *p, struct err *e)
-{
-    size_t *order = malloc(p->n * sizeof *order);
-    double *sorted = malloc(p->n * sizeof *sorted);
-    int status = -1;
-    if (!order || !sorted) {
-        err_memory(e, p->path);
-        goto out;
-    }
-    if (note_range(p, e, p->N, "N") || (p->have >> POINTS_D & 1 && note_range(p, e, p->D, "D")))
-        goto out;
-    double ratio_low = INFINITY, ratio_high = 0;
-    for (size_t i = 0; i < p->n; i++) {
-        if (!(p->D[i] > 0 && p->N[i] > 0)) continue;
-        ratio_low = fmin(ratio_low, p->D[i] / p->N[i]);
-        ratio_high = fmax(ratio_high, p->D[i] / p->N[i]);
-    }
-    if (p->n > 2 && ratio_high > 0 && ratio_high < 1.05 * ratio_low &&
-        points_note(p, e,
-                    "D/N is about %.4g in every row: terms in N and in D cannot be told apart",
-                    ratio_low))
-        goto out;
-    for (size_t i = 0; i < p->n; i++) order[i] = i;
-    qsort_r(order, p->n, sizeof *order, by_value, p);
-    size_t same = 0, same_place = 0, first = 0, second = 0;
-    for (size_t i = 1; i < p->n; i++) {
-        size_t a = order[i - 1], b = order[i];
-        if (!equal(p->N[a], p->N[b]) || !equal(p->D[a], p->D[b]) || !equal(p->step[a], p->step[b]))
-            continue;
-        if (p->loss[a] == p->loss[b]) {
-            if (!same++) {
-                first = p->line[a];
-                second = p->line[b];
-            }
-        } else {
-            same_place++;
-        }
-    }
-    if (same &&
-        points_note(p, e, "%zu duplicate rows, first on lines %zu and %zu", same, first, second))
-        goto out;
-    if (same_place && points_note(p, e, "%zu rows repeat an (N, D) with another loss", same_place))
-        goto out;
-    memcpy(sorted, p->loss, p->n * sizeof *sorted);
-    qsort(sorted, p->n, sizeof *sorted, falling);
-    size_t distinct = p->n > 0;
-    for (size_t i = 1; i < p->n; i++) distinct += sorted[i] != sorted[i - 1];
-    if (p->n >= 10 && distinct < 0.7 * (double)p->n &&
-        points_note(
-            p, e,
-            "losses are quantised: %zu distinct values in %zu rows; least absolute deviations "
-            "and small Huber deltas follow the ties",
-            distinct, p->n))
-        goto out;
-    status = 0;
-out:
-    free(order);
-    free(sorted);
-    return status;
 }

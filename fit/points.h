@@ -50,6 +50,7 @@ struct points_options {
     size_t n_where;
     size_t drop_highest;      /* k: keep only losses strictly below the k-th highest */
     bool last;                /* of each run keep the row with the largest step */
+    bool last_noted;          /* the same where runs have several, with a note */
     const size_t *drop_lines; /* file lines */
     size_t n_drop_lines;
     const struct points_flops *flops; /* NULL: 6ND */
@@ -80,12 +81,11 @@ struct points {
     size_t n_notes;
 };
 
-/* Reads and filters. Fails when a named column is missing, a number is not one, or no row is left.
- * The caller calls points_close. */
-int points_read(struct points *p, const char *path, const struct points_options *o, struct err *e);
-/* The same of a table already read. */
-int points_from_csv(struct points *p, const struct csv *c, const struct points_options *o,
-                    struct err *e);
+/* The rows of a table, filtered; one table may give many points, under other options. Fails when a
+ * named column is missing, a number is not one, or no row is left. The points keep nothing of *c;
+ * the caller calls points_close. */
+int points_read(struct points *p, const struct csv *c, const struct points_options *o,
+                struct err *e);
 void points_close(struct points *p);
 
 /* Some rows as points of their own (a group, a resample): the arrays are copied, with the names of
@@ -93,9 +93,7 @@ void points_close(struct points *p);
 int points_select(struct points *to, const struct points *from, const size_t *rows, size_t n,
                   struct err *e);
 
-/* Adds remarks on what the rows can tell: duplicates, ties, under a decade of N or D, one D
- * only. */
-int points_examine(struct points *p, struct err *e);
+/* Adds a one-line remark, once. */
 int points_note(struct points *p, struct err *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "fit/infer.h"
-#include "fit/solve.h"
+#include "fit/descend.h"
 
 /* A copy of the data with centres to suit the parameter, and the state of a walk. */
 struct walk {

@@ -6,20 +6,18 @@
 #include <math.h>
 #include <string.h>
 
-#define AT(i, j) ((i) * ((i) + 1) / 2 + (j))
-
 bool cholesky(int n, double *a)
 {
     for (int i = 0; i < n; i++) {
         for (int j = 0; j <= i; j++) {
-            double s = a[AT(i, j)];
-            for (int k = 0; k < j; k++) s -= a[AT(i, k)] * a[AT(j, k)];
+            double s = a[PACKED(i, j)];
+            for (int k = 0; k < j; k++) s -= a[PACKED(i, k)] * a[PACKED(j, k)];
             if (i == j) {
                 /* Below this the pivot is rounding. */
-                if (!(s > 1e-16 * fabs(a[AT(i, i)])) || !isfinite(s)) return false;
-                a[AT(i, i)] = sqrt(s);
+                if (!(s > 1e-16 * fabs(a[PACKED(i, i)])) || !isfinite(s)) return false;
+                a[PACKED(i, i)] = sqrt(s);
             } else {
-                a[AT(i, j)] = s / a[AT(j, j)];
+                a[PACKED(i, j)] = s / a[PACKED(j, j)];
             }
         }
     }
@@ -29,12 +27,12 @@ bool cholesky(int n, double *a)
 void cholesky_solve(int n, const double *a, double *b)
 {
     for (int i = 0; i < n; i++) {
-        for (int k = 0; k < i; k++) b[i] -= a[AT(i, k)] * b[k];
-        b[i] /= a[AT(i, i)];
+        for (int k = 0; k < i; k++) b[i] -= a[PACKED(i, k)] * b[k];
+        b[i] /= a[PACKED(i, i)];
     }
     for (int i = n; i-- > 0;) {
-        for (int k = i + 1; k < n; k++) b[i] -= a[AT(k, i)] * b[k];
-        b[i] /= a[AT(i, i)];
+        for (int k = i + 1; k < n; k++) b[i] -= a[PACKED(k, i)] * b[k];
+        b[i] /= a[PACKED(i, i)];
     }
 }
 
@@ -47,7 +45,7 @@ static void evaluate(const struct solve_problem *p, const double *t, struct valu
 {
     p->function(p->context, t, &v->f, v->g, v->h, v->m);
     double sum = v->f;
-    for (int i = 0; i < p->n; i++) sum += 0 * v->g[i] + 0 * v->h[AT(i, i)];
+    for (int i = 0; i < p->n; i++) sum += 0 * v->g[i] + 0 * v->h[PACKED(i, i)];
     if (!isfinite(sum)) v->f = INFINITY;
 }
 
@@ -75,8 +73,8 @@ static bool damped_step(const struct value *v, bool exact, double lambda, int n,
     double a[SOLVE_PACKED];
     for (int i = 0; i < n; i++) {
         for (int j = 0; j <= i; j++) {
-            int k = AT(index[i], index[j]);
-            a[AT(i, j)] = h[k] + lambda * v->m[k] * (i == j ? 1.01 : 1);
+            int k = PACKED(index[i], index[j]);
+            a[PACKED(i, j)] = h[k] + lambda * v->m[k] * (i == j ? 1.01 : 1);
         }
         s[i] = -v->g[index[i]];
     }
@@ -97,7 +95,7 @@ static double predicted(const struct value *v, bool exact, int n, const int *ind
         double hs = 0;
         for (int j = 0; j < n; j++) {
             int a = index[i > j ? i : j], b = index[i > j ? j : i];
-            hs += h[AT(a, b)] * s[j];
+            hs += h[PACKED(a, b)] * s[j];
         }
         sum -= s[i] * (v->g[index[i]] + 0.5 * hs);
     }
@@ -123,7 +121,7 @@ static double gradient_size(const struct value *v, int n, const int *index)
 {
     double sum = 0;
     for (int i = 0; i < n; i++) {
-        double scale = v->m[AT(index[i], index[i])];
+        double scale = v->m[PACKED(index[i], index[i])];
         if (scale > 0) sum += v->g[index[i]] * v->g[index[i]] / scale;
     }
     return sum;
@@ -140,7 +138,7 @@ static void project(const struct solve_problem *p, double *t, struct value *v, i
         if (p->linear >> i & 1) index[n++] = i;
     }
     for (int i = 0; i < n; i++) {
-        for (int j = 0; j <= i; j++) a[AT(i, j)] = v->h[AT(index[i], index[j])];
+        for (int j = 0; j <= i; j++) a[PACKED(i, j)] = v->h[PACKED(index[i], index[j])];
         s[i] = -v->g[index[i]];
     }
     if (!cholesky(n, a)) return;

@@ -15,6 +15,9 @@
 
 #include <stdbool.h>
 
+/* Element (i, j), j <= i, of a packed lower triangle. */
+#define PACKED(i, j) ((i) * ((i) + 1) / 2 + (j))
+
 enum { SOLVE_MAX = 12, SOLVE_PACKED = SOLVE_MAX * (SOLVE_MAX + 1) / 2 };
 
 /* f, g [n], h and m [n (n + 1) / 2] (packed lower triangles, row by row) at t. Non-finite f: t is

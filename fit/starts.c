@@ -6,11 +6,12 @@
  * each.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fit/starts.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fit/fit.h"
 #include "fit/solve.h"
 
 /* Non-negative least squares of up to 3 columns from the sums s = packed lower triangle over

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define AT(i, j) ((i) * ((i) + 1) / 2 + (j))
+#include "fit/solve.h"
 
 const char *const verdict_names[] = {"identified", "weak", "unidentified", "pinned"};
 
@@ -110,7 +110,7 @@ void verdict_flat_direction(const struct fit *f, char *text, size_t size)
     int index[LAW_PARAMS], n = 0;
     text[0] = 0;
     for (int i = 0; i < f->law->n; i++) {
-        if (!f->at_bound[i] && f->m[AT(i, i)] > 0) index[n++] = i;
+        if (!f->at_bound[i] && f->m[PACKED(i, i)] > 0) index[n++] = i;
     }
     if (n < 2) return;
     gsl_matrix *a = gsl_matrix_alloc((size_t)n, (size_t)n),
@@ -122,7 +122,7 @@ void verdict_flat_direction(const struct fit *f, char *text, size_t size)
             for (int j = 0; j < n; j++) {
                 int p = index[i > j ? i : j], q = index[i > j ? j : i];
                 gsl_matrix_set(a, (size_t)i, (size_t)j,
-                               f->h[AT(p, q)] / sqrt(f->m[AT(p, p)] * f->m[AT(q, q)]));
+                               f->h[PACKED(p, q)] / sqrt(f->m[PACKED(p, p)] * f->m[PACKED(q, q)]));
             }
         }
         if (!gsl_eigen_symmv(a, values, v, w)) {

@@ -1,13 +1,12 @@
-/* cli.h - the command table and what every command shares.
+/* cli.h - what every command shares.
  *
- * A command is a const struct with its argp; usage, help and dispatch are generated from the table
- * in main.c. Exit codes: 0 done, 1 failure (one line on stderr), 2 misuse, 128+n a signal.
+ * A command is a const struct with its options (options.h); usage, help, manual pages and dispatch
+ * are generated from the table in main.c. Exit codes: 0 done, 1 failure (one line on stderr), 2 misuse, 128+n a signal.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_CLI_H
 #define TRIPOD_CLI_H
 
-#include <argp.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,51 +26,23 @@ struct cli_common {
 };
 extern const struct option_row cli_common_options[], cli_output_options[];
 
-/* --simd: the kernels to compute with, never NULL after parsing. */
+/* --simd */
 struct cli_kernels {
-    const struct kernels *table;
+    const struct kernels *table; /* NULL: not given */
 };
 extern const struct option_row cli_kernels_options[];
-#define CLI_KERNELS_DEFAULT                                                                        \
-    {                                                                                              \
-        NULL                                                                                       \
-    }
-/* The table asked for, the best one where none was. */
+/* The kernels asked for, the machine's best where none were. */
 const struct kernels *cli_kernels(const struct cli_kernels *k);
 
 /* --seed, the same range everywhere; the field is a size_t. TEXT: of what. */
 #define CLI_SEED(field, text) OPTION_SIZE("seed", 0, "S", field, 0, 9000000000000000, text)
 
 /* What a call found: JSON where --json asks, and SHEET on stdout unless the JSON is there; on a
- * terminal as tables for people, else (and with --tsv) as TSV. With --json=FILE a pipe gets nothing, unless
- * the command has it `beside`.
- * Consumes OBJECT. SHEET stays the caller's. */
+ * terminal as tables for people, else (and with --tsv) as TSV. With --json=FILE a pipe gets nothing,
+ * unless the command has it `beside`. Consumes OBJECT; SHEET stays the caller's. */
 int cli_write(const struct cli_common *common, const struct sheet *sheet, json_t *object,
               struct err *e);
-
-extern const struct argp cli_common_argp;
-
-/* argp_parse with our conventions: misuse exits 2 with one or two lines on stderr, --help goes to
- * stdout, exit 0. */
-void cli_parse(const struct command *command, int argc, char **argv, void *input);
-
-/* Misuse found by a parser: "tripod scan: MESSAGE" on stderr, exit 2. */
-void cli_misuse(const struct argp_state *state, const char *format, ...)
-    __attribute__((format(printf, 2, 3), noreturn));
-
-/* Arguments of options: a real number in [lo, hi], a whole one; misuse otherwise. WHAT:
- * "--budget". */
-double cli_real(const char *arg, const char *what, double lo, double hi,
-                const struct argp_state *state);
-uint64_t cli_count(const char *arg, const char *what, uint64_t lo, uint64_t hi,
-                   const struct argp_state *state);
-
-/* At most ROOM positive numbers between commas; how many. */
-size_t cli_list(const char *arg, const char *what, double *values, size_t room,
-                const struct argp_state *state);
-
-/* Writes OBJECT where --json asks (nothing if not given); consumes the reference. Reals with 17
- * digits. */
+/* The JSON alone. */
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e);
 
 /* Starts the clock that main's last stderr line (wall, CPU, peak RSS; terminals only) reports. */

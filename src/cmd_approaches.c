@@ -1,582 +1,330 @@
-/* cmd_approaches.c - the part of `tripod fit` that is no single law: isoflop (Approach 2), envelope
- * (Approach 1), approaches (1, 2 and 3 side by side) and bias (the error of Approach 2 by design).
+/* cmd_approaches.c - the sub-commands of `tripod fit` that are no single law: isoflop (Approach 2),
+ * envelope (Approach 1), approaches (1, 2 and 3 side by side), bias (the error of Approach 2 by
+ * design) and laws (the list).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "fit/allocate.h"
-#include "fit/analysis.h"
+#include "fit/approaches.h"
 #include "fit/bias.h"
-#include "fit/envelope.h"
-#include "fit/isoflop.h"
-#include "src/base/provenance.h"
+#include "src/base/num.h"
 #include "src/cli.h"
 #include "src/cmd_points.h"
 #include "src/commands.h"
-#include "src/base/json.h"
+#include "src/report/isoflop_plot.h"
 #include "src/report/plot.h"
 #include "src/report/report_approaches.h"
-
-enum { MAX_LIST = 64 };
+#include "src/report/report_fit.h"
 
 struct args {
     struct cli_common common;
     struct cmd_points points;
-    const char *mode, *file, *surface, *plot;
-    double budgets[MAX_LIST];
-    size_t n_budgets;
+    const char *file, *surface, *plot;
+    struct reals budgets;
     struct isoflop_options isoflop;
     struct envelope_options envelope;
     double level, span;
     size_t resamples, design;
     uint64_t seed;
+    bool keep;
 };
+#define ARGS struct args
 
-enum {
-    KEY_REJECT = 0x6001,
-    KEY_KEEP,
-    KEY_TOLERANCE,
-    KEY_SURFACE,
-    KEY_PLOT,
-    KEY_LEVEL,
-    KEY_BUDGETS,
-    KEY_BUDGET,
-    KEY_BOOTSTRAP,
-    KEY_SEED,
-    KEY_SPAN,
-    KEY_POINTS
-};
+static const struct args defaults = {.isoflop = {.tolerance = 0.05},
+                                     .envelope = {.budgets = 1500},
+                                     .level = 0.95,
+                                     .span = 16,
+                                     .resamples = 1000,
+                                     .design = 15,
+                                     .seed = 1};
 
-static const struct argp_option options[] = {
-    {0, 0, 0, 0, "isoflop:", 3},
-    {"reject", KEY_REJECT, "RULE", 0,
-     "exact[:P] (default, P 0.01): the points whose leaving is least explained by chance, of all "
-     "subsets; "
-     "mad: RANSAC's rule over all subsets of 4; none",
-     3},
-    {"keep", KEY_KEEP, 0, 0,
-     "Use weak minima and those outside the sizes tried; envelope: edges too", 3},
-    {"tolerance", KEY_TOLERANCE, "SHARE", 0, "Budgets closer than this are one (default 0.05)", 3},
-    {"surface", KEY_SURFACE, "WHICH", 0,
-     "Exponents for the bias of the parabolas: fit (default: Chinchilla's law through the same "
-     "rows), "
-     "ALPHA,BETA, or none",
-     3},
-    {0, 0, 0, 0, "envelope:", 4},
-    {"envelope-budgets", KEY_BUDGETS, "N", 0, "Budgets to compare at, even in ln C (default 1500)",
-     4},
-    {0, 0, 0, 0, "bias:", 5},
-    {"span", KEY_SPAN, "FACTOR", 0, "Sizes from N*/FACTOR to N* x FACTOR (default 16)", 5},
-    {"points", KEY_POINTS, "N", 0, "How many (default 15)", 5},
-    {0, 0, 0, 0, "Results:", 6},
-    {"budget", KEY_BUDGET, "C,...", 0, "approaches: N* and D* of each approach there", 6},
-    {"level", KEY_LEVEL, "P", 0, "Of the intervals (default 0.95)", 6},
-    {"bootstrap", KEY_BOOTSTRAP, "N", 0, "approaches: resamples for Approach 3 (default 1000)", 6},
-    {"seed", KEY_SEED, "S", 0, "Of the resamples (default 1)", 6},
-    {"plot", KEY_PLOT, "FILE", 0, "isoflop: draw losses, parabolas and minima (.png, .svg, .pdf)",
-     6},
-    {0},
-};
-
-static void parse_reject(struct isoflop_options *o, const char *arg, struct argp_state *state)
+static int take_reject(void *args, const char *value, struct err *e)
 {
-    if (!strcmp(arg, "none"))
+    struct isoflop_options *o = &((struct args *)args)->isoflop;
+    o->reject = ISOFLOP_REJECT_EXACT;
+    if (!strcmp(value, "none"))
         o->reject = ISOFLOP_REJECT_NONE;
-    else if (!strcmp(arg, "mad"))
+    else if (!strcmp(value, "mad"))
         o->reject = ISOFLOP_REJECT_MAD;
-    else if (!strncmp(arg, "exact", 5) && (!arg[5] || arg[5] == ':'))
-        o->reject_level = arg[5] ? cli_real(arg + 6, "--reject exact", 1e-12, 0.5, state) : 0;
-    else
-        cli_misuse(state, "--reject: expected exact, exact:P, mad or none, found '%s'", arg);
+    else if (strncmp(value, "exact", 5) || (value[5] && value[5] != ':'))
+        return err_set(e, "--reject: expected exact, exact:P, mad or none, found '%s'", value);
+    else if (value[5])
+        return parse_real_in(value + 6, "--reject exact", 1e-12, 0.5, &o->reject_level, e);
+    return 0;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+#define READING                                                                                    \
+    OPTION_PLAIN(file, "FILE"), OPTION_GROUP(cmd_points_columns, points),                          \
+        OPTION_GROUP(cmd_points_rows, points)
+#define MINIMA                                                                                     \
+    OPTION_CALL("reject", 0, "RULE", take_reject,                                                  \
+                "exact[:P]: the points whose leaving is least explained by chance, of all "        \
+                "subsets; mad: RANSAC's rule over all subsets of 4; none (default: exact:0.01)"),  \
+        OPTION_REAL("tolerance", 0, "SHARE", isoflop.tolerance, 1e-9, 10,                          \
+                    "Budgets closer than this are one")
+#define CURVES                                                                                     \
+    OPTION_SIZE("envelope-budgets", 0, "N", envelope.budgets, 10, 1000000,                         \
+                "Budgets to compare at, even in ln C")
+#define LEVEL OPTION_REAL("level", 0, "P", level, 0.01, 0.9999, "Of the intervals")
+
+/* Rows: Approach 2 wants the last step of each run, the envelope every one. */
+static int read_rows(const struct args *a, const struct csv *c, bool last, struct points *p,
+                     struct err *e)
 {
-    struct args *a = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &a->points;
-        state->child_inputs[1] = &a->common;
-        return 0;
-    case KEY_REJECT:
-        parse_reject(&a->isoflop, arg, state);
-        return 0;
-    case KEY_KEEP:
-        a->isoflop.keep = a->envelope.keep_edges = true;
-        return 0;
-    case KEY_TOLERANCE:
-        a->isoflop.tolerance = cli_real(arg, "--tolerance", 1e-9, 10, state);
-        return 0;
-    case KEY_SURFACE:
-        a->surface = arg;
-        return 0;
-    case KEY_PLOT:
-        a->plot = arg;
-        return 0;
-    case KEY_LEVEL:
-        a->level = cli_real(arg, "--level", 0.01, 0.9999, state);
-        return 0;
-    case KEY_BUDGETS:
-        a->envelope.budgets = cli_count(arg, "--envelope-budgets", 10, 1000000, state);
-        return 0;
-    case KEY_BUDGET:
-        a->n_budgets +=
-            cli_list(arg, "--budget", a->budgets + a->n_budgets, MAX_LIST - a->n_budgets, state);
-        return 0;
-    case KEY_BOOTSTRAP:
-        a->resamples = cli_count(arg, "--bootstrap", 20, 10000000, state);
-        return 0;
-    case KEY_SEED:
-        a->seed = cli_count(arg, "--seed", 0, 9000000000000000, state);
-        return 0;
-    case KEY_SPAN:
-        a->span = cli_real(arg, "--span", 1.0001, 1e6, state);
-        return 0;
-    case KEY_POINTS:
-        a->design = cli_count(arg, "--points", 3, 100000, state);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 1) cli_misuse(state, "found also '%s'", arg);
-        *(state->arg_num ? &a->file : &a->mode) = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (strcmp(a->mode ? a->mode : "", "bias") && !a->file)
-            cli_misuse(state, "expected a CSV file after '%s'", a->mode);
-        if (a->plot && strcmp(a->mode, "isoflop")) cli_misuse(state, "--plot draws isoflop only");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    const unsigned need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
+    return cmd_points_read(p, &a->points, c, need, last, e);
 }
 
-static const struct argp_child children[] = {
-    {&cmd_points_argp, 0, NULL, 0}, {&cli_common_argp, 0, NULL, 90}, {0}};
-static const struct argp argp = {
-    options,
-    parse,
-    "isoflop FILE\nenvelope FILE\napproaches FILE\nbias",
-    "Hoffmann et al.'s three ways to compute-optimal N and D. isoflop: a parabola per budget and "
-    "the power "
-    "laws of the minima; envelope: the best of the training curves at each budget; approaches: "
-    "both beside "
-    "the parametric law; bias: the systematic error of a parabola's minimum at a surface.\v"
-    "Examples:\n"
-    "  tripod fit isoflop runs.csv --plot isoflop.png\n"
-    "  tripod fit isoflop runs.csv --where 'loss<2' --reject mad\n"
-    "  tripod fit envelope curves.csv --run name\n"
-    "  tripod fit approaches runs.csv --drop-highest 5 --budget 5.76e23\n"
-    "  tripod fit bias --surface 0.34,0.28 --span 16 --points 15\n",
-    children,
-    NULL,
-    NULL};
-static const struct command approaches = {.name = "fit", .summary = "", .argp = &argp};
+static int read_file(const struct args *a, bool last, struct points *p, struct err *e)
+{
+    struct csv c;
+    if (csv_read(&c, a->file, e)) return -1;
+    int status = read_rows(a, &c, last, p, e);
+    csv_close(&c);
+    return status;
+}
 
-/* "0.34,0.28" */
-static int read_exponents(const char *text, double *alpha, double *beta, struct err *e)
+static int read_surface(const char *text, struct approaches_surface *s, struct err *e)
 {
     char end;
-    if (sscanf(text, "%lf,%lf%c", alpha, beta, &end) != 2 || !(*alpha > 0 && *beta > 0) ||
-        !(*alpha < 20 && *beta < 20))
+    *s = (struct approaches_surface){.kind = SURFACE_FIT};
+    if (!text || !strcmp(text, "fit")) return 0;
+    s->kind = strcmp(text, "none") ? SURFACE_GIVEN : SURFACE_NONE;
+    if (s->kind == SURFACE_NONE) return 0;
+    if (sscanf(text, "%lf,%lf%c", &s->alpha, &s->beta, &end) != 2 ||
+        !(s->alpha > 0 && s->beta > 0) || !(s->alpha < 20 && s->beta < 20))
         return err_set(
             e, "--surface: expected fit, none or ALPHA,BETA such as 0.34,0.28, found '%s'", text);
     return 0;
 }
 
-/* Rows for a mode: isoFLOP wants the last step of each run, the envelope every one. */
-static int read(const struct args *a, bool last, struct points *p, struct err *e)
-{
-    const unsigned need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
-    return cmd_points_read(p, &a->points, a->file, need, last, e);
-}
+/* --- isoflop --- */
 
-/* run[i]: the run column, or without one the size. */
-static int runs_of(const struct points *p, size_t **run, struct err *e)
-{
-    *run = malloc((p->n + 1) * sizeof **run);
-    if (!*run) return err_memory(e, p->path);
-    bool named = p->have >> POINTS_RUN & 1;
-    for (size_t i = 0; i < p->n; i++) {
-        size_t k = 0;
-        while (!named && (p->N[k] < p->N[i] || p->N[k] > p->N[i])) k++;
-        (*run)[i] = named ? p->run[i] : k;
-    }
-    return 0;
-}
-
-/* Chinchilla's law through the rows: the surface for the bias, and Approach 3 when resamples are
- * asked. */
-static int surface(const struct args *a, const struct points *p, size_t resamples,
-                   const double *budgets, size_t n, struct analysis *s, struct err *e)
-{
-    struct analysis_options o = {.level = a->level,
-                                 .bootstrap = {.n = resamples, .seed = a->seed, .starts = 2},
-                                 .budgets = budgets,
-                                 .n_budgets = n};
-    const struct law *law = law_find("chinchilla", e);
-    if (!law || objective_parse(&o.fit.objective, "huber:1e-3", e)) return -1;
-    return analyse(s, p, law, &o, e);
-}
-
-/* The keys every fit has: law, objective, params, rows, verdict; the rest of DETAILS beside
- * them. */
-static json_t *with_frame(const struct points *p, const char *objective, const struct ols_line *N,
-                          const struct ols_line *D, json_t *details)
-{
-    const struct ols_line *lines[] = {N, D};
-    const char *const names[] = {"a", "b"};
-    json_t *params = json_object();
-    for (int i = 0; i < 2; i++) {
-        const struct ols_line *l = lines[i];
-        json_object_set_new(params, names[i],
-                            json_pack("{s:f, s:o, s:o, s:o, s:s}", "value", l->slope, "se",
-                                      json_finite(l->slope_se), "lo", json_finite(l->slope_lo),
-                                      "hi", json_finite(l->slope_hi), "verdict", ols_verdict(l)));
-    }
-    json_object_set_new(details, "objective", json_string(objective));
-    json_object_set_new(details, "params", params);
-    /* Linear least squares has one answer and needs no start. */
-    json_object_set_new(details, "starts", json_pack("{s:i, s:i}", "total", 1, "agree", 1));
-    json_object_set_new(details, "verdict", json_string(ols_verdict(N)));
-    json_object_set_new(details, "provenance", provenance_json());
-    cmd_points_json(details, p);
-    return details;
-}
-
-/* The correction, by the exponents asked for; none and a reason when there is no surface. */
-static int correct(const struct args *a, const struct points *p, const struct isoflop *f,
-                   struct isoflop_corrected *c, bool *corrected, char *why, size_t size,
-                   struct err *e)
-{
-    double alpha, beta;
-    *corrected = false;
-    *why = 0;
-    if (a->surface && !strcmp(a->surface, "none")) return 0;
-    if (a->surface && strcmp(a->surface, "fit")) {
-        if (read_exponents(a->surface, &alpha, &beta, e) ||
-            isoflop_correct(f, p->N, alpha, beta, c, e))
-            return -1;
-        snprintf(why, size, "alpha %.6g, beta %.6g as given", alpha, beta);
-        *corrected = true;
-        return 0;
-    }
-    struct analysis s = {0};
-    struct err reason;
-    int status = surface(a, p, 0, NULL, 0, &s, &reason);
-    if (!status) {
-        alpha = s.fit.params[law_param_index(s.fit.law, "alpha")];
-        beta = s.fit.params[law_param_index(s.fit.law, "beta")];
-        snprintf(why, size, "alpha %.6g, beta %.6g of Chinchilla's law through the same rows",
-                 alpha, beta);
-        status = isoflop_correct(f, p->N, alpha, beta, c, &reason);
-    }
-    if (status)
-        snprintf(why, size, "no correction: %.150s", reason.text);
-    else
-        *corrected = true;
-    analysis_close(&s);
-    return 0;
-}
-
-static int run_isoflop(const struct args *a, struct err *e)
-{
-    struct points p;
-    struct isoflop f = {0};
-    struct isoflop_corrected c = {0};
-    bool corrected = false, drawn = true;
-    char why[256] = "";
-    if (read(a, true, &p, e)) return -1;
-    int status = isoflop_fit(p.N, p.D, p.C, p.loss, p.n, &a->isoflop, &f, e);
-    if (status) err_prefix(e, "%s", p.path);
-    if (!status) status = correct(a, &p, &f, &c, &corrected, why, sizeof why, e);
-    if (!status && a->plot) status = isoflop_plot(&f, p.N, p.loss, a->plot, &drawn, e);
-    if (!status && a->common.json) {
-        json_t *o = isoflop_json(&f, corrected ? &c : NULL);
-        json_object_set_new(o, "surface", json_string(why));
-        status = cli_write_json(
-            &a->common,
-            with_frame(&p, "least squares of the loss on ln N, by budget", &f.N_of_C, &f.D_of_C, o),
-            e);
-    } else if (!status) {
-        cmd_points_remarks(&p);
-        for (size_t i = 0; i < f.n; i++) {
-            const struct isoflop_budget *b = &f.budget[i];
-            for (size_t k = 0; k < b->n; k++)
-                if (b->status != ISOFLOP_REFUSED && !b->in[k])
-                    printf("# line %zu (C %.3g, N %.4g, loss %.6g): left out as an outlier\n",
-                           p.line[b->row[k]], b->C, p.N[b->row[k]], p.loss[b->row[k]]);
-        }
-        if (*why) printf("# bias of the parabolas: %s\n", why);
-        isoflop_print(&f, corrected ? &c : NULL, stdout);
-    }
-    if (!status) plot_note(a->plot ? a->plot : "", drawn, stderr);
-    isoflop_corrected_free(&c);
-    isoflop_free(&f);
-    points_close(&p);
-    return status;
-}
-
-static int run_envelope(const struct args *a, struct err *e)
-{
-    struct points p;
-    struct envelope f = {0};
-    size_t *run = NULL;
-    if (read(a, false, &p, e)) return -1;
-    int status = runs_of(&p, &run, e);
-    if (!status) {
-        status = envelope_fit(p.N, p.D, p.C, p.loss, run, p.n, &a->envelope, &f, e);
-        if (status) err_prefix(e, "%s", p.path);
-    }
-    if (!status && a->common.json) {
-        status = cli_write_json(
-            &a->common,
-            with_frame(&p, "least loss at each budget", &f.N_of_C, &f.D_of_C, envelope_json(&f)),
-            e);
-    } else if (!status) {
-        cmd_points_remarks(&p);
-        printf("# %zu curves, %zu runs of one checkpoint; of %zu budgets %zu have two curves, %zu "
-               "are used\n",
-               f.runs, f.single, f.budgets, f.compared, f.used);
-        envelope_print(&f, stdout);
-    }
-    free(run);
-    envelope_free(&f);
-    points_close(&p);
-    return status;
-}
-
-/* One approach's answer: exponents, and the lines N*(C), D*(C) or Approach 3's own numbers. */
-struct answer {
-    const char *name;
-    bool known;
-    double a[3], b[3]; /* value, lo, hi */
-    const char *verdict;
-    double N[MAX_LIST][3], D[MAX_LIST][3];
-    char reason[300];
+static const struct option_row isoflop_rows[] = {
+    READING,
+    OPTION_HEADING("Minima:"),
+    MINIMA,
+    OPTION_FLAG("keep", 0, isoflop.keep, "Use weak minima and those outside the sizes tried"),
+    OPTION_TEXT("surface", 0, "WHICH", surface,
+                "Exponents for the bias of the parabolas: fit (Chinchilla's law through the same "
+                "rows), ALPHA,BETA, or none (default: fit)"),
+    OPTION_HEADING("Results:"),
+    LEVEL,
+    OPTION_TEXT("plot", 0, "FILE", plot, "Draw losses, parabolas and minima (.png, .svg, .pdf)"),
+    OPTION_GROUP(cli_common_options, common),
+    OPTION_END,
 };
 
-static void from_lines(struct answer *r, const struct ols_line *N, const struct ols_line *D,
-                       const double *budgets, size_t n)
+static int run_isoflop(void *args, struct err *e)
 {
-    const double a[3] = {N->slope, N->slope_lo, N->slope_hi},
-                 b[3] = {D->slope, D->slope_lo, D->slope_hi};
-    r->known = true;
-    r->verdict = ols_verdict(N);
-    memcpy(r->a, a, sizeof a);
-    memcpy(r->b, b, sizeof b);
-    for (size_t i = 0; i < n; i++) {
-        double x = log10(budgets[i]), lo, hi;
-        r->N[i][0] = pow(10, ols_line_at(N, x, &lo, &hi));
-        r->N[i][1] = pow(10, lo);
-        r->N[i][2] = pow(10, hi);
-        r->D[i][0] = pow(10, ols_line_at(D, x, &lo, &hi));
-        r->D[i][1] = pow(10, lo);
-        r->D[i][2] = pow(10, hi);
-    }
-}
-
-static void from_analysis(struct answer *r, const struct analysis *s)
-{
-    size_t nN = 0, nD = 0;
-    r->known = true;
-    r->verdict = verdict_names[s->verdict];
-    snprintf(r->reason, sizeof r->reason, "%.280s", s->reason);
-    for (size_t i = 0; i < s->n_derived; i++) {
-        const struct derived *d = &s->derived[i];
-        const double v[3] = {d->value, d->interval.lo, d->interval.hi};
-        double *to = !strcmp(d->name, "a")    ? r->a
-                     : !strcmp(d->name, "b")  ? r->b
-                     : !strcmp(d->name, "N*") ? r->N[nN++]
-                     : !strcmp(d->name, "D*") ? r->D[nD++]
-                                              : NULL;
-        if (to) memcpy(to, v, sizeof v);
-    }
-}
-
-static void print_three(const double v[3])
-{
-    for (int i = 0; i < 3; i++) printf(isnan(v[i]) ? "\t-" : "\t%.6g", v[i]);
-}
-
-static json_t *three_json(const double v[3])
-{
-    return json_pack("{s:o, s:o, s:o}", "value", json_finite(v[0]), "lo", json_finite(v[1]), "hi",
-                     json_finite(v[2]));
-}
-
-enum { ONE, ONE_SIZES, TWO, TWO_CORRECTED, THREE, ANSWERS };
-
-static int write_answers(const struct args *a, const struct points *p, const struct answer *r,
-                         const double *budgets, size_t n, struct err *e)
-{
-    if (!a->common.json) {
-        cmd_points_remarks(p);
-        puts("approach\ta\ta_lo\ta_hi\tb\tb_lo\tb_hi\tverdict\treason");
-        for (int i = 0; i < ANSWERS; i++) {
-            printf("%s", r[i].name);
-            print_three(r[i].a);
-            print_three(r[i].b);
-            printf("\t%s\t%s\n", r[i].verdict, r[i].reason);
-        }
-        if (n) puts("\nC\tapproach\tN\tN_lo\tN_hi\tD\tD_lo\tD_hi\tD_per_N");
-        for (size_t k = 0; k < n; k++) {
-            for (int i = 0; i < ANSWERS; i++) {
-                if (!r[i].known) continue;
-                printf("%.6g\t%s", budgets[k], r[i].name);
-                print_three(r[i].N[k]);
-                print_three(r[i].D[k]);
-                printf("\t%.5g\n", r[i].D[k][0] / r[i].N[k][0]);
-            }
-        }
-        return 0;
-    }
-    json_t *list = json_array();
-    for (int i = 0; i < ANSWERS; i++) {
-        json_t *o =
-            json_pack("{s:s, s:o, s:o, s:s, s:s}", "approach", r[i].name, "a", three_json(r[i].a),
-                      "b", three_json(r[i].b), "verdict", r[i].verdict, "reason", r[i].reason);
-        json_t *at = json_array();
-        for (size_t k = 0; k < n && r[i].known; k++)
-            json_array_append_new(at, json_pack("{s:f, s:o, s:o}", "C", budgets[k], "N",
-                                                three_json(r[i].N[k]), "D", three_json(r[i].D[k])));
-        json_object_set_new(o, "budgets", at);
-        json_array_append_new(list, o);
-    }
-    json_t *o = json_pack("{s:s, s:f, s:o, s:o}", "law", "approaches", "level", a->level,
-                          "approaches", list, "provenance", provenance_json());
-    cmd_points_json(o, p);
-    return cli_write_json(&a->common, o, e);
-}
-
-static int run_approaches(const struct args *a, struct err *e)
-{
-    static struct answer r[ANSWERS];
-    const char *const names[ANSWERS] = {"1 envelope", "1 envelope, by size", "2 isoFLOP",
-                                        "2 isoFLOP, bias corrected", "3 parametric"};
-    const double *budgets = a->budgets;
-    const size_t n = a->n_budgets;
-    size_t *run = NULL;
-    struct points every, last;
-    struct envelope one = {0};
-    struct isoflop two = {0};
-    struct isoflop_corrected c = {0};
-    struct analysis three = {0};
-    struct err why;
-    for (int i = 0; i < ANSWERS; i++) {
-        r[i] = (struct answer){.name = names[i],
-                               .verdict = "unidentified",
-                               .a = {NAN, NAN, NAN},
-                               .b = {NAN, NAN, NAN}};
-    }
-    if (!strcmp(a->file, "-"))
-        return err_set(
-            e, "stdin: expected a file: its rows are read twice, with all steps and without");
-    if (read(a, false, &every, e)) return -1;
-    if (read(a, true, &last, e)) {
-        points_close(&every);
-        return -1;
-    }
-    int status = runs_of(&every, &run, e);
-    if (status) goto out;
-    if (!envelope_fit(every.N, every.D, every.C, every.loss, run, every.n, &a->envelope, &one,
-                      &why)) {
-        from_lines(&r[ONE], &one.N_of_C, &one.D_of_C, budgets, n);
-        snprintf(r[ONE].reason, sizeof r[ONE].reason, "jackknife over runs%s",
-                 every.have >> POINTS_RUN & 1
-                     ? ""
-                     : "; no column of runs: rows of one N taken as one curve");
-        for (size_t k = 0; k < n; k++) /* 1500 budgets are not observations: no band from them */
-            r[ONE].N[k][1] = r[ONE].N[k][2] = r[ONE].D[k][1] = r[ONE].D[k][2] = NAN;
-        if (one.N_by_size.n > 1)
-            from_lines(&r[ONE_SIZES], &one.N_by_size, &one.D_by_size, budgets, n);
-    } else {
-        snprintf(r[ONE].reason, sizeof r[ONE].reason, "%.280s", why.text);
-        snprintf(r[ONE_SIZES].reason, sizeof r[ONE].reason, "%.280s", why.text);
-    }
-    bool parametric = !surface(a, &last, a->resamples, budgets, n, &three, &why);
-    if (parametric)
-        from_analysis(&r[THREE], &three);
-    else
-        snprintf(r[THREE].reason, sizeof r[THREE].reason, "%.280s", why.text);
-    if (!isoflop_fit(last.N, last.D, last.C, last.loss, last.n, &a->isoflop, &two, &why)) {
-        from_lines(&r[TWO], &two.N_of_C, &two.D_of_C, budgets, n);
-        snprintf(r[TWO].reason, sizeof r[TWO].reason, "%zu of %zu budgets", two.used, two.n);
-        const double *q = parametric ? three.fit.params : NULL;
-        double alpha = q ? q[law_param_index(three.fit.law, "alpha")] : 0;
-        double beta = q ? q[law_param_index(three.fit.law, "beta")] : 0;
-        if (!q) {
-            snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason,
-                     "no surface to take the bias from");
-        } else if (!isoflop_correct(&two, last.N, alpha, beta, &c, &why)) {
-            from_lines(&r[TWO_CORRECTED], &c.N_of_C, &c.D_of_C, budgets, n);
-            snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason, "at alpha %.4g, beta %.4g",
-                     alpha, beta);
-        } else {
-            snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason, "%.280s", why.text);
-        }
-    } else {
-        snprintf(r[TWO].reason, sizeof r[TWO].reason, "%.280s", why.text);
-        snprintf(r[TWO_CORRECTED].reason, sizeof r[TWO].reason, "no minima to correct");
-    }
-    if (!r[ONE].known && !r[TWO].known && !r[THREE].known)
-        status = err_set(e, "%s: none of the three approaches works: %.200s; %.200s; %.200s",
-                         last.path, r[ONE].reason, r[TWO].reason, r[THREE].reason);
-    else
-        status = write_answers(a, &last, r, budgets, n, e);
-    analysis_close(&three);
-out:
-    free(run);
-    envelope_free(&one);
-    isoflop_corrected_free(&c);
-    isoflop_free(&two);
-    points_close(&every);
-    points_close(&last);
+    struct args *a = args;
+    struct points p;
+    struct isoflop f = {0};
+    struct approaches_surface surface;
+    struct approaches_correction c = {.known = false};
+    bool drawn = true;
+    cli_use_threads(a->common.threads);
+    a->isoflop.level = a->level;
+    if (read_surface(a->surface, &surface, e) || read_file(a, true, &p, e)) return -1;
+    struct sheet *s = sheet_open();
+    int status = approaches_isoflop(&p, &a->isoflop, &surface, &f, &c, e);
+    if (!status && a->plot) status = isoflop_plot(&f, p.N, p.loss, a->plot, &drawn, e);
+    if (!status) status = cli_write(&a->common, s, isoflop_report(s, &p, &f, &c), e);
+    if (!status) plot_note(a->plot ? a->plot : "", drawn, stderr);
+    isoflop_corrected_free(&c.c);
+    isoflop_free(&f);
+    points_close(&p);
+    sheet_free(s);
     return status;
 }
 
-/* What a design of sizes even in ln N does to Approach 2, before any run is made. */
-static int run_bias(const struct args *a, struct err *e)
+const struct command cmd_fit_isoflop = {
+    .name = "fit isoflop",
+    .summary = "Approach 2: a parabola per budget",
+    .text = "Hoffmann et al.'s Approach 2: a parabola of loss against ln N per compute budget, its "
+            "minimum, and the power laws of the minima, as they are and corrected for the bias of "
+            "parabolas.",
+    .more = "Examples:\n"
+            "  tripod fit isoflop runs.csv --plot isoflop.png\n"
+            "  tripod fit isoflop runs.csv --where 'loss<2' --reject mad\n",
+    .options = isoflop_rows,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run_isoflop,
+};
+
+/* --- envelope --- */
+
+static const struct option_row envelope_rows[] = {
+    READING,
+    OPTION_HEADING("Envelope:"),
+    CURVES,
+    OPTION_FLAG("keep", 0, envelope.keep_edges,
+                "As published: also budgets won by the smallest or the largest size"),
+    OPTION_HEADING("Results:"),
+    LEVEL,
+    OPTION_GROUP(cli_common_options, common),
+    OPTION_END,
+};
+
+static int run_envelope(void *args, struct err *e)
 {
-    double alpha, beta;
-    if (!a->surface) return err_set(e, "bias: --surface ALPHA,BETA is missing");
-    if (read_exponents(a->surface, &alpha, &beta, e)) return -1;
-    double v = bias_even(alpha, beta, a->span, a->design);
-    if (a->common.json)
-        return cli_write_json(&a->common,
-                              json_pack("{s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o}", "alpha", alpha,
-                                        "beta", beta, "span", a->span, "points",
-                                        (json_int_t)a->design, "vertex_ln", v, "N", expm1(v), "D",
-                                        expm1(-v), "provenance", provenance_json()),
-                              e);
-    puts("alpha\tbeta\tspan\tpoints\tvertex_ln\tN_percent\tD_percent");
-    printf("%.6g\t%.6g\t%.6g\t%zu\t%.8g\t%+.4f\t%+.4f\n", alpha, beta, a->span, a->design, v,
-           100 * expm1(v), 100 * expm1(-v));
-    return 0;
+    struct args *a = args;
+    struct points p;
+    struct envelope f = {0};
+    cli_use_threads(a->common.threads);
+    a->envelope.level = a->level;
+    if (read_file(a, false, &p, e)) return -1;
+    struct sheet *s = sheet_open();
+    int status = approaches_envelope(&p, &a->envelope, &f, e);
+    if (status)
+        err_prefix(e, "%s", p.path);
+    else
+        status = cli_write(&a->common, s, envelope_report(s, &p, &f), e);
+    envelope_free(&f);
+    points_close(&p);
+    sheet_free(s);
+    return status;
 }
 
-bool cmd_fit_is_approach(int argc, char **argv)
+const struct command cmd_fit_envelope = {
+    .name = "fit envelope",
+    .summary = "Approach 1: the best curve at each budget",
+    .text = "Hoffmann et al.'s Approach 1: which run's training curve is lowest at each compute "
+            "budget, and the power laws of the sizes that win.",
+    .more = "Example:\n  tripod fit envelope curves.csv --run name\n",
+    .options = envelope_rows,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run_envelope,
+};
+
+/* --- approaches --- */
+
+static const struct option_row approaches_rows[] = {
+    READING,
+    OPTION_HEADING("Approaches 1 and 2:"),
+    MINIMA,
+    CURVES,
+    OPTION_FLAG("keep", 0, keep,
+                "Use weak minima and those outside the sizes tried; of the envelope, edges too"),
+    OPTION_HEADING("Results:"),
+    OPTION_REALS("budget", 0, "C,...", budgets, "N* and D* of each approach there"),
+    LEVEL,
+    OPTION_SIZE("bootstrap", 0, "N", resamples, 20, 10000000, "Resamples for Approach 3"),
+    CLI_SEED(seed, "Of the resamples"),
+    OPTION_GROUP(cli_common_options, common),
+    OPTION_END,
+};
+
+static int run_approaches(void *args, struct err *e)
 {
-    static const char *const modes[] = {"isoflop", "envelope", "approaches", "bias"};
-    for (int i = 1; i < argc; i++) {
-        for (int k = 0; k < 4; k++) {
-            if (!strcmp(argv[i], modes[k])) return true;
-        }
+    const struct args *a = args;
+    struct approaches_options o = {.envelope = a->envelope,
+                                   .isoflop = a->isoflop,
+                                   .level = a->level,
+                                   .resamples = a->resamples,
+                                   .seed = a->seed,
+                                   .budgets = a->budgets.value,
+                                   .n_budgets = a->budgets.n};
+    struct csv c;
+    struct points every, last = {0};
+    struct approaches r = {0};
+    o.isoflop.level = o.envelope.level = a->level;
+    o.isoflop.keep = o.envelope.keep_edges = a->keep;
+    cli_use_threads(a->common.threads);
+    if (csv_read(&c, a->file, e)) return -1;
+    int status = read_rows(a, &c, false, &every, e);
+    if (!status) {
+        struct sheet *s = sheet_open();
+        status = read_rows(a, &c, true, &last, e);
+        if (!status) status = approaches_fit(&r, &every, &last, &o, e);
+        if (!status) status = cli_write(&a->common, s, approaches_report(s, &last, &r, &o), e);
+        approaches_free(&r);
+        points_close(&every);
+        points_close(&last);
+        sheet_free(s);
     }
-    return false;
+    csv_close(&c);
+    return status;
 }
 
-int cmd_fit_approach(int argc, char **argv, struct err *e)
+const struct command cmd_fit_approaches = {
+    .name = "fit approaches",
+    .summary = "Approaches 1, 2 and 3 side by side",
+    .text = "Hoffmann et al.'s three ways to compute-optimal N and D from the same rows: the "
+            "envelope of training curves, isoFLOP parabolas (as they are and corrected for their "
+            "bias), the parametric law.",
+    .more = "Example:\n  tripod fit approaches runs.csv --drop-highest 5 --budget 5.76e23\n",
+    .options = approaches_rows,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run_approaches,
+};
+
+/* --- bias --- */
+
+static const struct option_row bias_rows[] = {
+    OPTION_TEXT("surface", 0, "ALPHA,BETA", surface, "Exponents of the surface"),
+    OPTION_REAL("span", 0, "FACTOR", span, 1.0001, 1e6,
+                "Sizes from N* / FACTOR to N* x FACTOR, even in ln N"),
+    OPTION_SIZE("points", 0, "N", design, 3, 100000, "How many"),
+    OPTION_GROUP(cli_common_options, common),
+    OPTION_END,
+};
+
+/* What a design of sizes even in ln N does to Approach 2, before any run is made. */
+static int run_bias(void *args, struct err *e)
 {
-    static struct args a;
-    a = (struct args){.level = 0.95, .resamples = 1000, .seed = 1, .span = 16, .design = 15};
-    cli_parse(&approaches, argc, argv, &a);
-    cli_use_threads(a.common.threads);
-    a.isoflop.level = a.envelope.level = a.level;
-    if (!strcmp(a.mode, "isoflop")) return run_isoflop(&a, e);
-    if (!strcmp(a.mode, "envelope")) return run_envelope(&a, e);
-    if (!strcmp(a.mode, "approaches")) return run_approaches(&a, e);
-    if (!strcmp(a.mode, "bias")) return run_bias(&a, e);
-    return err_set(e, "expected isoflop, envelope, approaches or bias first, found '%s'", a.mode);
+    const struct args *a = args;
+    struct approaches_surface at;
+    if (!a->surface) return err_set(e, "bias: --surface ALPHA,BETA is missing");
+    if (read_surface(a->surface, &at, e)) return -1;
+    if (at.kind != SURFACE_GIVEN)
+        return err_set(e, "bias: --surface: expected ALPHA,BETA, found '%s'", a->surface);
+    struct sheet *s = sheet_open();
+    double v = bias_even(at.alpha, at.beta, a->span, a->design);
+    int status = cli_write(&a->common, s, bias_report(s, &at, a->span, a->design, v), e);
+    sheet_free(s);
+    return status;
 }
+
+const struct command cmd_fit_bias = {
+    .name = "fit bias",
+    .summary = "the error of Approach 2 by design",
+    .text = "How far a parabola's minimum lies from the optimum of a surface with two exponents, "
+            "for a design of sizes, before any run is made.",
+    .more = "Example:\n  tripod fit bias --surface 0.34,0.28 --span 16 --points 15\n",
+    .options = bias_rows,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run_bias,
+};
+
+/* --- laws --- */
+
+static const struct option_row laws_rows[] = {
+    OPTION_GROUP(cli_output_options, common),
+    OPTION_END,
+};
+
+static int run_laws(void *args, struct err *e)
+{
+    const struct args *a = args;
+    struct sheet *s = sheet_open();
+    int status = cli_write(&a->common, s, laws_report(s), e);
+    sheet_free(s);
+    return status;
+}
+
+const struct command cmd_fit_laws = {
+    .name = "fit laws",
+    .summary = "the laws, their formulas and sources",
+    .text = "Lists the scaling laws that tripod fit knows, what their parameters mean and where "
+            "they come from.",
+    .options = laws_rows,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run_laws,
+};

@@ -2,150 +2,74 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/cmd_points.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
+#include "src/base/num.h"
 #include "src/commands.h"
-#include "src/base/json.h"
 
-enum {
-    KEY_COLUMN = 0x7000, /* + enum points_column */
-    KEY_UNIT = KEY_COLUMN + POINTS_COLUMNS,
-    KEY_FLOP,
-    KEY_WHERE,
-    KEY_DROP_HIGHEST,
-    KEY_DROP_LINE,
-    KEY_ALL_STEPS
-};
+#define ARGS struct cmd_points
 
-static const struct argp_option options[] = {
-    {0, 0, 0, 0, "Columns (names as in the header; recognised when not given):", 1},
-    {"N", KEY_COLUMN + POINTS_N, "COLUMN", 0, "Parameters", 1},
-    {"D", KEY_COLUMN + POINTS_D, "COLUMN", 0, "Training tokens", 1},
-    {"C", KEY_COLUMN + POINTS_C, "COLUMN", 0,
-     "Training FLOP; two of N, D, C give the third by C = 6ND", 1},
-    {"flop", KEY_FLOP, "RULE[:FAMILY]", 0,
-     "C by a rule of tripod count instead of 6ND, from a Pythia name or columns layers, width, "
-     "heads",
-     1},
-    {"loss", KEY_COLUMN + POINTS_LOSS, "COLUMN", 0, "Loss in nats, or perplexity, or bits", 1},
-    {"loss-unit", KEY_UNIT, "UNIT", 0, "nats, bits or perplexity (default: by the column's name)",
-     1},
-    {"step", KEY_COLUMN + POINTS_STEP, "COLUMN", 0, "Optimiser step", 1},
-    {"run", KEY_COLUMN + POINTS_RUN, "COLUMN", 0, "Name of the training run", 1},
-    {0, 0, 0, 0, "Rows:", 2},
-    {"where", KEY_WHERE, "TEST", 0,
-     "Keep rows where COLUMN=VALUE (or != < <= > >=; VALUE may be min or max); may be repeated", 2},
-    {"drop-highest", KEY_DROP_HIGHEST, "K", 0, "Drop the K highest losses", 2},
-    {"drop-line", KEY_DROP_LINE, "LINE", 0,
-     "Drop the row on this line of the file; may be repeated", 2},
-    {"all-steps", KEY_ALL_STEPS, 0, 0, "Keep every step where only a run's last would be used", 2},
-    {0},
-};
-
-static enum points_unit unit(const char *arg, const struct argp_state *state)
+static int take_drop_line(void *args, const char *value, struct err *e)
 {
-    static const char *const names[] = {"nats", "bits", "perplexity"};
-    for (int i = 0; i < 3; i++) {
-        if (!strcmp(arg, names[i])) return (enum points_unit)(UNIT_NATS + i);
-    }
-    cli_misuse(state, "--loss-unit: expected nats, bits or perplexity, found '%s'", arg);
+    struct cmd_points *a = args;
+    uint64_t line;
+    if (a->options.n_drop_lines == CMD_POINTS_LINES)
+        return err_set(e, "--drop-line: given more than %d times", CMD_POINTS_LINES);
+    if (parse_count(value, "--drop-line", 1, 1000000000, &line, e)) return -1;
+    a->drop_lines[a->options.n_drop_lines++] = line;
+    return 0;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+/* As enum points_unit. */
+static const char *const units[] = {"auto", "nats", "bits", "perplexity", NULL};
+
+const struct option_row cmd_points_columns[] = {
+    OPTION_HEADING("Columns (names as in the header; recognised when not given):"),
+    OPTION_TEXT("N", 0, "COLUMN", options.column[POINTS_N], "Parameters"),
+    OPTION_TEXT("D", 0, "COLUMN", options.column[POINTS_D], "Training tokens"),
+    OPTION_TEXT("C", 0, "COLUMN", options.column[POINTS_C],
+                "Training FLOP; two of N, D, C give the third by C = 6ND"),
+    OPTION_TEXT("flop", 0, "RULE[:FAMILY]", flop,
+                "C by a rule of tripod count instead of 6ND, from a Pythia name or columns layers, "
+                "width, heads"),
+    OPTION_TEXT("loss", 0, "COLUMN", options.column[POINTS_LOSS],
+                "Loss in nats, or perplexity, or bits"),
+    OPTION_CHOICE("loss-unit", 0, options.unit, units, "auto: by the column's name"),
+    OPTION_TEXT("step", 0, "COLUMN", options.column[POINTS_STEP], "Optimiser step"),
+    OPTION_TEXT("run", 0, "COLUMN", options.column[POINTS_RUN], "Name of the training run"),
+    OPTION_END,
+};
+
+const struct option_row cmd_points_rows[] = {
+    OPTION_HEADING("Rows:"),
+    OPTION_TEXTS("where", 0, "TEST", where,
+                 "Keep rows where COLUMN=VALUE (or != < <= > >=; VALUE may be min or max); may be "
+                 "repeated"),
+    OPTION_SIZE("drop-highest", 0, "K", options.drop_highest, 0, 1000000000,
+                "Drop the K highest losses"),
+    OPTION_CALL("drop-line", 0, "LINE", take_drop_line,
+                "Drop the row on this line of the file; may be repeated"),
+    OPTION_FLAG("all-steps", 0, all_steps, "Keep every step where only a run's last would be used"),
+    OPTION_END,
+};
+
+int cmd_points_options(struct points_options *o, const struct cmd_points *a,
+                       struct points_flops *flops, unsigned need, bool last, struct err *e)
 {
-    struct cmd_points *a = state->input;
-    struct points_options *o = &a->options;
-    if (key >= KEY_COLUMN && key < KEY_COLUMN + POINTS_COLUMNS) {
-        o->column[key - KEY_COLUMN] = arg;
-        return 0;
-    }
-    switch (key) {
-    case KEY_UNIT:
-        o->unit = unit(arg, state);
-        return 0;
-    case KEY_FLOP:
-        a->flop = arg;
-        return 0;
-    case KEY_WHERE:
-        if (o->n_where == CMD_POINTS_MOST)
-            cli_misuse(state, "--where: given more than %d times", CMD_POINTS_MOST);
-        a->where[o->n_where++] = arg;
-        return 0;
-    case KEY_DROP_HIGHEST:
-        o->drop_highest = cli_count(arg, "--drop-highest", 0, 1000000000, state);
-        return 0;
-    case KEY_DROP_LINE:
-        if (o->n_drop_lines == CMD_POINTS_MOST)
-            cli_misuse(state, "--drop-line: given more than %d times", CMD_POINTS_MOST);
-        a->drop_lines[o->n_drop_lines++] = cli_count(arg, "--drop-line", 1, 1000000000, state);
-        return 0;
-    case KEY_ALL_STEPS:
-        a->all_steps = true;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    *o = a->options;
+    o->where = a->where.item;
+    o->n_where = a->where.n;
+    o->drop_lines = a->drop_lines;
+    o->need = need;
+    o->last_noted = last && !a->all_steps;
+    if (a->flop && cmd_flop_rule(a->flop, flops, e)) return -1;
+    if (a->flop) o->flops = flops;
+    return 0;
 }
 
-const struct argp cmd_points_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
-
-int cmd_points_read(struct points *p, const struct cmd_points *a, const char *file, unsigned need,
-                    bool last, struct err *e)
+int cmd_points_read(struct points *p, const struct cmd_points *a, const struct csv *c,
+                    unsigned need, bool last, struct err *e)
 {
-    struct points_options o = a->options;
+    struct points_options o;
     struct points_flops flops;
-    o.where = a->where;
-    o.drop_lines = a->drop_lines;
-    o.need = need;
-    if (a->flop && cmd_flop_rule(a->flop, &flops, e)) return -1;
-    if (a->flop) o.flops = &flops;
-    if (points_read(p, file, &o, e)) return -1;
-    const unsigned both = 1u << POINTS_STEP | 1u << POINTS_RUN;
-    /* Standard input cannot be read again. */
-    if (!last || a->all_steps || o.last || (p->have & both) != both || p->n_runs == p->n ||
-        !strcmp(file, "-"))
-        return 0;
-    points_close(p);
-    o.last = true;
-    if (points_read(p, file, &o, e)) return -1;
-    if (!points_note(p, e, "only the last step of each run is used; --all-steps keeps the others"))
-        return 0;
-    points_close(p);
-    return -1;
-}
-
-void cmd_points_remarks(const struct points *p)
-{
-    printf("# %s (xxh3 %016" PRIx64 "): %zu rows used, %zu dropped", p->path, p->hash, p->n,
-           p->n_dropped);
-    if (p->loss_conversion) printf("; loss = %s", p->loss_conversion);
-    if (p->flop_rule) printf("; C = %s", p->flop_rule);
-    printf("\n");
-    size_t shown = p->n_dropped <= 10 ? p->n_dropped : 3;
-    for (size_t i = 0; i < shown; i++)
-        printf("# line %zu dropped: %s\n", p->dropped[i].line, p->dropped[i].reason);
-    if (shown < p->n_dropped)
-        printf("# ... and %zu more (--json lists them)\n", p->n_dropped - shown);
-    for (size_t i = 0; i < p->n_notes; i++) printf("# note: %s\n", p->notes[i]);
-}
-
-void cmd_points_json(json_t *object, const struct points *p)
-{
-    json_t *dropped = json_array(), *notes = json_array();
-    for (size_t i = 0; i < p->n_dropped; i++)
-        json_array_append_new(dropped,
-                              json_pack("{s:I, s:o}", "line", (json_int_t)p->dropped[i].line,
-                                        "reason", json_utf8(p->dropped[i].reason)));
-    for (size_t i = 0; i < p->n_notes; i++) json_array_append_new(notes, json_utf8(p->notes[i]));
-    json_object_set_new(object, "rows",
-                        json_pack("{s:I, s:I, s:o}", "used", (json_int_t)p->n, "dropped",
-                                  (json_int_t)p->n_dropped, "dropped_rows", dropped));
-    json_object_set_new(object, "notes", notes);
-    json_object_set_new(object, "data",
-                        json_pack("{s:o, s:o, s:o, s:o}", "file", json_utf8(p->path), "xxh3",
-                                  json_hex(p->hash), "loss",
-                                  json_utf8(p->loss_conversion ? p->loss_conversion : "nats"),
-                                  "flop_rule", json_utf8(p->flop_rule)));
+    if (cmd_points_options(&o, a, &flops, need, last, e)) return -1;
+    return points_read(p, c, &o, e);
 }

@@ -25,10 +25,9 @@
 COMMANDS(X)
 #undef X
 
-/* tripod fit isoflop|envelope|approaches|bias (cmd_approaches.c), which have options of their
- * own. */
-bool cmd_fit_is_approach(int argc, char **argv);
-int cmd_fit_approach(int argc, char **argv, struct err *e);
+/* The children of tripod fit, in cmd_approaches.c. */
+extern const struct command cmd_fit_isoflop, cmd_fit_envelope, cmd_fit_approaches, cmd_fit_bias,
+    cmd_fit_laws;
 
 /* --flop RULE[:FAMILY] of tripod fit (cmd_flop.c): fills *f for points_read. */
 struct points_flops;

@@ -80,13 +80,7 @@ static int help(int argc, char **argv)
         return 2;
     }
     if (child) command = child;
-    if (command->options) {
-        options_help(command);
-        return 0;
-    }
-    char full[64];
-    snprintf(full, sizeof full, "tripod %s", command->name);
-    argp_help(command->argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, full);
+    options_help(command);
     return 0;
 }
 
@@ -99,7 +93,6 @@ static int run(const struct command *command, int argc, char **argv, struct err 
         memmove(argv + word, argv + word + 1, (size_t)(argc - word) * sizeof *argv);
         return run(child, argc - 1, argv, e);
     }
-    if (!command->options) return command->run_line(argc, argv, e);
     void *args = malloc(command->size);
     if (!args) return err_memory(e, NULL);
     memcpy(args, command->defaults, command->size);

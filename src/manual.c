@@ -8,13 +8,14 @@
 
 #include "src/base/provenance.h"
 
-/* TEXT with what roff would take for its own escaped; at a space beyond MOST columns a new line. */
+/* TEXT with what roff would take for its own escaped; a new line before a word that would end beyond
+ * MOST columns. */
 static void escape(const char *text, size_t most, FILE *f)
 {
     bool start = true;
     size_t column = 0;
     for (const char *s = text; *s; s++, column++) {
-        if (*s == ' ' && column > most) {
+        if (*s == ' ' && column + strcspn(s + 1, " \n") >= most) {
             fputc('\n', f);
             start = true;
             column = 0;
@@ -39,7 +40,7 @@ static void escape(const char *text, size_t most, FILE *f)
 
 static void roff(const char *text, FILE *f)
 {
-    escape(text, 60, f);
+    escape(text, 64, f);
 }
 
 static void upper(const char *text, FILE *f)
@@ -55,7 +56,7 @@ static void head(const char *name, const char *summary, FILE *f)
     upper(name, f);
     fprintf(f, " 1 \"%s\" \"tripod %s\" \"tripod\"\n.SH NAME\ntripod%s%s \\- ", TRIPOD_DATE,
             TRIPOD_VERSION, *name ? "\\-" : "", name);
-    escape(summary, 40, f);
+    escape(summary, 50, f);
     fputc('\n', f);
 }
 
@@ -132,7 +133,7 @@ static void paragraphs(const char *text, FILE *f)
         if (!indented && n == 0 && s[1] != ' ' && s[1])
             fputs(".PP\n", f);
         else if (n)
-            escape(strcat(row, "\n"), indented ? SIZE_MAX : 60, f);
+            escape(strcat(row, "\n"), indented ? SIZE_MAX : 64, f);
         s += n + (s[n] == '\n');
     }
     if (example) fputs(".fi\n", f);

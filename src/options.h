@@ -19,7 +19,6 @@
 #ifndef TRIPOD_OPTIONS_H
 #define TRIPOD_OPTIONS_H
 
-#include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -129,10 +128,8 @@ struct option_row {
     }
 
 struct command {
-    const char *name;    /* as typed: "scan", "fit isoflop" */
-    const char *summary; /* one line, lower case, for the list of commands */
-    const struct argp *argp;
-    int (*run_line)(int argc, char **argv, struct err *e);
+    const char *name;                 /* as typed: "scan", "fit isoflop" */
+    const char *summary;              /* one line, lower case, for the list of commands */
     const char *text;                 /* what it does: the help's first paragraph */
     const char *more;                 /* columns, examples: the help's last part; or NULL */
     const struct option_row *options; /* see options.h */

@@ -49,9 +49,12 @@ static void exact(void **state)
     assert_true(f.winner[0].edge && !f.winner[1].edge && f.winner[f.n - 1].edge);
     for (size_t i = 1; i < f.n; i++) assert_true(f.winner[i].C > f.winner[i - 1].C);
     for (size_t i = 1; i < f.compared; i++) assert_true(f.loss[i] <= f.loss[i - 1]);
-    json_t *j = envelope_json(&f);
-    assert_non_null(j);
+    struct points p = {.path = "curves.csv", .n = ROWS};
+    struct sheet *s = sheet_open();
+    json_t *j = envelope_report(s, &p, &f);
+    assert_int_equal(json_array_size(json_object_get(j, "winners")), f.n);
     json_decref(j);
+    sheet_free(s);
     /* The edges bias the published recipe. */
     o.keep_edges = true;
     assert_int_equal(envelope_fit(N, D, C, L, run, ROWS, &o, &g, &e), 0);

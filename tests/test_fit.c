@@ -31,7 +31,9 @@ static void load(struct points *p, size_t drop_highest, const char *where)
         o.where = &where;
         o.n_where = 1;
     }
-    if (points_read(p, EPOCH, &o, &e)) fail_msg("%s", e.text);
+    struct csv c;
+    if (csv_read(&c, EPOCH, &e) || points_read(p, &c, &o, &e)) fail_msg("%s", e.text);
+    csv_close(&c);
 }
 
 static void fit_points(struct fit *f, const struct points *p, const char *law,
@@ -448,7 +450,7 @@ static void make_surface(struct points *p, const struct law *law, const double *
         }
     }
     assert_int_equal(csv_read_memory(&c, "surface", text, strlen(text), &e), 0);
-    assert_int_equal(points_from_csv(p, &c, &o, &e), 0);
+    assert_int_equal(points_read(p, &c, &o, &e), 0);
     csv_close(&c);
 }
 
@@ -492,7 +494,7 @@ static void refuse(const char *text, const char *law, const char *message)
     struct points_options po = {.need = strcmp(law, "power") ? 3 : 1};
     objective_parse(&o.objective, "huber:1e-3", &e);
     assert_int_equal(csv_read_memory(&c, "t.csv", text, strlen(text), &e), 0);
-    assert_int_equal(points_from_csv(&p, &c, &po, &e), 0);
+    assert_int_equal(points_read(&p, &c, &po, &e), 0);
     assert_int_equal(fit_data_open(&d, &p, law_find(law, &e), POINTS_N, &e), 0);
     assert_int_equal(fit_law(&f, law_find(law, &e), &d, &o, &e), -1);
     if (!strstr(e.text, message)) fail_msg("expected '%s', found '%s'", message, e.text);

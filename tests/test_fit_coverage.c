@@ -41,7 +41,10 @@ static void simulate(const char *objective, bool heavy, int sets, int count[KIND
     struct analysis_options o = {
         .level = .95, .profile = true, .bootstrap = {.n = 300, .starts = 0}};
     const struct law *law = law_find("chinchilla", &e);
-    if (points_read(&p, "tests/data/epoch_chinchilla.csv", &po, &e)) fail_msg("%s", e.text);
+    struct csv c;
+    if (csv_read(&c, "tests/data/epoch_chinchilla.csv", &e) || points_read(&p, &c, &po, &e))
+        fail_msg("%s", e.text);
+    csv_close(&c);
     assert_int_equal(objective_parse(&o.fit.objective, objective, &e), 0);
     o.fit.grid = 3;
     memset(count, 0, KINDS * sizeof *count);

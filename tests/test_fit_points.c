@@ -10,13 +10,14 @@
 
 #include "fit/laws.h"
 #include "fit/points.h"
+#include "fit/points_examine.h"
 
 static int read_text(struct points *p, const char *text, const struct points_options *o,
                      struct err *e)
 {
     struct csv c;
     if (csv_read_memory(&c, "t.csv", text, strlen(text), e)) return -1;
-    int status = points_from_csv(p, &c, o, e);
+    int status = points_read(p, &c, o, e);
     csv_close(&c);
     return status;
 }

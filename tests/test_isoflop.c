@@ -245,10 +245,15 @@ static void correction(void **state)
     near(c.N_of_C.slope, a, 1e-9);
     near(c.D_of_C.slope, 1 - a, 1e-9);
     near(pow(10, c.N_of_C.intercept), G * pow(6, -a), 1e-7);
-    json_t *j = isoflop_json(&f, &c);
-    assert_non_null(j);
-    assert_int_equal(json_array_size(json_object_get(j, "budgets")), 5);
+    struct points p = {.path = "surface.csv", .n = n};
+    struct sheet *s = sheet_open();
+    json_t *j = isoflop_report(s, &p, &f, &(struct approaches_correction){.known = true, .c = c});
+    const json_t *list = json_object_get(j, "budgets");
+    assert_int_equal(json_array_size(list), 5);
+    near(json_real_value(json_object_get(json_array_get(list, 0), "bias")), expm1(c.shift[0]),
+         1e-12);
     json_decref(j);
+    sheet_free(s);
     isoflop_corrected_free(&c);
     assert_int_equal(isoflop_correct(&f, N, -1, 0.3, &c, &e), -1);
     isoflop_free(&f);
@@ -282,10 +287,14 @@ static void refusals(void **state)
     assert_non_null(strstr(f.budget[4].reason, "2 sizes"));
     assert_int_equal(f.used, 2);
     assert_true(isnan(f.N_of_C.slope_lo));
-    json_t *j = isoflop_json(&f, NULL);
+    struct points p = {.path = "refused.csv", .n = n};
+    struct sheet *s = sheet_open();
+    json_t *j = isoflop_report(s, &p, &f, &(struct approaches_correction){.known = false});
+    assert_null(json_object_get(json_array_get(json_object_get(j, "budgets"), 1), "bias"));
     const json_t *x = json_object_get(json_object_get(j, "exponents"), "N_of_C");
     assert_string_equal(json_string_value(json_object_get(x, "verdict")), "unidentified");
     json_decref(j);
+    sheet_free(s);
     isoflop_free(&f);
     assert_int_equal(isoflop_fit(N, D, C, L, 4, &o, &f, &e), -1);
     assert_non_null(strstr(e.text, "0 of 1 budgets"));

@@ -301,3 +301,21 @@ int csv_err(const struct csv *c, size_t row, size_t column, struct err *e, const
     return err_prefix(e, "%s: line %zu, column %zu (%s)", c->path, c->line[row + 1], column + 1,
                       csv_header(c, column));
 }
+
+int csv_missing(const struct csv *c, struct err *e, const char *name, const char *what)
+{
+    char list[400] = "";
+    for (size_t i = 0; i < c->columns; i++) {
+        size_t used = strlen(list);
+        if (used + strlen(csv_header(c, i)) + 12 > sizeof list) {
+            snprintf(list + used, sizeof list - used, " ...");
+            break;
+        }
+        snprintf(list + used, sizeof list - used, "%s'%s'", i ? ", " : "", csv_header(c, i));
+    }
+    if (name)
+        return err_set(e, "%s: line %zu: expected a column '%s' for %s, found %s", c->path,
+                       c->line[0], name, what, list);
+    return err_set(e, "%s: line %zu: expected a column for %s, found %s; name it with an option",
+                   c->path, c->line[0], what, list);
+}

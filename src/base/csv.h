@@ -46,6 +46,10 @@ int csv_number(const struct csv *c, size_t row, size_t column, double *value, st
 /* Text to number as csv_number does it: 0, or -1 when it is none (no message). */
 int csv_parse_number(const char *text, double *value);
 
+/* The message for a column that is not there: NAME, or whatever stands for WHAT when NULL; quotes the
+ * header. Returns -1. */
+int csv_missing(const struct csv *c, struct err *e, const char *name, const char *what);
+
 /* err_set with "FILE: line L, column C (NAME): " before the message. Returns -1. */
 int csv_err(const struct csv *c, size_t row, size_t column, struct err *e, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

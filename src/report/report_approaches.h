@@ -1,27 +1,24 @@
-/* report_approaches.h - how Approach 1 (envelope.h) and Approach 2 (isoflop.h) look: TSV, JSON,
- * figure.
+/* report_approaches.h - how Approach 1 (envelope.h), Approach 2 (isoflop.h), both beside Approach 3
+ * (approaches.h) and the bias of a design (bias.h) look. What is printed goes to the sheet; the same
+ * as JSON, with its provenance, is returned.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_REPORT_REPORT_APPROACHES_H
 #define TRIPOD_REPORT_REPORT_APPROACHES_H
 
 #include <jansson.h>
-#include <stdbool.h>
-#include <stdio.h>
 
-#include "fit/envelope.h"
-#include "fit/isoflop.h"
-#include "src/base/err.h"
+#include "fit/approaches.h"
+#include "src/base/sheet.h"
 
-/* Tables (TSV) and JSON. CORRECTED may be NULL. */
-void isoflop_print(const struct isoflop *f, const struct isoflop_corrected *corrected, FILE *out);
-json_t *isoflop_json(const struct isoflop *f, const struct isoflop_corrected *corrected);
+json_t *isoflop_report(struct sheet *s, const struct points *p, const struct isoflop *f,
+                       const struct approaches_correction *c);
+json_t *envelope_report(struct sheet *s, const struct points *p, const struct envelope *f);
+json_t *approaches_report(struct sheet *s, const struct points *p, const struct approaches *r,
+                          const struct approaches_options *o);
 
-/* Losses, parabolas and minima, one colour per budget; see plot.h for PATH and DRAWN. */
-int isoflop_plot(const struct isoflop *f, const double *N, const double *loss, const char *path,
-                 bool *drawn, struct err *e);
-
-void envelope_print(const struct envelope *f, FILE *out);
-json_t *envelope_json(const struct envelope *f);
+/* What POINTS sizes from N* over SPAN to N* times SPAN do to a parabola's minimum: V, in ln N. */
+json_t *bias_report(struct sheet *s, const struct approaches_surface *at, double span,
+                    size_t points, double v);
 
 #endif

@@ -106,7 +106,7 @@ fails alloc_params 'A is missing' "$TRIPOD" allocate --law chinchilla --params E
 fails alloc_param_name "no parameter 'Q'" "$TRIPOD" allocate --law chinchilla --params Q=1 --budget 1e21
 fails alloc_power 'not a law of N and D' "$TRIPOD" allocate --law power --params A=1,alpha=0.1 --budget 1e21
 fails alloc_budget 'expected a number such as' "$TRIPOD" allocate --preset epoch --budget x
-fails alloc_negative 'expected positive FLOP' "$TRIPOD" allocate --preset epoch --budget=-1
+fails alloc_negative 'expected more than 0' "$TRIPOD" allocate --preset epoch --budget=-1
 fails alloc_reach 'out of reach' "$TRIPOD" allocate --preset epoch --loss 1.8
 fails alloc_grid_text 'LO:HI:PER_DECADE' "$TRIPOD" allocate --preset epoch --budget 1e21 --grid 7-11
 fails alloc_preset "found 'x'" "$TRIPOD" allocate --preset x --budget 1e21
@@ -117,4 +117,10 @@ misuse alloc_nothing 'give one of' "$TRIPOD" allocate
 misuse alloc_question 'ask one question' "$TRIPOD" allocate --preset epoch
 misuse alloc_two 'ask one question' "$TRIPOD" allocate --preset epoch --budget 1e21 --loss 2
 misuse alloc_hours_only 'go together' "$TRIPOD" allocate --preset epoch --hours 3
+for columns in 80 160; do
+    terminal "allocate on $columns columns" $columns "$TRIPOD" allocate "$T/runs.json" --budget 1e21,5.76e23
+    terminal "allocate: a price on $columns columns" $columns "$TRIPOD" allocate "$T/runs.json" -N 70B -D 300B
+done
+shows "allocate: units" '^[0-9.e]+  70 B  300 B +4\.286 '
+shows "allocate: bands of a share" ' [0-9.]+ %  [0-9.]+ % \.\. [0-9.]+ % '
 exit $code

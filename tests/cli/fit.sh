@@ -46,12 +46,45 @@ done; done >>"$T/points.csv"
 ok "fit power of checkpoints" "$TRIPOD" fit power-constant "$T/points.csv" --bootstrap 0
 has "fit: last steps only" 'only the last step of each run is used'
 has "fit: the exponent of N" '^alpha	0\.3	|^alpha	0\.2999|^alpha	0\.3000'
+# A table is read once, so that a pipe will do as well as a file: the last steps, other columns of N, rows back in.
+same_stdin "fit: last steps from stdin" "$T/points.csv" "fit power-constant" --bootstrap 0
+same_stdin "fit --sensitivity from stdin" "$T/points.csv" "fit steps" --bootstrap 0 --sensitivity --drop-line 4
+shows "fit --sensitivity: N counted otherwise" '^N is column N_total'
+shows "fit --sensitivity: rows back in" '^dropped rows back in'
 ok "fit steps" "$TRIPOD" fit steps "$T/points.csv" --bootstrap 0
 has "fit: the exponent of the step" '^beta	0\.5	|^beta	0\.4999|^beta	0\.5000'
 has "fit: step 0 is dropped and named" 'line 2 dropped: step is 0: expected more than 0'
 ok "fit each model over steps" "$TRIPOD" fit power-constant "$T/points.csv" --x step --by model --bootstrap 0
 ok "fit: header in another order, other names" sh -c "printf 'ppl;params;tokens\n20;1M;1B\n18;2M;1B\n17;4M;1B\n16.5;8M;1B\n' | '$TRIPOD' fit power - --bootstrap 0"
 has "fit: perplexity is converted and said" 'loss = ln\(perplexity\)'
+
+# A terminal: the verdict and the law in numbers first, then parameters; what else is known with --details.
+for columns in 80 160; do
+    terminal "fit on $columns columns" $columns "$TRIPOD" fit chinchilla "$EPOCH" --drop-highest 5 --bootstrap 40 --boot-starts 0 --budget 1e21 --predict 70B,1.4T
+done
+if [ "$(sed -n 1,2p "$T/out")" = "chinchilla: weak (B weak)
+L = 1.817 + 478 N^-0.347 + 2143 D^-0.367" ]; then echo "ok fit: the law in numbers"; else echo "FAIL fit: the law in numbers: $(head -2 "$T/out")"; code=1; fi
+has "fit: an interval and a verdict" '^B +2143  1205 \.\. 7086 +weak: known to a factor of 5\.88'
+has "fit: the field's units" '^N\* +2\.792 B  2\.424 B \.\. 3\.391 B +1e21  identified'
+if grep -q 'correlation  \|starts agree\|line 2 dropped\|^# ' "$T/out"; then echo "FAIL fit: details unasked"; code=1; else echo "ok fit: no details unasked"; fi
+terminal "fit --details" 80 "$TRIPOD" fit chinchilla "$EPOCH" --drop-highest 5 --bootstrap 40 --boot-starts 0 --details
+has "fit --details: correlations" '^correlation +E +A +B'
+has "fit --details: the solver" '36 of 36 starts agree'
+has "fit --details: rows dropped" '^line 2 dropped'
+for law in power kaplan coupled broken2; do
+    terminal "fit $law on 80 columns" 80 "$TRIPOD" fit $law "$EPOCH" --bootstrap 0 --no-profile --grid 2
+done
+
+# Sub-commands are chosen by the first plain word, wherever else their names stand.
+printf 'bias,N,loss\na,1e6,5\na,2e6,4\na,4e6,3.3\na,8e6,2.6\na,16e6,2.2\n' >"$T/envelope"
+ok "fit --by a column called bias" "$TRIPOD" fit power "$T/envelope" --by bias --bootstrap 0
+has "fit --by bias: it is a fit" '^# group a'
+ok "fit of a file called envelope" sh -c "cd '$T' && '$TRIPOD' fit power envelope --bootstrap 0"
+has "fit envelope file: it is a fit" '^alpha	'
+ok "fit: options before the law" "$TRIPOD" fit --by bias --bootstrap=0 power "$T/envelope"
+ok "fit: options before the sub-command" "$TRIPOD" fit --span 4 --surface 0.34,0.28 bias
+has "fit bias" '^0\.34	0\.28	4	15	'
+ok "fit -- LAW" "$TRIPOD" fit --bootstrap 0 -- power "$T/envelope"
 
 # Pythia's wikitext bits per byte (v0), non-embedding N: ln y on ln N has slope -0.072426.
 printf 'params,bits_per_byte\n85056000,0.9360108878533313\n302311424,0.839809646843508\n1208602624,0.7566636913453257\n6444163072,0.6769633837921767\n11327027200,0.6555956922652953\n' >"$T/wikitext.csv"
@@ -90,7 +123,7 @@ fails "fit: unknown column" "expected a column 'size' for N" "$TRIPOD" fit chinc
 fails "fit: half a prediction" '--predict: chinchilla needs N,D' "$TRIPOD" fit chinchilla "$EPOCH" --predict 1e9
 fails "fit: no runs to draw" 'expected at least 4 runs \(--run names their column\), found 1' "$TRIPOD" fit chinchilla "$EPOCH" --bootstrap cluster:100
 fails "fit: bad --where" '--where: expected COLUMN=VALUE' "$TRIPOD" fit chinchilla "$EPOCH" --where loss
-misuse "fit: no file" 'expected a CSV file after the law' "$TRIPOD" fit chinchilla
+misuse "fit: no file" 'expected FILE' "$TRIPOD" fit chinchilla
 misuse "fit: bad number" '--level: expected 0.01 to 0.9999' "$TRIPOD" fit chinchilla "$EPOCH" --level 95
 misuse "fit: bad bootstrap" '--bootstrap: expected pairs' "$TRIPOD" fit chinchilla "$EPOCH" --bootstrap rows:100
 fails "fit: full disk" 'cannot' sh -c "'$TRIPOD' fit power '$EPOCH' --bootstrap 0 >/dev/full"

@@ -79,8 +79,10 @@ fails iso_flat 'curvature .* is not positive' "$TRIPOD" fit isoflop "$T/flat.csv
 printf 'N,C,loss\n1e8,1e18,x\n' >"$T/text.csv"
 fails iso_text 'text.csv: line 2, column 3 \(loss\)' "$TRIPOD" fit isoflop "$T/text.csv"
 fails iso_missing 'none.csv: cannot open' "$TRIPOD" fit isoflop "$T/none.csv"
-approaches_stdin() { "$TRIPOD" fit approaches - <"$T/exact.csv"; }
-fails approaches_stdin 'stdin: expected a file' approaches_stdin
+# A table is read once, so that a pipe will do as well as a file.
+for mode in isoflop approaches; do same_stdin "$mode from stdin" "$T/exact.csv" "fit $mode"; done
+same_stdin "envelope from stdin" "$T/curves.csv" "fit envelope"
+same_stdin "approaches of curves from stdin" "$T/curves.csv" "fit approaches" --bootstrap 40
 fails iso_surface 'expected fit, none or ALPHA,BETA' "$TRIPOD" fit isoflop "$T/exact.csv" --surface 3
 fails bias_surface 'ALPHA,BETA is missing' "$TRIPOD" fit bias
 # --flop: C by a rule of tripod count, from a name or from columns.
@@ -96,6 +98,11 @@ fails flop_heads 'heads.csv: line 2: heads: 7 do not divide' "$TRIPOD" fit power
 sed 's/^8,512/8.5,512/' "$T/shaped.csv" >"$T/half.csv"
 fails flop_half 'half.csv: line 2, column 1 \(layers\): expected a whole number' "$TRIPOD" fit isoflop "$T/half.csv" --flop 6N-head
 misuse iso_reject "found 'some'" "$TRIPOD" fit isoflop "$T/exact.csv" --reject some
-misuse iso_no_file 'expected a CSV file' "$TRIPOD" fit isoflop
+misuse iso_no_file 'expected FILE' "$TRIPOD" fit isoflop
 ok iso_help "$TRIPOD" fit isoflop --help
+for columns in 80 160; do
+    terminal "isoflop on $columns columns" $columns "$TRIPOD" fit isoflop "$T/minchilla.csv" --where 'loss<=2'
+    terminal "envelope on $columns columns" $columns "$TRIPOD" fit envelope "$T/curves.csv"
+    terminal "approaches on $columns columns" $columns "$TRIPOD" fit approaches "$T/exact.csv" --budget 1e21 --bootstrap 20
+done
 exit $code

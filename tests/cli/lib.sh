@@ -49,6 +49,20 @@ misuse() {
     fi
 }
 
+# same_stdin NAME FILE COMMAND ARGS: what COMMAND FILE ARGS prints from the file and from stdin differs in the name only.
+same_stdin() {
+    local name=$1 file=$2 command=$3
+    shift 3
+    "$TRIPOD" $command "$file" "$@" 2>"$T/err" | sed "s|$file|stdin|" >"$T/file"
+    "$TRIPOD" $command - "$@" <"$file" >"$T/out" 2>>"$T/err"
+    if [ -s "$T/out" ] && [ ! -s "$T/err" ] && cmp -s "$T/file" "$T/out"; then
+        echo "ok $name"
+    else
+        echo "FAIL $name: $(head -c 300 "$T/err") $(diff "$T/file" "$T/out" | head -c 300)"
+        code=1
+    fi
+}
+
 # terminal NAME WIDTH CMD...: the command succeeds on a terminal and prints nothing wider. Its stdout is left in $T/out.
 terminal() {
     local name=$1 found

@@ -28,8 +28,9 @@ static void names(const uint8_t *data, size_t size)
     free(path);
 }
 
-static void minima(const double *N, const double *D, const double *C, const double *loss, size_t n,
-                   uint8_t mode)
+static size_t lines[MOST];
+
+static void minima(double *N, double *D, double *C, double *loss, size_t n, uint8_t mode)
 {
     struct isoflop f;
     struct isoflop_corrected c;
@@ -50,7 +51,10 @@ static void minima(const double *N, const double *D, const double *C, const doub
         !(mode & 64))
         abort();
     if (!isoflop_correct(&f, N, 0.34, 0.28, &c, &e)) isoflop_corrected_free(&c);
-    json_decref(isoflop_json(&f, NULL));
+    struct points p = {.path = "x", .N = N, .loss = loss, .line = lines, .n = n};
+    struct sheet *s = sheet_open();
+    json_decref(isoflop_report(s, &p, &f, &(struct approaches_correction){.known = false}));
+    sheet_free(s);
     isoflop_free(&f);
 }
 
@@ -82,7 +86,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e = {0};
     if (!envelope_fit(N, D, C, loss, run, n, &o, &f, &e)) {
         if (!isfinite(f.N_of_C.slope)) abort();
-        json_decref(envelope_json(&f));
+        struct points p = {.path = "x", .n = n};
+        struct sheet *s = sheet_open();
+        json_decref(envelope_report(s, &p, &f));
+        sheet_free(s);
         envelope_free(&f);
     }
     return 0;
