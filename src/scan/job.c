@@ -282,7 +282,10 @@ static int compute(struct record *r, const struct job *job, const struct flat_mo
     progress_end();
     free(label);
     neox_unload(&model);
-    if (status) return err_prefix(e, "%s", flat->path);
+    if (status) {
+        *spoilt = err_is_local(e); /* these weights and this text will never do */
+        return err_prefix(e, "%s", flat->path);
+    }
     sum_up(r, &job->plan, file->values);
     if (!isfinite(r->moments.sum)) {
         *spoilt = true;
