@@ -38,7 +38,7 @@ struct args {
     struct bootstrap_options bootstrap;
     double level;
     int grid;
-    bool bootstrap_given, no_profile, compare, sensitivity;
+    bool bootstrap_given, no_profile, no_witness, compare, sensitivity;
     double holdout;
     const struct csv *table; /* of the file, and how its rows were read */
     const struct points_options *read;
@@ -59,6 +59,7 @@ enum {
     KEY_SEED,
     KEY_LEVEL,
     KEY_NO_PROFILE,
+    KEY_NO_WITNESS,
     KEY_BUDGET,
     KEY_PREDICT,
     KEY_COMPARE,
@@ -96,6 +97,8 @@ static const struct argp_option options[] = {
     {"seed", KEY_SEED, "S", 0, "Of the resamples (default 1)", 4},
     {"level", KEY_LEVEL, "P", 0, "Of the intervals (default 0.95)", 4},
     {"no-profile", KEY_NO_PROFILE, 0, 0, "Leave out the profile likelihood", 4},
+    {"no-witness", KEY_NO_WITNESS, 0, 0, "Do not ask GSL's minimisers whether the optimum is one",
+     4},
     {0, 0, 0, 0, "Further results:", 5},
     {"budget", KEY_BUDGET, "C,...", 0, "Compute-optimal N, D, D/N and L at these FLOP, with bands",
      5},
@@ -195,6 +198,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NO_PROFILE:
         a->no_profile = true;
+        return 0;
+    case KEY_NO_WITNESS:
+        a->no_witness = true;
         return 0;
     case KEY_BUDGET:
         a->n_budgets +=
@@ -440,9 +446,19 @@ static json_t *analysis_json(const struct analysis *a, const struct points *p,
     json_object_set_new(o, "condition", json_finite(f->condition));
     json_object_set_new(o, "condition_raw", json_finite(f->condition_raw));
     json_object_set_new(o, "cpu_seconds",
-                        json_pack("{s:o, s:o, s:o}", "fit", json_finite(a->fit_seconds),
-                                  "bootstrap", json_finite(a->bootstrap_seconds), "profile",
+                        json_pack("{s:o, s:o, s:o, s:o}", "fit", json_finite(a->fit_seconds),
+                                  "witness", json_finite(a->witness_seconds), "bootstrap",
+                                  json_finite(a->bootstrap_seconds), "profile",
                                   json_finite(a->profile_seconds)));
+    static const char *const says[] = {NULL, "agrees", "finds a lower objective",
+                                       "sums another objective", "stops above"};
+    const struct witness *w = &a->witness;
+    if (w->says != WITNESS_NONE)
+        json_object_set_new(o, "witness",
+                            json_pack("{s:s, s:b, s:s, s:o, s:o}", "method", w->method, "agrees",
+                                      w->says == WITNESS_AGREES, "says", says[w->says],
+                                      "difference", json_finite(w->difference), "standard_errors",
+                                      json_finite(w->shift)));
     json_object_set_new(o, "rss", json_finite(f->rss));
     json_object_set_new(o, "rss_log", json_finite(f->rss_log));
     json_object_set_new(o, "correlation", corr);
@@ -518,6 +534,18 @@ static void print_remarks(const struct analysis *a, const struct points *p, cons
            "%.2g (in natural parameters %.2g)\n",
            objective, f->value, f->agree, f->starts, f->gradient, f->decrement, f->condition,
            f->condition_raw);
+    const struct witness *w = &a->witness;
+    if (w->says == WITNESS_AGREES) printf("# GSL agrees to %.0e (%s)\n", w->difference, w->method);
+    if (w->says == WITNESS_LOWER)
+        printf("# WARNING: GSL does not agree: its %s finds an objective lower by %.1e of it, %.2g "
+               "standard errors away\n",
+               w->method, w->difference, w->shift);
+    if (w->says == WITNESS_DIFFERS)
+        printf("# WARNING: the objective summed by its definition differs by %.1e of it\n",
+               w->difference);
+    if (w->says == WITNESS_SHORT)
+        printf("# GSL is no witness here: its %s stops above, by %.1e of the objective\n",
+               w->method, w->difference);
     if (a->held)
         printf("# pinning costs: objective %.14g without; chi2(%d) = %.4g, p = %.3g\n",
                a->free_value, a->held, a->held_chi2, a->held_p);
@@ -858,6 +886,7 @@ static int run(int argc, char **argv, struct err *e)
     cli_use_threads(args.common.threads);
     struct analysis_options o = {.bootstrap = args.bootstrap,
                                  .profile = !args.no_profile,
+                                 .witness = !args.no_witness,
                                  .level = args.level,
                                  .budgets = args.budgets,
                                  .n_budgets = args.n_budgets,
