@@ -317,6 +317,12 @@ static void overall(struct analysis *a)
         snprintf(a->reason + used, ROOM - used, "%s%s %s", used ? "; " : "", f->law->param[i].name,
                  verdict_names[k->verdict]);
     }
+    if (a->witness.says == WITNESS_LOWER || a->witness.says == WITNESS_DIFFERS) {
+        size_t used = strlen(a->reason);
+        if (a->verdict < WEAK) a->verdict = WEAK;
+        snprintf(a->reason + used, ROOM - used, "%sGSL does not agree, by %.1e of the objective",
+                 used ? "; " : "", a->witness.difference);
+    }
     if (f->agree < 2 && f->starts > 1) {
         size_t used = strlen(a->reason);
         if (a->verdict < WEAK) a->verdict = WEAK;
@@ -344,6 +350,9 @@ int analyse(struct analysis *a, const struct points *p, const struct law *law,
     double clock = cpu_seconds();
     if (fit_law(&a->fit, law, &a->data, &o->fit, e)) goto out;
     a->fit_seconds = cpu_seconds() - clock;
+    clock = cpu_seconds();
+    if (o->witness && witness_fit(&a->witness, &a->fit, &a->data, &o->fit, e)) goto out;
+    a->witness_seconds = cpu_seconds() - clock;
     if (infer_covariance(&a->covariance, &a->fit, &a->data, &o->fit, e)) goto out;
     clock = cpu_seconds();
     if (o->bootstrap.n) {

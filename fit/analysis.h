@@ -7,6 +7,7 @@
 
 #include "fit/infer.h"
 #include "fit/verdict.h"
+#include "fit/witness.h"
 
 struct prediction {
     double N, D, U;
@@ -19,6 +20,7 @@ struct analysis_options {
     struct fit_options fit;
     struct bootstrap_options bootstrap; /* n = 0: none */
     bool profile;
+    bool witness;          /* ask GSL whether the optimum is one */
     double level;          /* 0.95 */
     enum points_column x;  /* for laws of one variable */
     const double *budgets; /* FLOP, for laws with an optimum */
@@ -40,6 +42,7 @@ struct derived {
 struct analysis {
     struct fit fit;
     struct fit_data data;
+    struct witness witness;
     struct covariance covariance;
     struct known known[LAW_PARAMS];
     struct bootstrap bootstrap;                  /* n = 0 when none was asked for */
@@ -55,7 +58,8 @@ struct analysis {
     double held_chi2;  /* what they cost, in units of -2 ln L ... */
     double held_p;     /* ... and how often chance costs as much */
     char flat[160];    /* the flattest direction */
-    double fit_seconds, bootstrap_seconds, profile_seconds; /* CPU time of the process */
+    double fit_seconds, bootstrap_seconds, profile_seconds,
+        witness_seconds; /* CPU time of the process */
     enum verdict verdict;
     char reason[320];
 };

@@ -37,7 +37,7 @@ struct args {
     enum points_column x; /* POINTS_COLUMNS: not given */
     double level, holdout;
     int grid;
-    bool bootstrap_given, no_profile, compare, sensitivity;
+    bool bootstrap_given, no_profile, no_witness, compare, sensitivity;
 };
 #define ARGS struct args
 
@@ -131,6 +131,8 @@ static const struct option_row options[] = {
     CLI_SEED(bootstrap.seed, "Of the resamples"),
     OPTION_REAL("level", 0, "P", level, 0.01, 0.9999, "Of the intervals"),
     OPTION_FLAG("no-profile", 0, no_profile, "Leave out the profile likelihood"),
+    OPTION_FLAG("no-witness", 0, no_witness,
+                "Do not ask GSL's minimisers whether the optimum is one"),
     OPTION_HEADING("Further results:"),
     OPTION_REALS("budget", 0, "C,...", budgets,
                  "Compute-optimal N, D, D/N and L at these FLOP, with bands"),
@@ -160,6 +162,7 @@ static int read_options(const struct args *a, const struct law *law, struct anal
                                                                      : "huber:1e-3";
     *o = (struct analysis_options){.bootstrap = a->bootstrap,
                                    .profile = !a->no_profile,
+                                   .witness = !a->no_witness,
                                    .level = a->level,
                                    .x = a->x < POINTS_COLUMNS ? a->x : POINTS_N,
                                    .budgets = a->budgets.value,

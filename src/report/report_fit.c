@@ -28,6 +28,35 @@ static void headlines(struct sheet *s, const struct analysis *a, enum points_col
                    law_text(a->fit.law, a->fit.params, x <= POINTS_STEP ? names[x] : NULL, law));
 }
 
+static void witness_remark(struct sheet *s, const struct witness *w)
+{
+    if (w->says == WITNESS_AGREES)
+        sheet_remark(s, "GSL agrees to %.0e (%s)", w->difference, w->method);
+    if (w->says == WITNESS_LOWER)
+        sheet_remark(s,
+                     "WARNING: GSL does not agree: its %s finds an objective lower by %.1e of it, "
+                     "%.2g standard errors away",
+                     w->method, w->difference, w->shift);
+    if (w->says == WITNESS_DIFFERS)
+        sheet_remark(s, "WARNING: the objective summed by its definition differs by %.1e of it",
+                     w->difference);
+    if (w->says == WITNESS_SHORT)
+        sheet_remark(s, "GSL is no witness here: its %s stops above, by %.1e of the objective",
+                     w->method, w->difference);
+}
+
+static void witness_json(json_t *o, const struct witness *w)
+{
+    static const char *const says[] = {NULL, "agrees", "finds a lower objective",
+                                       "sums another objective", "stops above"};
+    if (w->says == WITNESS_NONE) return;
+    json_object_set_new(o, "witness",
+                        json_pack("{s:s, s:b, s:s, s:o, s:o}", "method", w->method, "agrees",
+                                  w->says == WITNESS_AGREES, "says", says[w->says], "difference",
+                                  json_finite(w->difference), "standard_errors",
+                                  json_finite(w->shift)));
+}
+
 static void remarks(struct sheet *s, const struct analysis *a, const struct points *p,
                     const struct analysis_options *o)
 {
@@ -41,6 +70,7 @@ static void remarks(struct sheet *s, const struct analysis *a, const struct poin
                  "%.1e, condition %.2g (in natural parameters %.2g)",
                  objective, f->value, f->agree, f->starts, f->gradient, f->decrement, f->condition,
                  f->condition_raw);
+    witness_remark(s, &a->witness);
     if (a->held)
         sheet_remark(s, "pinning costs: objective %.14g without; chi2(%d) = %.4g, p = %.3g",
                      a->free_value, a->held, a->held_chi2, a->held_p);
@@ -257,9 +287,11 @@ static void evidence_json(json_t *o, const struct analysis *a)
     json_object_set_new(o, "condition", json_finite(f->condition));
     json_object_set_new(o, "condition_raw", json_finite(f->condition_raw));
     json_object_set_new(o, "cpu_seconds",
-                        json_pack("{s:o, s:o, s:o}", "fit", json_finite(a->fit_seconds),
-                                  "bootstrap", json_finite(a->bootstrap_seconds), "profile",
+                        json_pack("{s:o, s:o, s:o, s:o}", "fit", json_finite(a->fit_seconds),
+                                  "witness", json_finite(a->witness_seconds), "bootstrap",
+                                  json_finite(a->bootstrap_seconds), "profile",
                                   json_finite(a->profile_seconds)));
+    witness_json(o, &a->witness);
     json_object_set_new(o, "rss", json_finite(f->rss));
     json_object_set_new(o, "rss_log", json_finite(f->rss_log));
 }

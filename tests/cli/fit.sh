@@ -26,12 +26,47 @@ assert o["law"] == "chinchilla" and o["objective"] == "huber:0.001"
 assert set(o["params"]) == {"E", "A", "B", "alpha", "beta"}
 for p in o["params"].values():
     assert {"value", "se", "lo", "hi", "verdict"} <= set(p) and p["lo"] < p["value"] < p["hi"]
+w = o["witness"]
+assert w["agrees"] is True and w["method"] == "BFGS2" and w["difference"] < 1e-10, w
 assert o["starts"] == {"total": 36, "agree": 36} or o["starts"]["agree"] >= 34
 assert o["rows"]["used"] == 240 and o["rows"]["dropped"] == 5
 assert abs(o["objective_value"] - 0.0010182740178006) < 1e-13
 assert o["verdict"] in ("identified", "weak", "unidentified")
 PY
 then echo "ok fit: JSON has the keys promised"; else echo "FAIL fit: JSON"; code=1; fi
+
+# GSL's own minimisers as witnesses; of these twelve rows Kaplan's law has two valleys, and all starts end in the higher.
+ok "fit: a witness" "$TRIPOD" fit chinchilla "$EPOCH" --drop-highest 5 --bootstrap 0 --no-profile
+has "fit: GSL agrees" '^# GSL agrees to [0-9]e-1[0-9] \(BFGS2\)'
+ok "fit --no-witness" "$TRIPOD" fit chinchilla "$EPOCH" --drop-highest 5 --bootstrap 0 --no-profile --no-witness
+if grep -q GSL "$T/out"; then echo "FAIL fit --no-witness: GSL is named"; code=1; else echo "ok fit --no-witness names none"; fi
+cat >"$T/valleys.csv" <<'CSV'
+N,D,loss
+167314451.37234604,2601360487.472871,3.1249341307151237
+499311925.4933705,8114192111.783766,2.6860098570753554
+107337345.93454792,22839344081.323025,2.8508058328286987
+455089381.5620029,36553582345.03027,2.5069970854048704
+478539298.47122663,86291404586.91953,2.4285756189296626
+928740853.8910598,19818258947.04581,2.4740367626778816
+1473592309.0060637,29182217544.170734,2.378614041564658
+11638911548.957949,32717008438.44846,2.2141789595507846
+2397832654.1884274,74514619720.05678,2.249502018494855
+1010181471.79103,22534734543.21517,2.4488270833412953
+717417005.9957392,29199896139.301876,2.4635557173520035
+272018511.82424146,39067050141.86733,2.5890343266809346
+CSV
+ok "fit: two valleys" "$TRIPOD" fit kaplan "$T/valleys.csv" --bootstrap 0 --no-profile
+has "fit: GSL does not agree" '^# WARNING: GSL does not agree: its BFGS2 finds an objective lower by'
+has "fit: the verdict says so" '^# verdict: .*GSL does not agree'
+ok "fit --json: a witness" "$TRIPOD" fit kaplan "$T/valleys.csv" --bootstrap 0 --no-profile --json
+if python3 - "$T/out" <<'PY'
+import json, sys
+o = json.load(open(sys.argv[1]))
+w = o["witness"]
+assert w["method"] == "BFGS2" and w["agrees"] is False and 1e-3 < w["difference"] < 1e-1, w
+assert o["verdict"] != "identified", o["verdict"]
+PY
+then echo "ok fit: JSON of a witness"; else echo "FAIL fit: JSON of a witness"; code=1; fi
 
 ok "fit --pin" "$TRIPOD" fit chinchilla "$EPOCH" --drop-highest 5 --bootstrap 0 --no-profile --pin E=1.7
 has "fit: a pinned parameter" '^E	1\.7	.*	pinned'
