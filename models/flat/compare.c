@@ -80,9 +80,9 @@ static void add(struct flat_difference *to, const struct flat_difference *d)
 }
 
 /* N elements from AT on, as float32. */
-static void widen(float *out, const struct flat_tensor *t, size_t at, size_t n)
+static void widen(float *out, const struct flat_tensor *t, size_t at, size_t n,
+                  const struct kernels *k)
 {
-    const struct kernels *k = simd_best();
     if (t->dtype == SIMD_F32)
         memcpy(out, (const float *)t->data + at, n * sizeof *out);
     else
@@ -107,17 +107,17 @@ static void compare_piece(struct flat_difference *d, const float *a, const float
     add(d, &(struct flat_difference){NULL, NULL, 0, differing, largest, squares, squares_a});
 }
 
-static void compare_chunk(struct flat_difference *d, size_t at, size_t n)
+static void compare_chunk(struct flat_difference *d, size_t at, size_t n, const struct kernels *k)
 {
     float a[PIECE], b[PIECE];
     const struct flat_tensor *ta = d->a, *tb = d->b;
     for (size_t some; n; at += some, n -= some) {
         some = n < PIECE ? n : PIECE;
-        widen(a, ta, at, some);
+        widen(a, ta, at, some, k);
         if (tb == ta)
             memcpy(b, a, some * sizeof *b);
         else
-            widen(b, tb, at, some);
+            widen(b, tb, at, some, k);
         compare_piece(d, a, b, some);
     }
 }
@@ -137,6 +137,7 @@ static void compare_tensor(struct flat_difference *d, const struct flat_model *a
 {
     bool same = flat_tensor_hash(d->a) == flat_tensor_hash(d->b);
     size_t n = stored(d->a);
+    const struct kernels *k = simd_best(); /* asks the CPU: slow under a hypervisor */
     for (size_t at = 0, some; at < n; at += some) {
         struct flat_difference parts[CHUNKS];
         some = n - at < (size_t)CHUNKS * CHUNK ? n - at : (size_t)CHUNKS * CHUNK;
@@ -145,7 +146,7 @@ static void compare_tensor(struct flat_difference *d, const struct flat_model *a
         for (size_t i = 0; i < chunks; i++) {
             parts[i] = (struct flat_difference){.a = d->a, .b = same ? d->a : d->b};
             compare_chunk(&parts[i], at + i * CHUNK,
-                          some - i * CHUNK < CHUNK ? some - i * CHUNK : CHUNK);
+                          some - i * CHUNK < CHUNK ? some - i * CHUNK : CHUNK, k);
         }
         for (size_t i = 0; i < chunks; i++) add(d, &parts[i]);
         drop_pages(a, d->a, at, some);
