@@ -97,9 +97,11 @@ const struct command cmd_gather = {
     .summary = "put the checkpoints of a scan together: a table, points.csv, the loss matrix",
     .text = "Puts the checkpoints of a scan together: a table, points.csv for `tripod fit`, and "
             "the matrix of the papers.",
-    .more = "points.csv has the columns model, N (parameters without embeddings), N_total, D "
-            "(training tokens seen), step, predictions, loss (mean, nats), se (clustered by "
-            "document), perplexity, bits_per_byte, word_perplexity.",
+    .more =
+        "points.csv has the columns model, N (parameters without embeddings), N_total, D "
+        "(training tokens seen), step, predictions, loss (mean, nats), se (clustered by "
+        "document), perplexity, bits_per_byte, word_perplexity, same_as (the first checkpoint of "
+        "equal weights, empty where there is none or a record does not tell).",
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,

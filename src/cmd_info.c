@@ -11,6 +11,7 @@
 #include "models/flat/hub.h"
 #include "models/flat/locate.h"
 #include "src/cli.h"
+#include "src/cmd_info.h"
 #include "src/commands.h"
 #include "src/text/corpus.h"
 #include "src/base/json.h"
@@ -20,7 +21,7 @@
 struct arguments {
     struct cli_common common;
     struct texts files;
-    bool verify, tensors;
+    bool verify, tensors, compare;
 };
 #define ARGS struct arguments
 
@@ -29,6 +30,9 @@ static const struct option_row options[] = {
     OPTION_FLAG("verify", 0, verify, "Recompute checksums and counts; a difference is an error"),
     OPTION_FLAG("tensors", 0, tensors,
                 "List the tensors of models (on a terminal --details does, too)"),
+    OPTION_FLAG("compare", 0, compare,
+                "Compare the weights of two or more models (flat files, folders, hub names) with "
+                "the first's"),
     OPTION_GROUP(cli_common_options, common),
     OPTION_END,
 };
@@ -454,10 +458,17 @@ static void put_file(struct sheet *s, const json_t *o, bool tensors)
     if (json_array_size(list)) put_tensors(s, list, tensors);
 }
 
+static int check(void *args, struct err *e)
+{
+    const struct arguments *a = args;
+    return a->compare && a->files.n < 2 ? err_set(e, "--compare: expected two models or more") : 0;
+}
+
 static int run(void *args, struct err *e)
 {
     const struct arguments *a = args;
     cli_use_threads(a->common.threads);
+    if (a->compare) return info_compare(&a->common, &a->files, a->verify, a->tensors, e);
     json_t *files = json_array();
     struct sheet *s = sheet_open();
     int status = 0;
@@ -485,9 +496,16 @@ const struct command cmd_info = {
             "(P, P.bin or P.idx), a .npy array, a .json written by scan, tokenize or fit.",
     .more = "With --verify a model's checksums are recomputed, a corpus is read and compared with "
             "its .json, and losses are counted and averaged anew and compared with theirs. Not on "
-            "a terminal the output is KEY, a tab, VALUE.",
+            "a terminal the output is KEY, a tab, VALUE.\n\n"
+            "--compare takes models only and tells which tensors are equal (the same float32 bits) "
+            "and how far the rest are apart: the largest difference of two weights, and the rms of "
+            "the difference relative to the rms of the first model's. Tensors with equal checksums "
+            "are taken to be equal; with --verify the checksums are recomputed first. A terminal "
+            "shows the tensors that differ most, and all of them with --details.",
+
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,
+    .check = check,
     .run = run,
 };

@@ -16,6 +16,7 @@
 #include "src/commands.h"
 #include "src/report/report_losses.h"
 #include "src/scan/job.h"
+#include "src/scan/twins.h"
 
 enum { DEFAULT_MAX_TOKENS = 1024, MOST_TOKENS = 1 << 30 };
 
@@ -145,18 +146,22 @@ static int run(void *args, struct err *e)
     o->gemm = products_find(gemms[a->gemm]);
     struct job job;
     struct record *records = calloc(a->models.n, sizeof *records);
-    if (!records) return err_memory(e, NULL);
-    int status = job_open(&job, o, e);
+    size_t *first = calloc(a->models.n, sizeof *first), done = 0;
+    int status = records && first ? job_open(&job, o, e) : err_memory(e, NULL);
+    if (!records || !first) goto out;
     if (!status) warn_replaced(&job);
-    size_t done = 0;
+    if (!status) status = twins_find(first, a->models.item, a->models.n, e);
     for (; done < a->models.n && !status; done++) {
         if (done + 1 < a->models.n) read_ahead(a->models.item[done + 1]);
-        status = job_scan(&job, a->models.item[done], &records[done], e);
+        status = job_scan(&job, a->models.item[done],
+                          first[done] < done ? &records[first[done]] : NULL, &records[done], e);
     }
     if (!status) status = write_results(a, records, done, e);
     for (size_t i = 0; i < done; i++) record_free(&records[i]);
     job_close(&job);
+out:
     free(records);
+    free(first);
     return status;
 }
 
@@ -166,11 +171,15 @@ const struct command cmd_scan = {
     .text =
         "Writes the loss of every token, in nats, of every model: DIR/MODEL-stepN.npy (float32, "
         "in document order) with a .json that says where it comes from, and prints a table.",
-    .more = "Examples:\n"
-            "  tripod scan -m pythia-70m/ -c test.jsonl.zst -o losses/\n"
-            "  tripod scan pythia-70m/step*/ -c corpus --threads 8\n"
-            "  tripod scan -m EleutherAI/pythia-1b@step3000 -c book.txt --window 2048 --stride "
-            "1024\n",
+    .more =
+        "Examples:\n"
+        "  tripod scan -m pythia-70m/ -c test.jsonl.zst -o losses/\n"
+        "  tripod scan pythia-70m/step*/ -c corpus --threads 8\n"
+        "  tripod scan -m EleutherAI/pythia-1b@step3000 -c book.txt --window 2048 --stride "
+        "1024\n\n"
+        "Before anything is computed the weights of several models are compared by their checksums: "
+        "models of the same weights under different steps or names, or with some tensors in common, "
+        "are warned of. The same weights are computed once and copied (\"same_as\" in the .json).\n",
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,

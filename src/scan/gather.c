@@ -85,13 +85,17 @@ static int join(struct checkpoint *c, struct record *r, size_t n, const struct r
                            r->shards - 1, r->model, n);
         c->shards[i] = &r[i];
         if (i == 0) continue;
+        if (r->weights && r[i].weights && strcmp(r->weights, r[i].weights))
+            return err_set(e, "%s: expected losses of the same weights (%s) as %s, found %s",
+                           r[i].losses, r->weights, r->losses, r[i].weights);
         moments_add(&c->whole.moments, &r[i].moments);
         c->whole.seconds += r[i].seconds;
         c->whole.bytes = c->whole.bytes < 0 || r[i].bytes < 0 ? -1 : c->whole.bytes + r[i].bytes;
         c->whole.words = c->whole.words < 0 || r[i].words < 0 ? -1 : c->whole.words + r[i].words;
     }
     if (c->whole.moments.predictions != 0 && n > 1)
-        c->whole.tokens_per_s = c->whole.moments.predictions / c->whole.seconds;
+        c->whole.tokens_per_s =
+            c->whole.seconds > 0 ? c->whole.moments.predictions / c->whole.seconds : 0;
     return 0;
 }
 
@@ -113,6 +117,29 @@ static int join_shards(struct gathered *g, struct err *e)
     return 0;
 }
 
+/* Of checkpoints of equal weights all but the first are the same as that one, whatever the order was
+ * in which they were scanned. */
+static int find_same(struct gathered *g, struct err *e)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        struct checkpoint *c = &g->checkpoints[i];
+        c->whole.same_as = NULL;
+        for (size_t j = 0; j < i && c->whole.weights && !c->same_as; j++) {
+            const struct record *r = &g->checkpoints[j].whole;
+            if (!r->weights || strcmp(r->weights, c->whole.weights)) continue;
+            c->same_as = c->whole.same_as = record_checkpoint(r);
+            if (!c->same_as) return err_memory(e, c->whole.losses);
+        }
+    }
+    return 0;
+}
+
+/* A text cell. A name cannot hold line ends: it was a file name. */
+static int csv_text(struct out *out, const char *text, struct err *e)
+{
+    return out_printf(out, e, strpbrk(text, ",\"") ? "\"%s\"" : "%s", text);
+}
+
 /* ",VALUE", nothing after the comma when it is not known. */
 static int csv_number(struct out *out, int digits, double v, struct err *e)
 {
@@ -125,7 +152,8 @@ int gather_points(const struct gathered *g, const char *path, struct err *e)
     if (out_open(&out, path, e)) return -1;
     int status = out_printf(
         &out, e,
-        "model,N,N_total,D,step,predictions,loss,se,perplexity,bits_per_byte,word_perplexity\n");
+        "model,N,N_total,D,step,predictions,loss,se,perplexity,bits_per_byte,word_perplexity,"
+        "same_as\n");
     for (size_t i = 0; i < g->count && !status; i++) {
         const struct record *r = &g->checkpoints[i].whole;
         const struct moments *m = &r->moments;
@@ -134,11 +162,11 @@ int gather_points(const struct gathered *g, const char *path, struct err *e)
                            m->predictions,          moments_mean(m),
                            moments_error(m),        record_perplexity(r),
                            record_bits_per_byte(r), record_word_perplexity(r)};
-        bool quote =
-            strpbrk(r->model, ",\"") != NULL; /* a name cannot hold line ends: it was a file name */
-        status = out_printf(&out, e, quote ? "\"%s\"" : "%s", r->model);
+        status = csv_text(&out, r->model, e);
         for (size_t j = 0; j < sizeof values / sizeof *values && !status; j++)
             status = csv_number(&out, j < 5 ? 15 : 17, values[j], e);
+        if (!status) status = out_printf(&out, e, ",");
+        if (!status && r->same_as) status = csv_text(&out, r->same_as, e);
         if (!status) status = out_printf(&out, e, "\n");
     }
     if (!status) return out_commit(&out, e);
@@ -242,12 +270,15 @@ int gather_matrix(const struct gathered *g, const char *path, struct err *e)
 int gather_open(struct gathered *g, const char *directory, struct err *e)
 {
     *g = (struct gathered){0};
-    return read_records(g, directory, e) || join_shards(g, e) ? -1 : 0;
+    return read_records(g, directory, e) || join_shards(g, e) || find_same(g, e) ? -1 : 0;
 }
 
 void gather_close(struct gathered *g)
 {
-    for (size_t i = 0; i < g->count; i++) free(g->checkpoints[i].shards);
+    for (size_t i = 0; i < g->count; i++) {
+        free(g->checkpoints[i].shards);
+        free(g->checkpoints[i].same_as);
+    }
     for (size_t i = 0; i < g->record_count; i++) record_free(&g->records[i]);
     free(g->checkpoints);
     free(g->records);

@@ -11,6 +11,7 @@
 struct checkpoint {
     struct record whole;    /* strings borrowed from the first shard */
     struct record **shards; /* [whole.shards] */
+    char *same_as; /* the first checkpoint here of equal weights, whole.same_as; NULL: none */
 };
 
 struct gathered {
@@ -26,7 +27,7 @@ struct gathered {
 int gather_open(struct gathered *g, const char *directory, struct err *e);
 void gather_close(struct gathered *g);
 
-/* A row a checkpoint: model, N, N_total, D, step, predictions, loss ... */
+/* A row a checkpoint: model, N, N_total, D, step, predictions, loss ... same_as */
 int gather_points(const struct gathered *g, const char *path, struct err *e);
 
 /* The float32 matrix, a row a token, a column a checkpoint, and beside PATH.npy a PATH.json that names

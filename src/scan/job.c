@@ -9,29 +9,13 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "models/flat/compare.h"
 #include "models/flat/locate.h"
 #include "src/base/json.h"
+#include "src/base/npy.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
 #include "src/scan/peak_rate.h"
-
-static uint64_t model_hash(const struct flat_model *flat)
-{
-    XXH3_state_t *s = XXH3_createState();
-    XXH3_64bits_reset(s);
-    for (size_t i = 0; i < flat->tensor_count; i++) {
-        const struct flat_tensor *t = &flat->tensors[i];
-        XXH3_64bits_update(s, t->name, strlen(t->name));
-        XXH3_64bits_update(s, &t->xxh3, sizeof t->xxh3);
-    }
-    const struct neox_config *c = &flat->config; /* what the tensors' shapes do not say */
-    double rest[] = {(double)c->heads, (double)c->rotary, c->rope_theta, c->layer_norm_eps,
-                     c->parallel_residual};
-    XXH3_64bits_update(s, rest, sizeof rest);
-    uint64_t hash = XXH3_64bits_digest(s);
-    XXH3_freeState(s);
-    return hash;
-}
 
 /* tokenizer.json for text: the option's, else the first model's folder's; *t stays NULL when there
  * is none. */
@@ -184,16 +168,18 @@ static int describe(struct record *r, const struct job *job, const struct flat_m
                          .shards = o->shards};
     r->corpus_hash = format_string("%016" PRIx64, job->corpus_hash);
     r->protocol = strdup(job->protocol);
+    r->weights = format_string("%016" PRIx64, flat_weights_hash(flat));
     char *all = format_string(
-        "%016" PRIx64 " %s %s %zu/%zu %d %d", model_hash(flat), r->corpus_hash, r->protocol,
+        "%016" PRIx64 " %s %s %zu/%zu %d %d", flat_weights_hash(flat), r->corpus_hash, r->protocol,
         o->shard, o->shards, o->gelu < 0 ? (int)flat->config.activation : o->gelu, o->gemm->number);
     if (all) r->key = format_string("%016" PRIx64, (uint64_t)XXH3_64bits(all, strlen(all)));
     free(all);
     char *name = record_file_name(r);
     if (name) r->losses = format_string("%s/%s.npy", o->out, name);
     free(name);
-    return r->model && r->corpus_hash && r->protocol && r->key && r->losses ? 0
-                                                                            : err_memory(e, NULL);
+    return r->model && r->corpus_hash && r->protocol && r->key && r->losses && r->weights
+               ? 0
+               : err_memory(e, NULL);
 }
 
 static char *json_path(const struct record *r)
@@ -303,33 +289,62 @@ static int compute(struct record *r, const struct job *job, const struct flat_mo
     return 0;
 }
 
-/* Computes and gives the losses their final name. The record first: losses under their final name
+/* Takes the losses of SAME, whose weights are these, then fills the record. */
+static int copy(struct record *r, const struct job *job, const struct record *same,
+                struct loss_file *file, struct err *e)
+{
+    struct npy a;
+    uint64_t n = job->plan.predictions;
+    if (npy_open(&a, same->losses, e)) return -1;
+    int status = 0;
+    if (strcmp(a.descr, "<f4") || a.columns || a.rows != n) {
+        status = err_kind(e, ERR_DAMAGED,
+                          "%s: expected %" PRIu64 " float32 losses, found %" PRIu64 " of %s",
+                          same->losses, n, a.rows, a.descr);
+    } else {
+        memcpy(file->values, a.data, n * sizeof *file->values);
+        sum_up(r, &job->plan, file->values);
+        if (r->moments.sum != same->moments.sum)
+            status = err_kind(e, ERR_DAMAGED, "%s: the losses sum to %.17g, its .json says %.17g",
+                              same->losses, r->moments.sum, same->moments.sum);
+    }
+    npy_close(&a);
+    r->same_as = record_checkpoint(same);
+    return status ? -1 : r->same_as ? 0 : err_memory(e, same->losses);
+}
+
+/* Computes (or copies from SAME) and gives the losses their final name. The record first: losses under their final name
  * always have one. */
-static int fill(struct record *r, struct job *job, const struct flat_model *flat, struct err *e)
+static int fill(struct record *r, struct job *job, const struct flat_model *flat,
+                const struct record *same, struct err *e)
 {
     struct loss_file file;
     bool spoilt = false;
     job->corpus.limit = (uint32_t)flat->config.vocab;
     if (loss_file_open(&file, r->losses, strtoull(r->key, NULL, 16), job->plan.predictions, e))
         return -1;
-    int status = compute(r, job, flat, &file, &spoilt, e);
+    int status = same ? copy(r, job, same, &file, e) : compute(r, job, flat, &file, &spoilt, e);
+    if (status && same) spoilt = true;
     if (!status) status = write_record(r, job, flat, e);
     if (!status) status = loss_file_commit(&file, e);
     if (file.fd >= 0) loss_file_close(&file, !spoilt);
     return status;
 }
 
-int job_scan(struct job *job, const char *model, struct record *r, struct err *e)
+int job_scan(struct job *job, const char *model, const struct record *same, struct record *r,
+             struct err *e)
 {
     struct flat_model flat;
     if (model_open(&flat, model, NULL, e)) return -1;
     int status = describe(r, job, &flat, e);
     int there = status ? 0 : finished(r, job->o, e);
     if (there < 0) status = -1;
+    /* Another GELU, for one, is no part of the weights. */
+    if (!status && same && strcmp(same->key, r->key)) same = NULL;
     if (!status && !there && job->plan.longest > flat.config.max_positions)
         progress_warn("%s: %zu positions, but the model was trained on %zu", model,
                       job->plan.longest, flat.config.max_positions);
-    if (!status && !there) status = fill(r, job, &flat, e);
+    if (!status && !there) status = fill(r, job, &flat, same, e);
     flat_close(&flat);
     return status;
 }

@@ -52,6 +52,8 @@ json_t *record_json(const struct record *r, json_t *extra)
     json_object_set_new(o, "corpus_hash", json_string(r->corpus_hash));
     json_object_set_new(o, "protocol", json_string(r->protocol));
     json_object_set_new(o, "key", json_string(r->key));
+    json_object_set_new(o, "weights", json_utf8(r->weights));
+    json_object_set_new(o, "same_as", json_utf8(r->same_as));
     json_object_set_new(o, "out", json_utf8(r->losses));
     if (extra) json_object_update_missing(o, extra);
     json_decref(extra);
@@ -69,6 +71,16 @@ static char *string_member(const json_t *o, const char *key, const char *path, s
     char *copy = strdup(s);
     if (!copy) err_memory(e, path);
     return copy;
+}
+
+/* The same, but it may be missing or null: *TEXT is NULL then. */
+static int optional_member(char **text, const json_t *o, const char *key, const char *path,
+                           struct err *e)
+{
+    const json_t *v = json_object_get(o, key);
+    if (!v || json_is_null(v)) return 0;
+    *text = string_member(o, key, path, e);
+    return *text ? 0 : -1;
 }
 
 /* A number member; null or missing: FALLBACK. */
@@ -104,7 +116,9 @@ int record_read(struct record *r, const char *path, struct err *e)
     r->corpus_hash = string_member(o, "corpus_hash", path, e);
     r->protocol = string_member(o, "protocol", path, e);
     r->key = string_member(o, "key", path, e);
-    if (!r->losses || !r->model || !r->corpus_hash || !r->protocol || !r->key) {
+    if (!r->losses || !r->model || !r->corpus_hash || !r->protocol || !r->key ||
+        optional_member(&r->weights, o, "weights", path, e) ||
+        optional_member(&r->same_as, o, "same_as", path, e)) {
         status = -1;
         goto out;
     }
@@ -137,15 +151,22 @@ void record_free(struct record *r)
     free(r->protocol);
     free(r->key);
     free(r->losses);
+    free(r->weights);
+    free(r->same_as);
     *r = (struct record){0};
+}
+
+char *record_checkpoint(const struct record *r)
+{
+    return r->step < 0 ? strdup(r->model) : format_string("%s-step%" PRId64, r->model, r->step);
 }
 
 char *record_file_name(const struct record *r)
 {
-    char step[32] = "", shard[48] = "";
-    if (r->step >= 0) snprintf(step, sizeof step, "-step%" PRId64, r->step);
+    char shard[48] = "", *checkpoint = record_checkpoint(r);
     if (r->shards > 1) snprintf(shard, sizeof shard, ".shard-%zu-of-%zu", r->shard, r->shards);
-    char *name = format_string("%s%s%s", r->model, step, shard);
+    char *name = checkpoint ? format_string("%s%s", checkpoint, shard) : NULL;
+    free(checkpoint);
     for (char *p = name; p && *p; p++) {
         if (*p == '/') *p = '_';
     }

@@ -18,6 +18,8 @@ struct record {
     char *corpus_hash, *protocol; /* what must agree before losses are put together */
     char *key;                    /* stands for everything the losses depend on */
     char *losses;                 /* the .npy */
+    char *weights;                /* hash of the weights (flat_weights_hash); NULL: not known */
+    char *same_as; /* the checkpoint of equal weights whose losses these are; NULL: computed */
 };
 
 /* Reads PATH (a .json written by `tripod scan`); the .npy is the file of the same name beside
@@ -32,7 +34,10 @@ double record_perplexity(const struct record *r);      /* exp(mean loss), per to
 double record_bits_per_byte(const struct record *r);   /* NaN when the bytes are not known */
 double record_word_perplexity(const struct record *r); /* NaN when the words are not known */
 
-/* "pythia-70m-step3000", plus ".shard-0-of-4" where there are shards; the caller frees. */
+/* "pythia-70m-step3000"; the caller frees. */
+char *record_checkpoint(const struct record *r);
+
+/* The same, plus ".shard-0-of-4" where there are shards; the caller frees. */
 char *record_file_name(const struct record *r);
 
 #endif
