@@ -19,7 +19,8 @@ int approaches_envelope(const struct points *p, const struct envelope_options *o
         while (!named && (p->N[k] < p->N[i] || p->N[k] > p->N[i])) k++;
         run[i] = named ? p->run[i] : k;
     }
-    int status = envelope_fit(p->N, p->D, p->C, p->loss, run, p->n, o, f, e);
+    int status =
+        envelope_fit(&(struct envelope_rows){p->N, p->D, p->C, p->loss, run, p->n}, o, f, e);
     free(run);
     return status;
 }

@@ -151,8 +151,8 @@ static void information(struct comparison *c, const struct points *p, enum point
 }
 
 int compare_laws(struct comparison *rows, const struct points *p, const struct law *first,
-                 enum points_column x, const struct fit_options *o, double holdout, double *cut,
-                 size_t *groups, struct err *e)
+                 enum points_column x, const struct fit_options *o, double holdout,
+                 struct compare_split *used, struct err *e)
 {
     size_t *group = malloc((p->n + 1) * sizeof *group);
     bool *out = malloc((p->n + 1) * sizeof *out);
@@ -164,18 +164,18 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
     }
     /* Without a C, the variable itself orders the runs. */
     for (size_t i = 0; i < p->n; i++) compute[i] = p->C[i] > 0 ? p->C[i] : variable(p, x, i);
-    *groups = compare_budgets(compute, p->n, group);
+    used->budgets = compare_budgets(compute, p->n, group);
     /* The top budget, or as many as hold 5 rows: an error of one row says little. */
-    *cut = INFINITY;
+    used->cut = INFINITY;
     size_t top = 0;
-    for (size_t g = *groups; g-- > 1 && top < 5;) {
+    for (size_t g = used->budgets; g-- > 1 && top < 5;) {
         for (size_t i = 0; i < p->n; i++) {
             if (group[i] != g) continue;
-            *cut = fmin(*cut, compute[i]);
+            used->cut = fmin(used->cut, compute[i]);
             top++;
         }
     }
-    if (holdout > 0) *cut = holdout;
+    if (holdout > 0) used->cut = holdout;
     count = 0;
     for (size_t l = 0; l <= n_laws; l++) {
         const struct law *law = l ? &laws[l - 1] : first;
@@ -194,13 +194,13 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
         if (c->reason[0]) continue;
         size_t n;
         if (own.grid == 0) own.grid = 4; /* the hold-outs are many */
-        for (size_t i = 0; i < p->n; i++) out[i] = compute[i] >= *cut;
+        for (size_t i = 0; i < p->n; i++) out[i] = compute[i] >= used->cut;
         double sum = left_out(p, out, law, x, &own, &n);
         c->test = n;
         c->largest = n ? sqrt(sum / (double)n) : NAN;
         size_t all = 0;
         sum = 0;
-        for (size_t g = 0; g < *groups; g++) {
+        for (size_t g = 0; g < used->budgets; g++) {
             for (size_t i = 0; i < p->n; i++) out[i] = group[i] == g;
             sum += left_out(p, out, law, x, &own, &n);
             all += n;

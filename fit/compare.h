@@ -22,10 +22,14 @@ struct comparison {
 
 /* The law given first, then every other that the points have the variables for; rows [n_laws].
  * Returns how many. x: the variable of one-variable laws. holdout: rows with C at or above it are
- * "the largest compute"; 0: the top budget. *cut and *groups say what was used. */
+ * "the largest compute"; 0: the top budget. *used says which. */
+struct compare_split {
+    double cut;     /* C at or above it is the largest */
+    size_t budgets; /* left out in turn */
+};
 int compare_laws(struct comparison *rows, const struct points *p, const struct law *first,
-                 enum points_column x, const struct fit_options *o, double holdout, double *cut,
-                 size_t *groups, struct err *e);
+                 enum points_column x, const struct fit_options *o, double holdout,
+                 struct compare_split *used, struct err *e);
 
 /* Budgets among C values: group[n] numbers from 0 in rising C; a gap of over 20 % parts two
  * budgets. When that gives fewer than 3 or more than n / 4, five equal parts. Returns how many, 0

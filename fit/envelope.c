@@ -43,54 +43,73 @@ static double interpolate(const struct curve *c, double x, size_t *at)
                        : fmin(a->loss, b->loss);
 }
 
-/* The winner at each budget: index of the curve, or -1 where fewer than two curves reach. SKIP: a
- * curve left out (-1: none). */
-static void contest(const struct curve *curves, size_t n, const double *x, size_t budgets,
-                    long skip, size_t *at, long *winner, double *loss)
+/* The curves, and the budgets they are compared at. */
+struct field {
+    struct point *points;
+    struct curve *curves;
+    size_t n;  /* curves */
+    double *x; /* ln C of the budgets [B] */
+    size_t B;
+    double lo, hi; /* ln C covered */
+    size_t *at;    /* scratch [n] */
+};
+
+/* What one contest gave: of each budget the index of the curve that wins, or -1 where fewer than two
+ * reach, and the loss there. */
+struct outcome {
+    long *winner;
+    double *loss;
+    long skip; /* a curve left out; -1: none */
+};
+
+static void contest(const struct field *f, struct outcome *o)
 {
-    memset(at, 0, n * sizeof *at);
-    for (size_t k = 0; k < budgets; k++) {
+    memset(f->at, 0, f->n * sizeof *f->at);
+    for (size_t k = 0; k < f->B; k++) {
         size_t reach = 0;
-        winner[k] = -1;
-        loss[k] = INFINITY;
-        for (size_t i = 0; i < n; i++) {
-            if ((long)i == skip) continue;
-            double L = interpolate(&curves[i], x[k], &at[i]);
+        o->winner[k] = -1;
+        o->loss[k] = INFINITY;
+        for (size_t i = 0; i < f->n; i++) {
+            if ((long)i == o->skip) continue;
+            double L = interpolate(&f->curves[i], f->x[k], &f->at[i]);
             if (isnan(L)) continue;
             reach++;
-            if (!(L < loss[k])) continue;
-            loss[k] = L;
-            winner[k] = (long)i;
+            if (!(L < o->loss[k])) continue;
+            o->loss[k] = L;
+            o->winner[k] = (long)i;
         }
-        if (reach < 2) winner[k] = -1;
+        if (reach < 2) o->winner[k] = -1;
     }
 }
 
-/* The published line through the budgets; false when there is none. Returns the rows used in
- * *used. */
-static bool published(const struct curve *curves, size_t n, const double *x, const long *winner,
-                      size_t budgets, const struct envelope *f, bool keep, long skip, double *work,
-                      struct ols_line *lines, size_t *used)
+/* Columns for a line, [B] each. */
+struct columns {
+    double *c, *a, *d; /* log10 of C, N, D */
+};
+
+/* The published lines through the budgets, N of C and D of C; false when there are none. *used: the
+ * budgets in them. */
+static bool published(const struct field *f, const struct outcome *o, const struct envelope *e,
+                      bool keep, struct columns w, struct ols_line *lines, size_t *used)
 {
-    double smallest = INFINITY, largest = -INFINITY, *c = work, *a = work + budgets,
-           *d = a + budgets;
+    double smallest = INFINITY, largest = -INFINITY;
     size_t m = 0;
-    for (size_t i = 0; i < n; i++) {
-        if ((long)i == skip) continue;
-        smallest = fmin(smallest, curves[i].N);
-        largest = fmax(largest, curves[i].N);
+    for (size_t i = 0; i < f->n; i++) {
+        if ((long)i == o->skip) continue;
+        smallest = fmin(smallest, f->curves[i].N);
+        largest = fmax(largest, f->curves[i].N);
     }
-    for (size_t k = 0; k < budgets; k++) {
-        if (winner[k] < 0) continue;
-        double N = curves[winner[k]].N;
+    for (size_t k = 0; k < f->B; k++) {
+        if (o->winner[k] < 0) continue;
+        double N = f->curves[o->winner[k]].N;
         if (!keep && (N <= smallest || N >= largest)) continue;
-        c[m] = x[k] / M_LN10;
-        a[m] = log10(N);
-        d[m] = c[m] - log10(f->factor) - a[m];
+        w.c[m] = f->x[k] / M_LN10;
+        w.a[m] = log10(N);
+        w.d[m] = w.c[m] - log10(e->factor) - w.a[m];
         m++;
     }
     *used = m;
-    return ols_line(c, a, m, f->level, &lines[0]) && ols_line(c, d, m, f->level, &lines[1]);
+    return ols_line(w.c, w.a, m, e->level, &lines[0]) && ols_line(w.c, w.d, m, e->level, &lines[1]);
 }
 
 /* Replaces the regression's error by the jackknife's over the curves that win. */
@@ -107,9 +126,10 @@ static void jackknife(const double *estimates, size_t m, double level, struct ol
 }
 
 /* One entry per size that wins. */
-static int winners(const struct curve *curves, size_t n, const double *x, const long *winner,
-                   const double *loss, size_t budgets, struct envelope *f, struct err *e)
+static int winners(const struct field *field, const struct outcome *o, struct envelope *f,
+                   struct err *e)
 {
+    const size_t n = field->n;
     f->winner = calloc(n, sizeof *f->winner);
     double *mean = calloc(n, sizeof *mean);
     if (!f->winner || !mean) {
@@ -118,21 +138,21 @@ static int winners(const struct curve *curves, size_t n, const double *x, const 
     }
     for (size_t i = 0; i < n; i++) {
         /* Curves are ordered by size: repeats of a size share an entry. */
-        bool same = f->n && f->winner[f->n - 1].N >= curves[i].N;
+        bool same = f->n && f->winner[f->n - 1].N >= field->curves[i].N;
         struct envelope_winner *w = same ? &f->winner[f->n - 1] : &f->winner[f->n];
         double *m = same ? &mean[f->n - 1] : &mean[f->n];
         size_t before = w->budgets;
-        for (size_t k = 0; k < budgets; k++) {
-            if (winner[k] != (long)i) continue;
-            double C = exp(x[k]);
+        for (size_t k = 0; k < field->B; k++) {
+            if (o->winner[k] != (long)i) continue;
+            double C = exp(field->x[k]);
             w->C_lo = w->budgets ? fmin(w->C_lo, C) : C;
             w->C_hi = w->budgets ? fmax(w->C_hi, C) : C;
             w->budgets++;
-            *m += x[k];
+            *m += field->x[k];
         }
         if (w->budgets == before) continue;
-        w->N = curves[i].N;
-        w->edge = w->N <= curves[0].N || w->N >= curves[n - 1].N;
+        w->N = field->curves[i].N;
+        w->edge = w->N <= field->curves[0].N || w->N >= field->curves[n - 1].N;
         if (!same) f->n++;
     }
     for (size_t i = 0; i < f->n; i++) {
@@ -140,57 +160,56 @@ static int winners(const struct curve *curves, size_t n, const double *x, const 
         double middle = mean[i] / (double)w->budgets, nearest = INFINITY;
         w->C = exp(middle);
         w->D = w->C / (f->factor * w->N);
-        for (size_t k = 0; k < budgets; k++) {
-            if (winner[k] < 0 || fabs(x[k] - middle) >= nearest) continue;
-            nearest = fabs(x[k] - middle);
-            w->loss = loss[k];
+        for (size_t k = 0; k < field->B; k++) {
+            if (o->winner[k] < 0 || fabs(field->x[k] - middle) >= nearest) continue;
+            nearest = fabs(field->x[k] - middle);
+            w->loss = o->loss[k];
         }
     }
     free(mean);
     return 0;
 }
 
-static void by_size(struct envelope *f, bool keep, double *c, double *a, double *d)
+/* One point per winning size. */
+static void by_size(struct envelope *f, bool keep, struct columns w)
 {
     size_t m = 0;
     for (size_t i = 0; i < f->n; i++) {
         if (f->winner[i].edge && !keep) continue;
-        c[m] = log10(f->winner[i].C);
-        a[m] = log10(f->winner[i].N);
-        d[m] = log10(f->winner[i].D);
+        w.c[m] = log10(f->winner[i].C);
+        w.a[m] = log10(f->winner[i].N);
+        w.d[m] = log10(f->winner[i].D);
         m++;
     }
-    if (!ols_line(c, a, m, f->level, &f->N_by_size) || !ols_line(c, d, m, f->level, &f->D_by_size))
+    if (!ols_line(w.c, w.a, m, f->level, &f->N_by_size) ||
+        !ols_line(w.c, w.d, m, f->level, &f->D_by_size))
         f->N_by_size.n = f->D_by_size.n = 0;
 }
 
-int envelope_fit(const double *N, const double *D, const double *C, const double *loss,
-                 const size_t *run, size_t n, const struct envelope_options *o, struct envelope *f,
-                 struct err *e)
+/* Rows to points; k of C = k N D. */
+static int read_rows(struct field *field, const struct envelope_rows *r, struct envelope *f,
+                     struct err *e)
 {
-    *f = (struct envelope){.level = o->level > 0 ? o->level : 0.95,
-                           .budgets = o->budgets ? o->budgets : 1500};
-    if (!n) return err_set(e, "envelope: no rows");
-    size_t B = f->budgets, m = 0, used, left = 0;
-    struct point *p = malloc(n * sizeof *p);
-    struct curve *curves = calloc(n, sizeof *curves);
-    size_t *at = calloc(n, sizeof *at);
-    long *winner = malloc(2 * B * sizeof *winner);
-    double *work = malloc((7 * B + 2 * n) * sizeof *work);
-    double *x = work, *L = x + B, *other = L + B, *lines = other + B, *estimates = lines + 4 * B;
-    struct ols_line both[2];
-    int status = p && curves && at && winner && work ? 0 : err_memory(e, "envelope");
-    double lo = INFINITY, hi = -INFINITY, k = 0;
-    for (size_t i = 0; i < n && !status; i++) {
-        if (!(N[i] > 0 && D[i] > 0 && C[i] > 0) || !isfinite(N[i] * D[i] * C[i] * loss[i]))
-            status = err_set(e, "envelope: row %zu: N, D, C must be positive and the loss finite",
-                             i + 1);
-        p[i] = (struct point){log(C[i]), loss[i], N[i], run[i]};
-        k += log(C[i] / (N[i] * D[i]));
+    double k = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const double N = r->N[i], D = r->D[i], C = r->C[i], loss = r->loss[i];
+        if (!(N > 0 && D > 0 && C > 0) || !isfinite(N * D * C * loss))
+            return err_set(e, "envelope: row %zu: N, D, C must be positive and the loss finite",
+                           i + 1);
+        field->points[i] = (struct point){log(C), loss, N, r->run[i]};
+        k += log(C / (N * D));
     }
-    if (status) goto out;
-    f->factor = exp(k / (double)n);
+    f->factor = exp(k / (double)r->n);
+    return 0;
+}
+
+/* Points to curves; runs of one checkpoint are counted and left out. */
+static int cut_curves(struct field *field, size_t n, struct envelope *f, struct err *e)
+{
+    struct point *p = field->points;
     qsort(p, n, sizeof *p, by_curve);
+    field->lo = INFINITY;
+    field->hi = -INFINITY;
     for (size_t i = 0, end; i < n; i = end) {
         end = i + 1;
         while (end < n && p[end].run == p[i].run && p[end].N <= p[i].N) end++;
@@ -198,69 +217,106 @@ int envelope_fit(const double *N, const double *D, const double *C, const double
             f->single++;
             continue;
         }
-        curves[m++] = (struct curve){p + i, end - i, p[i].N};
-        lo = fmin(lo, p[i].x);
-        hi = fmax(hi, p[end - 1].x);
+        field->curves[field->n++] = (struct curve){p + i, end - i, p[i].N};
+        field->lo = fmin(field->lo, p[i].x);
+        field->hi = fmax(field->hi, p[end - 1].x);
     }
-    f->runs = m;
-    if (!m) {
-        status =
-            err_set(e, "envelope: no run has two checkpoints; Approach 1 needs training curves");
-        goto out;
-    }
-    for (size_t i = 0; i < B; i++) x[i] = lo + (hi - lo) * (double)i / (double)(B - 1 ? B - 1 : 1);
-    contest(curves, m, x, B, -1, at, winner, L);
-    for (size_t i = 0; i < B; i++) f->compared += winner[i] >= 0;
-    if (!f->compared) {
-        status = err_set(e, "envelope: no two training curves overlap in compute");
-        goto out;
-    }
-    status = winners(curves, m, x, winner, L, B, f, e);
-    if (status) goto out;
-    bool fitted = published(curves, m, x, winner, B, f, o->keep_edges, -1, lines, both, &f->used);
-    size_t inner = 0;
-    for (size_t i = 0; i < f->n; i++) inner += o->keep_edges || !f->winner[i].edge;
-    if (!fitted || inner < 2) {
-        status =
-            err_set(e,
-                    "envelope: %zu size%s between the smallest and the largest win%s a budget; "
-                    "two are needed",
-                    inner, inner == 1 ? "" : "s", inner == 1 ? "s" : "");
-        goto out;
-    }
-    f->N_of_C = both[0];
-    f->D_of_C = both[1];
-    for (size_t i = 0; i < m; i++) {
+    f->runs = field->n;
+    return field->n ? 0
+                    : err_set(e, "envelope: no run has two checkpoints; Approach 1 needs training "
+                                 "curves");
+}
+
+/* The published slopes' errors: every curve that wins is left out in turn. */
+static void leave_out(const struct field *field, const struct outcome *all, struct outcome *other,
+                      struct envelope *f, bool keep, struct columns w, double *estimates)
+{
+    size_t left = 0, used;
+    struct ols_line both[2];
+    for (size_t i = 0; i < field->n; i++) {
         bool wins = false;
-        for (size_t b = 0; b < B && !wins; b++) wins = winner[b] == (long)i;
+        for (size_t b = 0; b < field->B && !wins; b++) wins = all->winner[b] == (long)i;
         if (!wins) continue;
-        contest(curves, m, x, B, (long)i, at, winner + B, other);
-        if (!published(curves, m, x, winner + B, B, f, o->keep_edges, (long)i, lines, both, &used))
-            continue;
-        estimates[left++] = both[0].slope;
+        other->skip = (long)i;
+        contest(field, other);
+        if (published(field, other, f, keep, w, both, &used)) estimates[left++] = both[0].slope;
     }
     jackknife(estimates, left, f->level, &f->N_of_C);
     for (size_t i = 0; i < left; i++)
         estimates[i] = 1 - estimates[i]; /* log D = log C - log k - log N */
     jackknife(estimates, left, f->level, &f->D_of_C);
-    by_size(f, o->keep_edges, lines, lines + B, lines + 2 * B);
+}
+
+/* The envelope itself: the budgets that two curves reach. */
+static int keep_envelope(const struct field *field, const struct outcome *o, struct envelope *f,
+                         struct err *e)
+{
     f->C = malloc(3 * f->compared * sizeof *f->C);
-    if (!f->C) {
-        status = err_memory(e, "envelope");
-        goto out;
-    }
+    if (!f->C) return err_memory(e, "envelope");
     f->N = f->C + f->compared;
     f->loss = f->N + f->compared;
-    for (size_t i = 0, r = 0; i < B; i++) {
-        if (winner[i] < 0) continue;
-        f->C[r] = exp(x[i]);
-        f->N[r] = curves[winner[i]].N;
-        f->loss[r++] = L[i];
+    for (size_t i = 0, r = 0; i < field->B; i++) {
+        if (o->winner[i] < 0) continue;
+        f->C[r] = exp(field->x[i]);
+        f->N[r] = field->curves[o->winner[i]].N;
+        f->loss[r++] = o->loss[i];
     }
-out:
-    free(p);
-    free(curves);
-    free(at);
+    return 0;
+}
+
+static int fit_field(struct field *field, struct outcome *o, struct outcome *other,
+                     struct columns w, double *estimates, bool keep, struct envelope *f,
+                     struct err *e)
+{
+    const size_t B = field->B;
+    for (size_t i = 0; i < B; i++)
+        field->x[i] = field->lo + (field->hi - field->lo) * (double)i / (double)(B - 1 ? B - 1 : 1);
+    contest(field, o);
+    for (size_t i = 0; i < B; i++) f->compared += o->winner[i] >= 0;
+    if (!f->compared) return err_set(e, "envelope: no two training curves overlap in compute");
+    if (winners(field, o, f, e)) return -1;
+    struct ols_line both[2];
+    bool fitted = published(field, o, f, keep, w, both, &f->used);
+    size_t inner = 0;
+    for (size_t i = 0; i < f->n; i++) inner += keep || !f->winner[i].edge;
+    if (!fitted || inner < 2)
+        return err_set(e,
+                       "envelope: %zu size%s between the smallest and the largest win%s a budget; "
+                       "two are needed",
+                       inner, inner == 1 ? "" : "s", inner == 1 ? "s" : "");
+    f->N_of_C = both[0];
+    f->D_of_C = both[1];
+    leave_out(field, o, other, f, keep, w, estimates);
+    by_size(f, keep, w);
+    return keep_envelope(field, o, f, e);
+}
+
+int envelope_fit(const struct envelope_rows *r, const struct envelope_options *o,
+                 struct envelope *f, struct err *e)
+{
+    *f = (struct envelope){.level = o->level > 0 ? o->level : 0.95,
+                           .budgets = o->budgets ? o->budgets : 1500};
+    const size_t n = r->n, B = f->budgets;
+    if (!n) return err_set(e, "envelope: no rows");
+    struct field field = {.points = malloc(n * sizeof *field.points),
+                          .curves = calloc(n, sizeof *field.curves),
+                          .at = calloc(n, sizeof *field.at),
+                          .B = B};
+    long *winner = malloc(2 * B * sizeof *winner);
+    double *work = malloc((7 * B + 2 * n) * sizeof *work);
+    int status =
+        field.points && field.curves && field.at && winner && work ? 0 : err_memory(e, "envelope");
+    if (!status) status = read_rows(&field, r, f, e);
+    if (!status) status = cut_curves(&field, n, f, e);
+    if (!status) {
+        field.x = work;
+        struct outcome all = {winner, work + B, -1}, other = {winner + B, work + 2 * B, -1};
+        struct columns columns = {work + 3 * B, work + 4 * B, work + 5 * B};
+        status = fit_field(&field, &all, &other, columns, work + 7 * B, o->keep_edges, f, e);
+    }
+    free(field.points);
+    free(field.curves);
+    free(field.at);
     free(winner);
     free(work);
     if (status) envelope_free(f);

@@ -46,11 +46,17 @@ struct envelope {
     struct ols_line N_by_size, D_by_size;
 };
 
-/* N, D, C, loss [n]; run[n]: rows of one number are one training run (one N each). Errors: no run
- * has two checkpoints, no two curves overlap, a run has two sizes, fewer than two sizes win. */
-int envelope_fit(const double *N, const double *D, const double *C, const double *loss,
-                 const size_t *run, size_t n, const struct envelope_options *o, struct envelope *f,
-                 struct err *e);
+/* [n] each; rows of one number in `run` are one training run (one N each). */
+struct envelope_rows {
+    const double *N, *D, *C, *loss;
+    const size_t *run;
+    size_t n;
+};
+
+/* Errors: no run has two checkpoints, no two curves overlap, a run has two sizes, fewer than two
+ * sizes win. On error *f is empty; else the caller calls envelope_free. */
+int envelope_fit(const struct envelope_rows *rows, const struct envelope_options *o,
+                 struct envelope *f, struct err *e);
 void envelope_free(struct envelope *f);
 
 #endif

@@ -258,11 +258,10 @@ static int add_comparisons(const struct job *j, const struct points *p, const ch
     const struct analysis_options *o = &j->options;
     if (j->args->compare) {
         struct comparison rows[32];
-        double cut;
-        size_t budgets;
-        int n = compare_laws(rows, p, j->law, o->x, &o->fit, j->args->holdout, &cut, &budgets, e);
+        struct compare_split split;
+        int n = compare_laws(rows, p, j->law, o->x, &o->fit, j->args->holdout, &split, e);
         if (n < 0) return -1;
-        json_object_set_new(json, "compare", compare_report(j->sheet, rows, n, cut, budgets));
+        json_object_set_new(json, "compare", compare_report(j->sheet, rows, n, &split));
     }
     if (!j->args->sensitivity || group) return 0;
     struct sensitivity s = {.law = j->law,

@@ -36,7 +36,7 @@ static void exact(void **state)
     struct envelope_options o = {0};
     const double a = 0.28 / 0.62;
     curves();
-    assert_int_equal(envelope_fit(N, D, C, L, run, ROWS, &o, &f, &e), 0);
+    assert_int_equal(envelope_fit(&(struct envelope_rows){N, D, C, L, run, ROWS}, &o, &f, &e), 0);
     assert_int_equal(f.runs, SIZES);
     assert_true(f.compared > 1300 && f.used < f.compared);
     assert_true(fabs(f.factor - 6) < 1e-12);
@@ -57,7 +57,7 @@ static void exact(void **state)
     sheet_free(s);
     /* The edges bias the published recipe. */
     o.keep_edges = true;
-    assert_int_equal(envelope_fit(N, D, C, L, run, ROWS, &o, &g, &e), 0);
+    assert_int_equal(envelope_fit(&(struct envelope_rows){N, D, C, L, run, ROWS}, &o, &g, &e), 0);
     assert_true(g.used == g.compared);
     assert_true(fabs(g.N_of_C.slope - a) > fabs(f.N_of_C.slope - a));
     envelope_free(&g);
@@ -74,7 +74,7 @@ static void exact(void **state)
         run[ROWS - 1 - i] = r;
     }
     o.keep_edges = false;
-    assert_int_equal(envelope_fit(N, D, C, L, run, ROWS, &o, &g, &e), 0);
+    assert_int_equal(envelope_fit(&(struct envelope_rows){N, D, C, L, run, ROWS}, &o, &g, &e), 0);
     assert_true(fabs(g.N_of_C.slope - f.N_of_C.slope) < 1e-12);
     envelope_free(&g);
     envelope_free(&f);
@@ -87,17 +87,19 @@ static void refusals(void **state)
     struct envelope f;
     struct envelope_options o = {0};
     curves();
-    assert_int_equal(envelope_fit(N, D, C, L, run, 0, &o, &f, &e), -1);
-    assert_int_equal(envelope_fit(N, D, C, L, run, CHECKPOINTS, &o, &f, &e), -1);
+    assert_int_equal(envelope_fit(&(struct envelope_rows){N, D, C, L, run, 0}, &o, &f, &e), -1);
+    assert_int_equal(
+        envelope_fit(&(struct envelope_rows){N, D, C, L, run, CHECKPOINTS}, &o, &f, &e), -1);
     assert_non_null(strstr(e.text, "overlap"));
-    assert_int_equal(envelope_fit(N, D, C, L, run, 3 * CHECKPOINTS, &o, &f, &e), -1);
+    assert_int_equal(
+        envelope_fit(&(struct envelope_rows){N, D, C, L, run, 3 * CHECKPOINTS}, &o, &f, &e), -1);
     assert_non_null(strstr(e.text, "two are needed"));
     for (size_t i = 0; i < ROWS; i++) run[i] = i; /* one checkpoint each */
-    assert_int_equal(envelope_fit(N, D, C, L, run, ROWS, &o, &f, &e), -1);
+    assert_int_equal(envelope_fit(&(struct envelope_rows){N, D, C, L, run, ROWS}, &o, &f, &e), -1);
     assert_non_null(strstr(e.text, "two checkpoints"));
     curves();
     L[7] = NAN;
-    assert_int_equal(envelope_fit(N, D, C, L, run, ROWS, &o, &f, &e), -1);
+    assert_int_equal(envelope_fit(&(struct envelope_rows){N, D, C, L, run, ROWS}, &o, &f, &e), -1);
     assert_non_null(strstr(e.text, "row 8"));
     assert_null(f.winner);
 }

@@ -210,13 +210,12 @@ static void model_choice(void **state)
     struct err e;
     struct comparison rows[32];
     struct fit_options o = {0};
-    double cut;
-    size_t groups;
+    struct compare_split split;
     load(&p, 5, NULL);
     assert_int_equal(objective_parse(&o.objective, "logls", &e), 0);
-    int n = compare_laws(rows, &p, law_find("chinchilla", &e), POINTS_N, &o, 0, &cut, &groups, &e);
+    int n = compare_laws(rows, &p, law_find("chinchilla", &e), POINTS_N, &o, 0, &split, &e);
     assert_int_equal(n, 5);
-    assert_true(rows[0].test >= 5 && groups > 2);
+    assert_true(rows[0].test >= 5 && split.budgets > 2);
     for (int i = 0; i < n; i++) {
         assert_string_equal(rows[i].law->name, known[i].law);
         assert_true(fabs(rows[i].aic - known[i].aic) < 6e-4);

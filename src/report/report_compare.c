@@ -9,8 +9,8 @@
 static const char real[] = "%.8g";
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-json_t *compare_report(struct sheet *s, const struct comparison *rows, int n, double cut,
-                       size_t groups)
+json_t *compare_report(struct sheet *s, const struct comparison *rows, int n,
+                       const struct compare_split *split)
 {
     const struct column columns[] = {
         {.name = "law"},
@@ -30,8 +30,8 @@ json_t *compare_report(struct sheet *s, const struct comparison *rows, int n, do
     sheet_remark(s,
                  "comparison: information criteria of least squares on ln L; rms errors of ln L "
                  "with C >= %.4g left out (%zu rows)",
-                 cut, rows[0].test);
-    sheet_remark(s, "and with each of %zu budgets left out in turn", groups);
+                 split->cut, rows[0].test);
+    sheet_remark(s, "and with each of %zu budgets left out in turn", split->budgets);
     struct table *t = sheet_table(s, columns, COUNT_OF(columns), "-", false);
     for (int i = 0; i < n; i++) {
         const struct comparison *c = &rows[i];
@@ -46,8 +46,8 @@ json_t *compare_report(struct sheet *s, const struct comparison *rows, int n, do
         table_real(t, c->budgets);
         table_text(t, "%s", c->reason);
     }
-    return json_pack("{s:o, s:o, s:I}", "laws", table_json(t, false), "holdout", json_finite(cut),
-                     "budgets", (json_int_t)groups);
+    return json_pack("{s:o, s:o, s:I}", "laws", table_json(t, false), "holdout",
+                     json_finite(split->cut), "budgets", (json_int_t)split->budgets);
 }
 
 /* The number K of a choice: its law's parameters, then a and D/N. */

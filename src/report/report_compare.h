@@ -11,9 +11,9 @@
 #include "fit/sensitivity.h"
 #include "src/base/sheet.h"
 
-/* Rows [n], CUT and GROUPS as compare_laws fills them. */
-json_t *compare_report(struct sheet *s, const struct comparison *rows, int n, double cut,
-                       size_t groups);
+/* Rows [n] and SPLIT as compare_laws fills them. */
+json_t *compare_report(struct sheet *s, const struct comparison *rows, int n,
+                       const struct compare_split *split);
 
 /* D/N is at BUDGET. */
 json_t *sensitivity_report(struct sheet *s, const struct choice *c, int n, const struct law *law,

@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct envelope f;
     struct envelope_options o = {.budgets = 50, .keep_edges = mode & 64};
     struct err e = {0};
-    if (!envelope_fit(N, D, C, loss, run, n, &o, &f, &e)) {
+    if (!envelope_fit(&(struct envelope_rows){N, D, C, loss, run, n}, &o, &f, &e)) {
         if (!isfinite(f.N_of_C.slope)) abort();
         struct points p = {.path = "x", .n = n};
         struct sheet *s = sheet_open();
