@@ -49,4 +49,10 @@ void job_close(struct job *job);
  * is thrown away; after any other error it is kept, and the same call goes on with it). */
 int job_scan(struct job *job, const char *model, struct record *r, struct err *e);
 
+/* Stands for the weights and what of the configuration the losses depend on. */
+uint64_t model_hash(const struct flat_model *flat);
+/* The key of R's losses (its corpus hash, protocol and shard) under a model of that hash; GELU: enum
+ * neox_activation. The caller frees; NULL when out of memory. */
+char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm);
+
 #endif

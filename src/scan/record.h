@@ -18,7 +18,12 @@ struct record {
     char *corpus_hash, *protocol; /* what must agree before losses are put together */
     char *key;                    /* stands for everything the losses depend on */
     char *losses;                 /* the .npy */
+    /* How to compute them again; NULL where the record does not say. */
+    char *model_file, *corpus, *gelu, *gemm, *precision;
 };
+
+/* Whether PATH is JSON that calls itself losses, of whatever version. */
+bool record_is(const char *path);
 
 /* Reads PATH (a .json written by `tripod scan`); the .npy is the file of the same name beside
  * it. */
