@@ -12,15 +12,6 @@
 #include "src/base/npy.h"
 #include "src/base/provenance.h"
 
-static int is_record(const char *path)
-{
-    json_t *o = json_load_file(path, 0, NULL);
-    const char *format = json_string_value(json_object_get(o, "format"));
-    int yes = format && !strncmp(format, "tripod-losses", 13);
-    json_decref(o);
-    return yes;
-}
-
 static int read_records(struct gathered *g, const char *directory, struct err *e)
 {
     DIR *d = opendir(directory);
@@ -36,7 +27,7 @@ static int read_records(struct gathered *g, const char *directory, struct err *e
             status = err_memory(e, directory);
         } else {
             g->records = bigger;
-            if (is_record(path)) {
+            if (record_is(path)) {
                 status = record_read(&g->records[g->record_count], path, e);
                 if (!status) g->record_count++;
             }

@@ -17,6 +17,15 @@
 #include "src/base/provenance.h"
 #include "src/scan/peak_rate.h"
 
+char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm)
+{
+    char *all = format_string("%016" PRIx64 " %s %s %zu/%zu %d %d", model, r->corpus_hash,
+                              r->protocol, r->shard, r->shards, gelu, gemm->number);
+    char *key = all ? format_string("%016" PRIx64, (uint64_t)XXH3_64bits(all, strlen(all))) : NULL;
+    free(all);
+    return key;
+}
+
 /* tokenizer.json for text: the option's, else the first model's folder's; *t stays NULL when there
  * is none. */
 static int find_tokenizer(const struct scan_request *o, struct tokenizer **t, struct err *e)
@@ -128,12 +137,7 @@ int job_open(struct job *job, const struct scan_request *o, struct err *e)
         return -1;
     job->counts = (struct text_counts){-1, -1};
     if (job->tokenizer && text_count(&job->plan, job->tokenizer, &job->counts, e)) return -1;
-    char part[96] = "", documents[48] = "";
-    if (o->protocol.window)
-        snprintf(part, sizeof part, " window %zu stride %zu", o->protocol.window,
-                 o->protocol.stride);
-    if (o->documents) snprintf(documents, sizeof documents, " documents %zu", o->documents);
-    job->protocol = format_string("max-tokens %zu%s%s", o->protocol.max_tokens, part, documents);
+    job->protocol = protocol_text(&o->protocol, o->documents);
     return job->protocol ? 0 : err_memory(e, NULL);
 }
 
@@ -169,11 +173,9 @@ static int describe(struct record *r, const struct job *job, const struct flat_m
     r->corpus_hash = format_string("%016" PRIx64, job->corpus_hash);
     r->protocol = strdup(job->protocol);
     r->weights = format_string("%016" PRIx64, flat_weights_hash(flat));
-    char *all = format_string(
-        "%016" PRIx64 " %s %s %zu/%zu %d %d", flat_weights_hash(flat), r->corpus_hash, r->protocol,
-        o->shard, o->shards, o->gelu < 0 ? (int)flat->config.activation : o->gelu, o->gemm->number);
-    if (all) r->key = format_string("%016" PRIx64, (uint64_t)XXH3_64bits(all, strlen(all)));
-    free(all);
+    if (r->corpus_hash && r->protocol)
+        r->key = losses_key(r, flat_weights_hash(flat),
+                            o->gelu < 0 ? (int)flat->config.activation : o->gelu, o->gemm);
     char *name = record_file_name(r);
     if (name) r->losses = format_string("%s/%s.npy", o->out, name);
     free(name);

@@ -51,4 +51,8 @@ void job_close(struct job *job);
 int job_scan(struct job *job, const char *model, const struct record *same, struct record *r,
              struct err *e);
 
+/* The key of R's losses (its corpus hash, protocol and shard) under a model of that hash; GELU: enum
+ * neox_activation. The caller frees; NULL when out of memory. */
+char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm);
+
 #endif

@@ -17,6 +17,13 @@ struct protocol {
     size_t stride;     /* 1 .. window */
 };
 
+/* "max-tokens 1024", "max-tokens 0 window 2048 stride 1024 documents 100", as a record has it.
+ * DOCUMENTS: only the first so many, 0: all. The caller frees; NULL when out of memory. */
+char *protocol_text(const struct protocol *protocol, size_t documents);
+/* Reads that back; PATH is for the message. */
+int protocol_parse(struct protocol *protocol, size_t *documents, const char *text, const char *path,
+                   struct err *e);
+
 /* One pass through the model: inputs first .. first + n of a document, token first + n being the
  * last target. */
 struct piece {
@@ -39,6 +46,12 @@ struct plan {
 int plan_make(struct plan *plan, const struct corpus *corpus, const struct protocol *protocol,
               size_t documents, size_t index, size_t shards, struct err *e);
 void plan_free(struct plan *plan);
+
+/* The plan of N documents of PLAN's, drawn without replacement from those that predict anything
+ * (0: all of these); the same ones for the same SEED wherever it is drawn. The others stay in it
+ * with no predictions. *drawn: how many, fewer where there are fewer. */
+int plan_draw(struct plan *part, const struct plan *plan, size_t n, uint64_t seed, size_t *drawn,
+              struct err *e);
 
 /* Steps through the pieces in order: start from a zeroed piece with document = begin. False at the
  * end. */

@@ -83,6 +83,22 @@ static int optional_member(char **text, const json_t *o, const char *key, const 
     return *text ? 0 : -1;
 }
 
+/* A string that may be missing: NULL. "?" stands for a name that JSON cannot hold (json_utf8). */
+static char *known_member(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s && strcmp(s, "?") ? strdup(s) : NULL;
+}
+
+bool record_is(const char *path)
+{
+    json_t *o = json_load_file(path, 0, NULL);
+    const char *format = json_string_value(json_object_get(o, "format"));
+    bool yes = format && !strncmp(format, "tripod-losses", 13);
+    json_decref(o);
+    return yes;
+}
+
 /* A number member; null or missing: FALLBACK. */
 static double number_member(const json_t *o, const char *key, double fallback)
 {
@@ -122,6 +138,11 @@ int record_read(struct record *r, const char *path, struct err *e)
         status = -1;
         goto out;
     }
+    r->model_file = known_member(o, "model_file");
+    r->corpus = known_member(json_object_get(o, "corpus"), "prefix");
+    r->gelu = known_member(o, "gelu");
+    r->gemm = known_member(json_object_get(o, "provenance"), "gemm");
+    r->precision = known_member(o, "precision");
     r->step = (int64_t)number_member(o, "step", -1);
     r->parameters = number_member(o, "parameters", -1);
     r->parameters_total = number_member(o, "parameters_total", -1);
@@ -153,6 +174,11 @@ void record_free(struct record *r)
     free(r->losses);
     free(r->weights);
     free(r->same_as);
+    free(r->model_file);
+    free(r->corpus);
+    free(r->gelu);
+    free(r->gemm);
+    free(r->precision);
     *r = (struct record){0};
 }
 

@@ -20,7 +20,12 @@ struct record {
     char *losses;                 /* the .npy */
     char *weights;                /* hash of the weights (flat_weights_hash); NULL: not known */
     char *same_as; /* the checkpoint of equal weights whose losses these are; NULL: computed */
+    /* How to compute them again; NULL where the record does not say. */
+    char *model_file, *corpus, *gelu, *gemm, *precision;
 };
+
+/* Whether PATH is JSON that calls itself losses, of whatever version. */
+bool record_is(const char *path);
 
 /* Reads PATH (a .json written by `tripod scan`); the .npy is the file of the same name beside
  * it. */
