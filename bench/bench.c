@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "simd/peak.h"
+#include "src/base/stats.h"
 
 static double cpu_clock(void)
 {
@@ -41,17 +42,11 @@ static double seconds(const struct bench *bench, const struct entrant *entrant, 
     return t > 1e-9 ? t : 1e-9;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 static double median(const double *values, int n)
 {
     double sorted[BENCH_ROUNDS];
     memcpy(sorted, values, (size_t)n * sizeof *values);
-    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
-    return n % 2 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
+    return stats_median(sorted, (size_t)n);
 }
 
 void bench_compete(const struct bench *bench, struct entrant *entrants, int n)

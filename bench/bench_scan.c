@@ -17,6 +17,7 @@
 #include "src/base/num.h"
 #include "src/scan/peak_rate.h"
 #include "src/base/rng.h"
+#include "src/base/stats.h"
 #include "src/scan/scan.h"
 
 /* --- inputs --- */
@@ -143,18 +144,6 @@ static int scan_once(const struct bench *bench, const char *model_path, const ch
     return status;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof *v, compare);
-    return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
-}
-
 /* Useful FLOP of a whole corpus, to size it. */
 static double flop_per_token(const struct neox_config *c, const struct workload *w)
 {
@@ -208,20 +197,21 @@ static int measure(struct bench *bench, const char *label, const char *model_pat
         getrusage(RUSAGE_SELF, &usage);
         char name[96];
         snprintf(name, sizeof name, "scan %s %s", label, w->name);
-        double rate = median(rates, bench->rounds), mfu = median(mfus, bench->rounds);
+        double rate = stats_median(rates, (size_t)bench->rounds),
+               mfu = stats_median(mfus, (size_t)bench->rounds);
         json_t *shares = json_object();
         for (int p = 0; p < NEOX_PHASES; p++)
             json_object_set_new(shares, neox_phase_names[p], json_real(phases[p] / busy));
-        json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:o}", "model",
-                                              label, "workload", w->name, "tokens_per_s", rate,
-                                              "mfu", mfu, "seconds_to_first_batch",
-                                              median(starts, bench->rounds), "thread_efficiency",
-                                              median(efficiency, bench->rounds), "peak_rss_mb",
-                                              (double)usage.ru_maxrss / 1024, "phases", shares));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:o}", "model", label, "workload",
+                            w->name, "tokens_per_s", rate, "mfu", mfu, "seconds_to_first_batch",
+                            stats_median(starts, (size_t)bench->rounds), "thread_efficiency",
+                            stats_median(efficiency, (size_t)bench->rounds), "peak_rss_mb",
+                            (double)usage.ru_maxrss / 1024, "phases", shares));
         double ratio = bench_rate(bench, name, rate);
         bench_print(bench, "%-14s %8s %10.0f %6.3f %7.3f %9.3f %8.0f  ", label, w->name, rate, mfu,
-                    median(efficiency, bench->rounds), median(starts, bench->rounds),
-                    (double)usage.ru_maxrss / 1024);
+                    stats_median(efficiency, (size_t)bench->rounds),
+                    stats_median(starts, (size_t)bench->rounds), (double)usage.ru_maxrss / 1024);
         for (int p = 0; p < NEOX_PHASES; p++) bench_print(bench, " %5.1f", 100 * phases[p] / busy);
         bench_print_ratio(bench, ratio);
     }

@@ -1,0 +1,11 @@
+/* stats.h - the median, for those who do not include GSL (fits do).
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_STATS_H
+#define TRIPOD_STATS_H
+
+#include <stddef.h>
+
+/* Of v[n], n > 0; sorts v. */
+double stats_median(double *v, size_t n);
+
+#endif
