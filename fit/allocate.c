@@ -2,10 +2,13 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/allocate.h"
 
+#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fit/root.h"
 #include "src/base/rng.h"
 
 const struct allocate_preset allocate_presets[] = {
@@ -78,22 +81,25 @@ static double on_budget(const struct allocate *p, double C, double x)
     return allocate_loss(p, N, C / (factor(p) * N));
 }
 
+struct valley {
+    const struct allocate *p;
+    double C, x, limit;
+};
+
+/* What is left until one of the sides has risen to the limit. */
+static double below_limit(double half, void *context)
+{
+    const struct valley *v = context;
+    return v->limit - fmax(on_budget(v->p, v->C, v->x + half), on_budget(v->p, v->C, v->x - half));
+}
+
 /* From the optimum outwards to where the loss has risen by 0.1 %: the wider-known half-width. */
 static double flat_width(const struct allocate *p, const struct allocation *a)
 {
-    double limit = 1.001 * a->loss, lo = 0, hi = 1, x = log(a->N);
-    while (hi < 64 && on_budget(p, a->C, x + hi) < limit && on_budget(p, a->C, x - hi) < limit)
-        hi *= 2;
-    for (int i = 0; i < 60; i++) {
-        double middle = 0.5 * (lo + hi);
-        bool flat =
-            on_budget(p, a->C, x + middle) < limit && on_budget(p, a->C, x - middle) < limit;
-        if (flat)
-            lo = middle;
-        else
-            hi = middle;
-    }
-    return exp(lo);
+    struct valley v = {p, a->C, log(a->N), 1.001 * a->loss};
+    double hi = 1, half;
+    while (hi < 64 && below_limit(hi, &v) > 0) hi *= 2;
+    return exp(root_between(below_limit, &v, 0, hi, 1e-15, &half) ? half : hi);
 }
 
 static int numeric_optimum(const struct allocate *p, double C, struct allocation *a, struct err *e)
@@ -221,21 +227,30 @@ int allocate_grid(const struct allocate *p, double C, double lo, double hi, doub
     return isfinite(a->loss) ? 0 : err_set(e, "%s: no finite loss on the grid", p->law->name);
 }
 
-/* Bisects ln C in [ln 10, ln 1e40] for sign(value - target) to change; value rises or falls with
- * C. */
+struct search {
+    const struct allocate *p;
+    double target;
+    bool of_loss;
+    struct err *e; /* filled when an optimum fails */
+};
+
+/* Rises with ln C. */
+static double beyond_target(double x, void *context)
+{
+    const struct search *s = context;
+    struct allocation a;
+    if (optimum(s->p, exp(x), &a, s->e)) return NAN;
+    return s->of_loss ? s->target - a.loss : a.N - s->target;
+}
+
+/* The budget between 1e3 and 1e40 whose optimum has the loss or the size. */
 static int search_budget(const struct allocate *p, double target, bool of_loss,
                          struct allocation *a, struct err *e)
 {
-    double lo = log(1e3), hi = log(1e40);
-    for (int i = 0; i < 200 && hi - lo > 4e-15 * hi; i++) {
-        double middle = 0.5 * (lo + hi);
-        if (optimum(p, exp(middle), a, e)) return -1;
-        if (of_loss ? a->loss > target : a->N < target)
-            lo = middle;
-        else
-            hi = middle;
-    }
-    return allocate_optimum(p, exp(hi), a, e);
+    struct search s = {p, target, of_loss, e};
+    double x;
+    if (!root_between(beyond_target, &s, log(1e3), log(1e40), 4e-15, &x)) return -1;
+    return allocate_optimum(p, exp(x), a, e);
 }
 
 int allocate_for_loss(const struct allocate *p, double loss, struct allocation *a, struct err *e)
@@ -261,9 +276,19 @@ int allocate_for_size(const struct allocate *p, double N, struct allocation *a, 
     return search_budget(p, N, false, a, e);
 }
 
+struct tokens {
+    const struct allocate *p;
+    double N, loss;
+};
+
+static double above_loss(double x, void *context)
+{
+    const struct tokens *t = context;
+    return allocate_loss(t->p, t->N, exp(x)) - t->loss;
+}
+
 int allocate_tokens(const struct allocate *p, double N, double loss, double *D, struct err *e)
 {
-    double lo = 0, hi = log(1e40);
     if (!allocate_can(p->law))
         return err_set(e, "%s: not a law of N and D: nothing to allocate", p->law->name);
     if (!(allocate_loss(p, N, 1e40) < loss))
@@ -272,14 +297,11 @@ int allocate_tokens(const struct allocate *p, double N, double loss, double *D, 
                        loss, N, allocate_loss(p, N, 1e40));
     if (!(allocate_loss(p, N, 1) > loss))
         return err_set(e, "loss %g: %g parameters have it with one token, says the law", loss, N);
-    for (int i = 0; i < 200 && hi - lo > 4e-15 * hi; i++) {
-        double middle = 0.5 * (lo + hi);
-        if (allocate_loss(p, N, exp(middle)) > loss)
-            lo = middle;
-        else
-            hi = middle;
-    }
-    *D = exp(hi);
+    struct tokens t = {p, N, loss};
+    double x;
+    if (!root_between(above_loss, &t, 0, log(1e40), 4e-15, &x))
+        return err_set(e, "loss %g: no number of tokens gives it to %g parameters", loss, N);
+    *D = exp(x);
     return 0;
 }
 
@@ -343,18 +365,9 @@ int allocate_draw(const struct law *law, const double *params, const double *cov
     return 0;
 }
 
-static int by_value(const void *va, const void *vb)
-{
-    double a = *(const double *)va, b = *(const double *)vb;
-    return (a > b) - (a < b);
-}
-
 double allocate_percentile(double *v, size_t n, double share)
 {
     if (!n) return NAN;
-    qsort(v, n, sizeof *v, by_value);
-    double at = share * (double)(n - 1);
-    size_t i = (size_t)at;
-    if (i + 1 >= n) return v[n - 1];
-    return v[i] + (at - (double)i) * (v[i + 1] - v[i]);
+    gsl_sort(v, 1, n);
+    return gsl_stats_quantile_from_sorted_data(v, 1, n, share);
 }

@@ -2,10 +2,12 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/bias.h"
 
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "fit/ols.h"
+#include "fit/root.h"
 
 /* S(c) = sinh(n c h / 2) / sinh(c h / 2) and its first two derivatives in c. */
 static void geometric(double c, double h, double n, double s[3])
@@ -52,29 +54,26 @@ double bias_vertex(double alpha, double beta, const double *ln_n, size_t n, doub
     return fitted ? ols_vertex(&p, 0.95, &lo, &hi) : NAN;
 }
 
+struct grid {
+    double alpha, beta, vertex;
+    const double *ln_n;
+    size_t n;
+};
+
+static double beyond_vertex(double ln_star, void *context)
+{
+    const struct grid *g = context;
+    return bias_vertex(g->alpha, g->beta, g->ln_n, g->n, ln_star) - g->vertex;
+}
+
 bool bias_correct(double alpha, double beta, const double *ln_n, size_t n, double vertex,
                   double *ln_star)
 {
-    double lo = INFINITY, hi = -INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        lo = fmin(lo, ln_n[i]);
-        hi = fmax(hi, ln_n[i]);
-    }
-    double width = hi - lo;
-    if (!(width > 0) || !isfinite(vertex)) return false;
+    struct grid g = {alpha, beta, vertex, ln_n, n};
+    if (!n || !isfinite(vertex)) return false;
+    double lo = gsl_stats_min(ln_n, 1, n), hi = gsl_stats_max(ln_n, 1, n), width = hi - lo;
     lo -= width;
     hi += width;
-    /* vertex(u) rises with u: bisection, to the last bit. */
-    if (!(bias_vertex(alpha, beta, ln_n, n, lo) <= vertex) ||
-        !(bias_vertex(alpha, beta, ln_n, n, hi) >= vertex))
-        return false;
-    for (int i = 0; i < 200 && hi - lo > 1e-14 * fabs(hi); i++) {
-        double middle = 0.5 * (lo + hi);
-        if (bias_vertex(alpha, beta, ln_n, n, middle) < vertex)
-            lo = middle;
-        else
-            hi = middle;
-    }
-    *ln_star = 0.5 * (lo + hi);
-    return true;
+    /* The vertex rises with the optimum; outside its range there is none. */
+    return width > 0 && root_between(beyond_vertex, &g, lo, hi, 1e-14, ln_star);
 }

@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
@@ -258,23 +259,12 @@ void bootstrap_close(struct bootstrap *b)
     *b = (struct bootstrap){0};
 }
 
-static int upwards(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double quantile(const double *sorted, size_t n, double p)
-{
-    return gsl_stats_quantile_from_sorted_data(sorted, 1, n, p);
-}
-
 static double *sorted_copy(const double *values, size_t n)
 {
     double *s = malloc((n + 1) * sizeof *s);
     if (!s) return NULL;
     memcpy(s, values, n * sizeof *s);
-    qsort(s, n, sizeof *s, upwards);
+    gsl_sort(s, 1, n);
     return s;
 }
 
@@ -286,8 +276,8 @@ int interval_percentile(const double *values, size_t n, double level, struct int
     double *s = sorted_copy(values, n);
     if (!s) return err_memory(e, NULL);
     out->se = gsl_stats_sd(values, 1, n);
-    out->lo = quantile(s, n, (1 - level) / 2);
-    out->hi = quantile(s, n, (1 + level) / 2);
+    out->lo = gsl_stats_quantile_from_sorted_data(s, 1, n, (1 - level) / 2);
+    out->hi = gsl_stats_quantile_from_sorted_data(s, 1, n, (1 + level) / 2);
     free(s);
     return 0;
 }
@@ -311,7 +301,8 @@ int interval_bca(const double *values, size_t n, const double *jack, size_t n_ja
     double z = gsl_cdf_ugaussian_Pinv((1 + level) / 2), ends[2];
     for (int i = 0; i < 2; i++) {
         double u = z0 + (i ? z : -z);
-        ends[i] = quantile(s, n, gsl_cdf_ugaussian_P(z0 + u / fmax(1 - a * u, 1e-3)));
+        ends[i] = gsl_stats_quantile_from_sorted_data(
+            s, 1, n, gsl_cdf_ugaussian_P(z0 + u / fmax(1 - a * u, 1e-3)));
     }
     out->se = gsl_stats_sd(values, 1, n);
     out->lo = ends[0];

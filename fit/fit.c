@@ -5,6 +5,7 @@
 
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_linalg.h>
+#include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,12 +180,6 @@ static void describe(struct fit *f, const struct fit_problem *p, const struct fi
     }
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* 1.345 robust standard deviations of the residuals of the least absolute deviations fit. */
 static int automatic_delta(struct fit *f, const struct law *law, struct fit_data *d,
                            const struct fit_options *o, struct fit_options *own, struct err *e)
@@ -197,7 +192,7 @@ static int automatic_delta(struct fit *f, const struct law *law, struct fit_data
     if (!status) {
         fit_residuals(f, d, r);
         for (size_t i = 0; i < d->n; i++) r[i] = fabs(r[i]);
-        qsort(r, d->n, sizeof *r, compare_doubles);
+        gsl_sort(r, 1, d->n);
         own->objective.kind = OBJ_HUBER;
         own->objective.delta = fmax(1.345 * 1.4826 * r[d->n / 2], 1e-9);
     }

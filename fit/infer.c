@@ -3,17 +3,12 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/infer.h"
 
+#include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fit/solve.h"
-
-static int upwards(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Half-width in which residuals count as "at zero" for objectives with a kink: Silverman's rule on
  * the median absolute residual. */
@@ -22,7 +17,7 @@ static double bandwidth(const double *r, size_t n)
     double *s = malloc((n + 1) * sizeof *s);
     if (!s) return 0;
     for (size_t i = 0; i < n; i++) s[i] = fabs(r[i]);
-    qsort(s, n, sizeof *s, upwards);
+    gsl_sort(s, 1, n);
     double sigma = 1.4826 * s[n / 2];
     free(s);
     return fmax(1.06 * sigma * pow((double)n, -0.2), 1e-14);

@@ -57,9 +57,6 @@ void bootstrap_close(struct bootstrap *b);
 int bootstrap_refit(const struct fit_problem *p, const struct fit *f, const double *weights,
                     const double *y, int starts, double *t, double *value, bool *moved);
 
-/* Quantile of values sorted upwards, by linear interpolation (numpy's default). */
-double quantile(const double *sorted, size_t n, double p);
-
 struct interval {
     double se, lo, hi;
 };

@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/isoflop.h"
 
+#include <gsl/gsl_combination.h>
+#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,26 +39,10 @@ static int by_size(const void *va, const void *vb)
     return c ? c : compare(a->loss, b->loss);
 }
 
-static int by_value(const void *va, const void *vb)
-{
-    return compare(*(const double *)va, *(const double *)vb);
-}
-
 static double median(double *v, size_t n)
 {
-    qsort(v, n, sizeof *v, by_value);
-    return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
-}
-
-/* The next k-subset of 0..n-1 in lexicographic order; false after the last. */
-static bool next_subset(size_t *index, size_t k, size_t n)
-{
-    size_t i = k;
-    while (i > 0 && index[i - 1] == n - k + i - 1) i--;
-    if (!i) return false;
-    index[i - 1]++;
-    for (; i < k; i++) index[i] = index[i - 1] + 1;
-    return true;
+    gsl_sort(v, 1, n);
+    return gsl_stats_median_from_sorted_data(v, 1, n);
 }
 
 static double choose(size_t n, size_t k)
@@ -71,21 +58,19 @@ static int reject_mad(const double *x, const double *y, size_t n, bool *in, doub
 {
     double *work = malloc(n * sizeof *work);
     bool *use = malloc(2 * n * sizeof *use), *inlier = use + n;
-    if (!work || !use) {
-        free(work);
-        free(use);
-        return err_memory(e, "isoflop");
-    }
+    gsl_combination *four = gsl_combination_calloc(n, 4);
+    int status = work && use && four ? 0 : err_memory(e, "isoflop");
+    if (status) goto out;
     memcpy(work, y, n * sizeof *work);
     double m = median(work, n);
     for (size_t i = 0; i < n; i++) work[i] = fabs(y[i] - m);
     *threshold = median(work, n);
-    size_t index[4] = {0, 1, 2, 3}, best = 0;
+    size_t best = 0;
     double best_r2 = -INFINITY;
     do {
         struct ols_parabola p;
         memset(use, 0, n * sizeof *use);
-        for (size_t i = 0; i < 4; i++) use[index[i]] = true;
+        for (size_t i = 0; i < 4; i++) use[gsl_combination_get(four, i)] = true;
         if (!ols_parabola(x, y, use, n, &p)) continue;
         size_t count = 0;
         double mean = 0, rss = 0, tss = 0;
@@ -107,10 +92,12 @@ static int reject_mad(const double *x, const double *y, size_t n, bool *in, doub
             best_r2 = r2;
             memcpy(in, inlier, n * sizeof *in);
         }
-    } while (next_subset(index, 4, n));
+    } while (!gsl_combination_next(four));
+out:
     free(work);
     free(use);
-    return 0;
+    if (four) gsl_combination_free(four);
+    return status;
 }
 
 /* Leaves out the k points (k = 1 .. n / 6, at least 1) whose leaving is least explained by chance.
@@ -125,23 +112,23 @@ static int reject_exact(const double *x, const double *y, size_t n, double level
     for (size_t i = 0; i < n; i++) scale = fmax(scale, fabs(y[i]));
     double floor_rss = (double)n * scale * scale * 1e-24;
     bool *use = malloc(2 * n * sizeof *use), *kept = use + n;
-    size_t *index = malloc(n * sizeof *index);
-    if (!use || !index) {
-        free(use);
-        free(index);
-        return err_memory(e, "isoflop");
-    }
+    if (!use) return err_memory(e, "isoflop");
     for (size_t k = 1; k <= (n < 6 ? 1 : n / 6) && n - k >= 5 && choose(n, k) <= MOST_SUBSETS;
          k++) {
         double least = INFINITY;
-        for (size_t i = 0; i < k; i++) index[i] = i;
+        gsl_combination *out = gsl_combination_calloc(n, k);
+        if (!out) {
+            free(use);
+            return err_memory(e, "isoflop");
+        }
         do {
             for (size_t i = 0; i < n; i++) use[i] = true;
-            for (size_t i = 0; i < k; i++) use[index[i]] = false;
+            for (size_t i = 0; i < k; i++) use[gsl_combination_get(out, i)] = false;
             if (!ols_parabola(x, y, use, n, &p) || p.rss >= least) continue;
             least = p.rss;
             memcpy(kept, use, n * sizeof *use);
-        } while (next_subset(index, k, n));
+        } while (!gsl_combination_next(out));
+        gsl_combination_free(out);
         if (!isfinite(least)) continue;
         double d2 = (double)(n - k - 3), rss = least + floor_rss;
         double f = fmax(all.rss - least, 0) / (double)k / (rss / d2);
@@ -152,7 +139,6 @@ static int reject_exact(const double *x, const double *y, size_t n, double level
         }
     }
     free(use);
-    free(index);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fit/allocate.h"
+#include "fit/root.h"
 
 static void near(double found, double expected, double relative)
 {
@@ -233,11 +234,48 @@ static void draws(void **state)
                 isnan(allocate_percentile(three, 0, 0.5)));
 }
 
+static double cubic(double x, void *context)
+{
+    return *(const double *)context + x * x * x;
+}
+
+static double undefined(double x, void *context)
+{
+    (void)context;
+    return x > 1 ? NAN : -1;
+}
+
+/* To the last digits; and the budget for a size is the closed form's. */
+static void roots(void **state)
+{
+    (void)state;
+    double c = -2, x;
+    assert_true(root_between(cubic, &c, 0, 100, 1e-15, &x));
+    near(x, 1.2599210498948731648, 4e-16);
+    c = 0;
+    assert_true(root_between(cubic, &c, 0, 100, 1e-15, &x));
+    near(1 + x, 1, 1e-15);
+    c = 2;
+    assert_false(root_between(cubic, &c, 0, 100, 1e-15, &x));
+    assert_false(root_between(undefined, NULL, 0, 2, 1e-15, &x));
+    struct allocate p = preset("epoch");
+    for (double N = 1e7; N < 1e13; N *= 10) {
+        struct allocation a;
+        struct err e;
+        double ea, eb, G;
+        assert_true(law_optimum(p.law, p.params, &ea, &eb, &G));
+        assert_int_equal(allocate_for_size(&p, N, &a, &e), 0);
+        near(a.C, 6 * pow(N / G, 1 / ea), 1e-14);
+        assert_int_equal(allocate_for_loss(&p, a.loss, &a, &e), 0);
+        near(a.N, N, 1e-12); /* a loss forgets digits of its N */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closed_form), cmocka_unit_test(grids), cmocka_unit_test(reverse),
-        cmocka_unit_test(other_laws),  cmocka_unit_test(draws),
+        cmocka_unit_test(other_laws),  cmocka_unit_test(draws), cmocka_unit_test(roots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

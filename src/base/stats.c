@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-int stats_compare(const void *a, const void *b)
+static int rising(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -12,6 +12,6 @@ int stats_compare(const void *a, const void *b)
 
 double stats_median(double *v, size_t n)
 {
-    qsort(v, n, sizeof *v, stats_compare);
+    qsort(v, n, sizeof *v, rising);
     return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }

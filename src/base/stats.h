@@ -1,14 +1,11 @@
-/* stats.h - order statistics, for whoever may not use GSL.
+/* stats.h - the median, for those who do not include GSL (fits do).
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_STATS_H
 #define TRIPOD_STATS_H
 
 #include <stddef.h>
 
-/* For qsort of doubles, increasing; NaNs are not ordered. */
-int stats_compare(const void *a, const void *b);
-
-/* The median of values [n], n > 0, which are sorted in place. */
-double stats_median(double *values, size_t n);
+/* Of v[n], n > 0; sorts v. */
+double stats_median(double *v, size_t n);
 
 #endif
