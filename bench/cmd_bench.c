@@ -41,6 +41,7 @@ static const struct option_row gemm_options[] = {
 static const struct option_row scan_options[] = {
     OPTION_PLAINS(arguments, "[TOKENS|short|MODEL...]"), MODEL_ROWS, SHARED_ROWS};
 static const struct option_row no_options[] = {OPTION_PLAIN(save, "peak|kernels|gemm|scan"),
+                                               OPTION_GROUP(cli_common_options, common),
                                                OPTION_END};
 
 #define DEFAULTS .rounds = 7, .models = "70m,160m,410m,1b", .common.beside = true

@@ -82,7 +82,7 @@ static const struct command child = COMMAND("fit isoflop", child_rows, NULL);
 static const struct command *const children[] = {&child, NULL};
 static const struct command command = COMMAND("fit", rows, children);
 
-enum { MOST = 16 };
+enum { MOST = 32 };
 
 /* Parses the words of LINE; the caller frees with options_free. */
 static struct args parsed(const char *line)

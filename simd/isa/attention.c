@@ -23,26 +23,27 @@
  * sets); micro-kernels in a tile. */
 enum { NC = NR / 16, WIDTH = NR, TILE = ATTENTION_ROWS / MR };
 
-/* C[m][16 NC] = C diag(rescale) + A B over k steps; A and C in strips, B a panel. rescale NULL: C
- * starts from zero. Inlined with constant m: everything stays in registers. */
+/* C[m][16 NC] = diag(rescale) C + A B over k steps; A and C in strips, B a panel. rescale NULL: C
+ * starts from zero. A B is summed on its own: a chain that went on from C would round at C's size.
+ * Inlined with constant m: everything stays in registers. */
 V_WORD void micro(float *c, const float *a, const float *b, size_t k, const float *rescale,
                   const int m)
 {
     vf acc[MR][NC];
-    if (rescale) {
-        V_FOR (i, m)
-            V_FOR (j, NC)
-                acc[i][j] = v_mul(v_load(c + i * SIMD_STRIP + 16 * j), v_set1(rescale[i]));
-    } else {
-        V_FOR (i, m)
-            V_FOR (j, NC) acc[i][j] = v_zero();
-    }
+    V_FOR (i, m)
+        V_FOR (j, NC) acc[i][j] = v_zero();
     for (size_t p = 0; p < k; p++) {
         vf w[NC];
         V_FOR (j, NC) w[j] = v_load(b + p * WIDTH + 16 * j);
         V_FOR (i, m) {
             vf x = v_set1(a[i * SIMD_STRIP + p]);
             V_FOR (j, NC) acc[i][j] = v_fma(x, w[j], acc[i][j]);
+        }
+    }
+    if (rescale) {
+        V_FOR (i, m) {
+            vf r = v_set1(rescale[i]);
+            V_FOR (j, NC) acc[i][j] = v_fma(v_load(c + i * SIMD_STRIP + 16 * j), r, acc[i][j]);
         }
     }
     V_FOR (i, m)

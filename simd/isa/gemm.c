@@ -1,10 +1,10 @@
 /* gemm.c - the native GEMM: x W^T with weights of 2 or 4 bytes in panels, float32 sums.
  *
  * For 256 columns of W at a time, for as much of k as fits half of L2: the panels are widened to
- * float32 there; then each sliver of MR rows of x passes by, one strip (the K block of the numbers
- * contract) after the other, the strip's rows staying in L1 while the widened panels stream from
- * L2. A strip's sums are added to those of the strips before it in memory, in order, so that the
- * result does not depend on the blocks' sizes. x is read from memory once per 256 columns, W once.
+ * float32 there; then each sliver of MR rows of x passes by, one strip after the other, the strip's
+ * rows staying in L1 while the widened panels stream from L2. The sums of each chain (simd_chain())
+ * are added to those before it in memory, in order, so that the result does not depend on the
+ * blocks' sizes. x is read from memory once per 256 columns, W once.
  *
  * Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with W in the
  * place of their packed A, and x, whose strips need no packing, in the place of B.
@@ -94,6 +94,7 @@ void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size
     /* Slivers of almost equal size: 1024 rows are 62 of 14 and 12 of 13, not 73 of 14 and a slow
      * one of 2. */
     const size_t slivers = (rows + MR - 1) / MR;
+    const size_t chain = simd_chain(w.k);
     const bool single = columns <= block.columns && w.k <= block.depth;
 
     for (size_t c0 = 0; c0 < columns; c0 += block.columns) {
@@ -120,7 +121,7 @@ void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size
                     const float *a = strip_at(x, row0 + r, k);
                     size_t steps = least(SIMD_STRIP, k0 + depth - k);
                     for (size_t c = 0; c < width; c += NR, b += NR * SIMD_STRIP)
-                        micro(a, b, steps, t + c0 + c, k > 0, ahead_next(&ahead, a));
+                        micro(a, b, steps, chain, t + c0 + c, k > 0, ahead_next(&ahead, a));
                 }
                 if (last) sink(context, row0 + r, n, t);
                 r += n;

@@ -31,22 +31,31 @@ static struct panels make_weights(float **values, size_t n, size_t k, enum simd_
     return w;
 }
 
-/* The contract: a chain of FMAs in each 256-block of k, block sums added in order, then bias. */
+static size_t chain_length(size_t k)
+{
+    return k > 256 ? 128 : 64;
+}
+
+/* The contract: chains of FMAs over 128 of k, 64 where k is at most 256; their sums added in order; then
+ * bias. */
 static float chain(struct strips x, size_t row, const float *w, size_t k)
 {
+    const size_t length = chain_length(k);
     float total = 0;
-    for (size_t k0 = 0; k0 < k; k0 += 256) {
+    for (size_t k0 = 0; k0 < k; k0 += length) {
         float sum = 0;
-        for (size_t i = k0; i < k && i < k0 + 256; i++) sum = fmaf(*strip_at(x, row, i), w[i], sum);
+        for (size_t i = k0; i < k && i < k0 + length; i++)
+            sum = fmaf(*strip_at(x, row, i), w[i], sum);
         total = k0 ? total + sum : sum;
     }
     return total;
 }
 
-/* Its error: the block's chain and the sum of blocks, in units of sum |x w|. */
+/* Its error: the chain and the sum of chains, in units of sum |x w|. */
 static double chain_units(size_t k)
 {
-    return (double)(k < 256 ? k : 256) + (double)((k + 255) / 256);
+    const size_t length = chain_length(k);
+    return (double)(k < length ? k : length) + (double)((k + length - 1) / length);
 }
 
 static float gelu(enum gemm_epilogue epilogue, float x)
@@ -133,7 +142,8 @@ void check_gemm(void)
     for (size_t n = 1; n <= 70; n++)
         run_gemm(1 + random_below(20), n, 1 + random_below(300), (enum simd_dtype)(n % 3),
                  (enum gemm_epilogue)(n % 4), n % 5, (int)random_below(4), n % 2);
-    static const size_t deep[] = {1, 255, 256, 257, 511, 512, 513, 700, 1024, 2300};
+    static const size_t deep[] = {1,   63,  64,  65,  129, 255,  256, 257,
+                                  383, 511, 512, 513, 700, 1024, 2300};
     for (size_t i = 0; i < sizeof deep / sizeof deep[0]; i++)
         run_gemm(1 + random_below(40), 1 + random_below(600), deep[i], (enum simd_dtype)(i % 3),
                  (enum gemm_epilogue)(i % 4), true, 0, i % 2);
