@@ -38,6 +38,25 @@ static void transform(int n, const double *jacobian, const double *a, double *c)
     }
 }
 
+/* The inverse of SCALE times the rows and columns INDEX [k] of the packed MATRIX, in their places of
+ * [n, n]; NaN there and false where it is not positive definite. */
+static bool invert(const double *matrix, double scale, const int *index, int k, int n,
+                   double *inverse)
+{
+    double a[LAW_HESSIAN];
+    for (int i = 0; i < k; i++) {
+        for (int j = 0; j <= i; j++) a[PACKED(i, j)] = matrix[PACKED(index[i], index[j])] * scale;
+    }
+    bool positive = k > 0 && cholesky(k, a);
+    for (int i = 0; i < k; i++) {
+        double column[LAW_PARAMS] = {0};
+        column[i] = 1;
+        if (positive) cholesky_solve(k, a, column);
+        for (int j = 0; j < k; j++) inverse[index[j] * n + index[i]] = positive ? column[j] : NAN;
+    }
+    return positive;
+}
+
 int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data *d,
                      const struct fit_options *o, struct err *e)
 {
@@ -85,27 +104,12 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
     free(r);
     slope /= (double)d->n;
     c->unit = psi2 / df / slope;
-    double a[LAW_HESSIAN], inverse[LAW_PARAMS * LAW_PARAMS] = {0};
-    for (int i = 0; i < k; i++) {
-        for (int j = 0; j <= i; j++) a[PACKED(i, j)] = h[PACKED(index[i], index[j])] * scale;
-    }
-    c->positive = k > 0 && slope > 0 && cholesky(k, a);
-    if (!c->positive && k > 0 && slope > 0 && isfinite(f->decrement)) {
-        /* Over a bandwidth the Hessian may bend downwards although the optimum is one:
-         * Gauss-Newton's part. */
-        for (int i = 0; i < k; i++) {
-            for (int j = 0; j <= i; j++)
-                a[PACKED(i, j)] = gauss[PACKED(index[i], index[j])] * scale;
-        }
-        c->positive = cholesky(k, a);
-    }
-    for (int i = 0; i < k; i++) {
-        double column[LAW_PARAMS] = {0};
-        column[i] = 1;
-        if (c->positive) cholesky_solve(k, a, column);
-        for (int j = 0; j < k; j++)
-            inverse[index[j] * n + index[i]] = c->positive ? column[j] : NAN;
-    }
+    double inverse[LAW_PARAMS * LAW_PARAMS] = {0};
+    c->positive = invert(h, slope > 0 ? scale : NAN, index, k, n, inverse);
+    /* Over a bandwidth the Hessian may bend downwards although the optimum is one: Gauss-Newton's
+     * part. */
+    if (!c->positive && slope > 0 && isfinite(f->decrement))
+        c->positive = invert(gauss, scale, index, k, n, inverse);
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
             c->hessian_t[i * n + j] = c->unit * inverse[i * n + j];

@@ -149,10 +149,62 @@ static void refuse(struct isoflop_budget *b, enum isoflop_status status, const c
     snprintf(b->reason, sizeof b->reason, "%s", reason);
 }
 
+/* The minimum of the parabola fitted to sizes FIRST to LAST (ln N), with its interval; a budget that
+ * has none, or a doubtful one, says why. */
+static void find_minimum(struct isoflop_budget *b, double first, double last, double level)
+{
+    double lo, hi;
+    char text[160];
+    const struct ols_parabola *p = &b->fit;
+    double t = ols_t(level, (double)p->n - 3);
+    b->curvature = 2 * p->c[2];
+    b->curvature_lo = b->curvature - 2 * t * sqrt(p->cov[2][2]);
+    b->curvature_hi = b->curvature + 2 * t * sqrt(p->cov[2][2]);
+    /* Equal losses leave rounding noise in the curvature, which is no curvature. */
+    double scale = fabs(p->c[0]) * 1e-12 / ((last - first) * (last - first));
+    if (!(b->curvature > scale)) {
+        snprintf(text, sizeof text, "curvature %.3g is not positive: the parabola has no minimum",
+                 b->curvature);
+        refuse(b, ISOFLOP_REFUSED, text);
+        return;
+    }
+    double v = ols_vertex(p, level, &lo, &hi), u = v - p->centre;
+    double var = p->cov[0][0] + 2 * u * p->cov[0][1] + u * u * p->cov[1][1];
+    if (!(fabs(v - p->centre) < 100)) { /* e^100 times the sizes tried */
+        refuse(b, ISOFLOP_REFUSED,
+               "the parabola is a straight line: its minimum is beyond any size");
+        return;
+    }
+    b->N = exp(v);
+    b->N_lo = exp(lo);
+    b->N_hi = exp(hi);
+    b->D = b->C / (b->factor * b->N);
+    b->D_lo = b->C / (b->factor * b->N_hi);
+    b->D_hi = b->C / (b->factor * b->N_lo);
+    b->loss = ols_parabola_at(p, v);
+    /* First order: the slope is zero at the vertex, so its place adds nothing; c2's part is u^2's.
+     */
+    var += 2 * u * u * p->cov[0][2] + 2 * u * u * u * p->cov[1][2] + u * u * u * u * p->cov[2][2];
+    b->loss_lo = b->loss - t * sqrt(var);
+    b->loss_hi = b->loss + t * sqrt(var);
+    b->used = true;
+    if (v < first || v > last) {
+        snprintf(text, sizeof text, "minimum outside the sizes tried (%.3g to %.3g)", exp(first),
+                 exp(last));
+        refuse(b, ISOFLOP_OUTSIDE, text);
+    } else if (p->n == 3) {
+        refuse(b, ISOFLOP_WEAK, "three points: the parabola has no error left to judge it by");
+    } else if (!(b->curvature_lo > 0)) {
+        snprintf(text, sizeof text, "curvature %.3g [%.3g, %.3g] does not differ from zero",
+                 b->curvature, b->curvature_lo, b->curvature_hi);
+        refuse(b, ISOFLOP_WEAK, text);
+    }
+}
+
 static int fit_budget(struct isoflop_budget *b, const double *N, const double *loss,
                       const struct isoflop_options *o, double level, struct err *e)
 {
-    double *x = malloc(2 * b->n * sizeof *x), *y = x + b->n, lo, hi;
+    double *x = malloc(2 * b->n * sizeof *x), *y = x + b->n;
     if (!x) return err_memory(e, "isoflop");
     size_t distinct = 0;
     char text[160];
@@ -191,51 +243,8 @@ static int fit_budget(struct isoflop_budget *b, const double *N, const double *l
         refuse(b, ISOFLOP_REFUSED, "fewer than three sizes are left after rejection");
         goto out;
     }
-    const struct ols_parabola *p = &b->fit;
-    double t = ols_t(level, (double)p->n - 3);
-    b->curvature = 2 * p->c[2];
-    b->curvature_lo = b->curvature - 2 * t * sqrt(p->cov[2][2]);
-    b->curvature_hi = b->curvature + 2 * t * sqrt(p->cov[2][2]);
-    /* Equal losses leave rounding noise in the curvature, which is no curvature. */
-    double scale = fabs(p->c[0]) * 1e-12 / ((last - first) * (last - first));
-    if (!(b->curvature > scale)) {
-        snprintf(text, sizeof text, "curvature %.3g is not positive: the parabola has no minimum",
-                 b->curvature);
-        refuse(b, ISOFLOP_REFUSED, text);
-        goto out;
-    }
-    double v = ols_vertex(p, level, &lo, &hi), u = v - p->centre;
-    double var = p->cov[0][0] + 2 * u * p->cov[0][1] + u * u * p->cov[1][1];
-    if (!(fabs(v - p->centre) < 100)) { /* e^100 times the sizes tried */
-        refuse(b, ISOFLOP_REFUSED,
-               "the parabola is a straight line: its minimum is beyond any size");
-        goto out;
-    }
-    b->N = exp(v);
-    b->N_lo = exp(lo);
-    b->N_hi = exp(hi);
-    b->D = b->C / (b->factor * b->N);
-    b->D_lo = b->C / (b->factor * b->N_hi);
-    b->D_hi = b->C / (b->factor * b->N_lo);
-    b->loss = ols_parabola_at(p, v);
-    /* First order: the slope is zero at the vertex, so its place adds nothing; c2's part is u^2's.
-     */
-    var += 2 * u * u * p->cov[0][2] + 2 * u * u * u * p->cov[1][2] + u * u * u * u * p->cov[2][2];
-    b->loss_lo = b->loss - t * sqrt(var);
-    b->loss_hi = b->loss + t * sqrt(var);
-    b->used = true;
-    if (v < first || v > last) {
-        snprintf(text, sizeof text, "minimum outside the sizes tried (%.3g to %.3g)", exp(first),
-                 exp(last));
-        refuse(b, ISOFLOP_OUTSIDE, text);
-    } else if (p->n == 3) {
-        refuse(b, ISOFLOP_WEAK, "three points: the parabola has no error left to judge it by");
-    } else if (!(b->curvature_lo > 0)) {
-        snprintf(text, sizeof text, "curvature %.3g [%.3g, %.3g] does not differ from zero",
-                 b->curvature, b->curvature_lo, b->curvature_hi);
-        refuse(b, ISOFLOP_WEAK, text);
-    }
-    if (o->keep) b->used = true;
+    find_minimum(b, first, last, level);
+    if (o->keep && b->status != ISOFLOP_REFUSED) b->used = true;
 out:
     free(x);
     return status;

@@ -152,6 +152,26 @@ static void project(const struct solve_problem *p, double *t, struct value *v, i
     memcpy(t, to, (size_t)p->n * sizeof *t);
 }
 
+/* The result at NOW, where the N parameters of INDEX are free. */
+static void finish(const struct solve_problem *p, const struct value *now, int n, const int *index,
+                   struct solve_result *r)
+{
+    double s[SOLVE_MAX];
+    r->f = now->f;
+    memcpy(r->g, now->g, sizeof r->g);
+    memcpy(r->h, now->h, sizeof r->h);
+    memcpy(r->m, now->m, sizeof r->m);
+    for (int i = 0; i < p->n; i++) r->at_bound[i] = true;
+    for (int i = 0; i < n; i++) r->at_bound[index[i]] = false;
+    r->decrement = NAN;
+    if (!isfinite(now->f)) return;
+    if (n == 0)
+        r->decrement = 0;
+    else if (damped_step(now, true, 0, n, index, s))
+        r->decrement = predicted(now, true, n, index, s) / fmax(fabs(now->f), p->zero);
+    r->converged = now->f <= p->zero || r->decrement < 1e-10;
+}
+
 void solve(const struct solve_problem *p, double *t, struct solve_result *r)
 {
     struct value buffer[2], *now = &buffer[0], *next = &buffer[1];
@@ -226,17 +246,5 @@ void solve(const struct solve_problem *p, double *t, struct solve_result *r)
             if (lambda > 1e12) break;
         }
     }
-    r->f = now->f;
-    memcpy(r->g, now->g, sizeof r->g);
-    memcpy(r->h, now->h, sizeof r->h);
-    memcpy(r->m, now->m, sizeof r->m);
-    for (int i = 0; i < p->n; i++) r->at_bound[i] = true;
-    for (int i = 0; i < n; i++) r->at_bound[index[i]] = false;
-    r->decrement = NAN;
-    if (!isfinite(now->f)) return;
-    if (n == 0)
-        r->decrement = 0;
-    else if (damped_step(now, true, 0, n, index, s))
-        r->decrement = predicted(now, true, n, index, s) / fmax(fabs(now->f), p->zero);
-    r->converged = now->f <= p->zero || r->decrement < 1e-10;
+    finish(p, now, n, index, r);
 }
