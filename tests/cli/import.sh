@@ -35,7 +35,7 @@ PY
     then echo "ok $1"; else echo "FAIL $1"; code=1; fi
 }
 terminal import_terminal 80 "$TRIPOD" import "$G/st-hub" "$G/st-f16" -o "$T/two/"
-has import_terminal_row '^st-f16 +- +6592 +28 +[0-9.]+ kB +[0-9.]+ m?s'
+has import_terminal_row '^st-f16 +- +6592 +28 +[0-9.]+ kB +[0-9.]+ [mu]?s'
 # What was made before a failure is told.
 "$TRIPOD" import "$G/st-f16" "$G/bad-shape" -o "$T/two/" >"$T/out" 2>"$T/err"
 has import_first_of_two '/two/st-f16.tripod: st-f16, 6.59K parameters without embeddings, 28 tensors$'
