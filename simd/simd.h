@@ -50,7 +50,7 @@ typedef void kernel_layer_norm(struct strips out, struct strips in, size_t rows,
                                const float *weight, const float *bias, float eps);
 
 /* out[0..rows)[0..n) = epilogue(in[0..rows)[0..k) W^T + bias). Each element is a chain of FMAs
- * over k in increasing order from zero within each 256-block of k; block sums are added in
+ * over k in increasing order within each simd_chain(k) of k; the chains' sums are added in
  * order; then bias. in and out must not overlap. scratch: simd_scratch_bytes(). */
 typedef void kernel_gemm(struct strips out, struct strips in, size_t rows, struct panels w,
                          const float *bias, enum gemm_epilogue epilogue, void *scratch);
