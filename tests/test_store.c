@@ -135,7 +135,7 @@ static void plans_of_many_documents(void **state)
     assert_int_equal(plan.end, N);
     const size_t wanted[] = {1, 7, 1000, 0};
     for (size_t k = 0; k < 4; k++) {
-        size_t drawn, seen = 0;
+        size_t drawn, seen = 0, left = plan.documents, wants = wanted[k] ? wanted[k] : left;
         assert_int_equal(plan_draw(&part, &plan, wanted[k], 5, &drawn, &e), 0);
         assert_int_equal(drawn, wanted[k] ? wanted[k] : plan.documents);
         assert_int_equal(part.documents, drawn);
@@ -144,6 +144,9 @@ static void plans_of_many_documents(void **state)
         for (size_t d = FROM; d < N; d++) {
             size_t n = plan_predictions(&part, d);
             assert_int_equal(plan_offset(&part, d), at);
+            bool taken = lengths[d] > 1 && rng_below(5, 0, d, left) < wants - seen;
+            left -= lengths[d] > 1;
+            assert_int_equal(n > 0, taken);
             if (n == 0) continue;
             assert_true(plan_next(&part, &p));
             assert_true(p.document == d && p.n == lengths[d] - 1 && p.loss == at);
