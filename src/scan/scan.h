@@ -16,6 +16,9 @@ struct scan_options {
     int threads;         /* OpenMP threads, at least 1 */
     size_t batch_tokens; /* inputs a thread computes at a time; a longer piece makes a batch of its
                             own */
+    uint64_t memory;     /* bytes the process may use (scan_streamed.h); 0: what the machine has */
+    const char *spill;   /* folder for a streamed model's activations where memory does not hold
+                            them; NULL: none */
 };
 
 struct scan_result {
