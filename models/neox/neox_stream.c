@@ -196,9 +196,9 @@ static void work_alone(struct pass *p)
         end = omp_get_wtime();
         busy += end - begin;
         start = end;
-        if (!status) give_back(p, part, step);
         if (!status && p->s->after)
             status = p->s->after(p->s->context, part->pieces, part->count, step, p->steps, &e);
+        if (!status) give_back(p, part, step);
     }
     if (status) fail(p, &e);
     add_times(p, &run, waited, busy);
