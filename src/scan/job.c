@@ -134,8 +134,9 @@ int job_open(struct job *job, const struct scan_request *o, struct err *e)
     size_t used = job->corpus.documents;
     if (o->documents && o->documents < used) used = o->documents;
     if (status || corpus_hash(&job->corpus, used, &job->corpus_hash, e)) return -1;
-    if (plan_make(&job->plan, &job->corpus, &o->protocol, o->documents, o->shard, o->shards, e))
-        return -1;
+    size_t begin, end;
+    plan_shard(&job->corpus, &o->protocol, o->documents, o->shard, o->shards, &begin, &end);
+    if (plan_make(&job->plan, &job->corpus, &o->protocol, begin, end, e)) return -1;
     job->counts = (struct text_counts){-1, -1};
     if (job->tokenizer && text_count(&job->plan, job->tokenizer, &job->counts, e)) return -1;
     job->protocol = protocol_text(&o->protocol, o->documents);
@@ -249,9 +250,10 @@ static int write_record(const struct record *r, const struct job *job,
 static void sum_up(struct record *r, const struct plan *plan, const float *loss)
 {
     r->moments = (struct moments){0};
-    for (size_t d = 0; d < plan->end - plan->begin; d++)
-        moments_document(&r->moments, loss + plan->offset[d],
-                         (size_t)(plan->offset[d + 1] - plan->offset[d]));
+    for (size_t d = plan->begin, n; d < plan->end; d++, loss += n) {
+        n = plan_predictions(plan, d);
+        moments_document(&r->moments, loss, n);
+    }
 }
 
 /* Computes what is missing of one model's losses into FILE, then fills the record. *spoilt: what FILE
