@@ -75,6 +75,10 @@ static const struct option_row options[] = {
     OPTION_HEADING("How it is computed:"),
     OPTION_SIZE("batch-tokens", 0, "N", request.batch_tokens, 1, MOST_TOKENS,
                 "Inputs a thread computes at a time; the losses do not depend on it"),
+    OPTION_BYTES(
+        "memory", 0, "BYTES", request.memory, 1 << 20, 1e15,
+        "Memory to stay within, e.g. 8G: a model that does not fit is read layer by layer, "
+        "the losses do not depend on it (default: what the machine has)"),
     OPTION_GROUP(cli_kernels_options, simd),
     OPTION_CHOICE("gemm", 0, gemm, gemms, "Matrix products by our own kernels or by oneDNN"),
     OPTION_FLAG("force", 0, request.force,
@@ -188,7 +192,9 @@ const struct command cmd_scan = {
         "1024\n\n"
         "Before anything is computed the weights of several models are compared by their checksums: "
         "models of the same weights under different steps or names, or with some tensors in common, "
-        "are warned of. The same weights are computed once and copied (\"same_as\" in the .json).\n",
+        "are warned of. The same weights are computed once and copied (\"same_as\" in the .json).\n\n"
+        "A model larger than memory is streamed: a large batch of tokens goes through one layer after "
+        "the other while the next is read from the file. A warning says so, and what it costs.\n",
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,

@@ -76,6 +76,10 @@ const char *option_default(const struct option_row *o, const void *args, char *b
     case OPTION_TYPE_SIZE:
         v = (double)*(const size_t *)field;
         break;
+    case OPTION_TYPE_BYTES:
+        v = (double)*(const uint64_t *)field;
+        if (v >= o->lo && v <= o->hi) format_bytes(v, b, size);
+        return b;
     case OPTION_TYPE_INT:
         v = *(const int *)field;
         break;
@@ -155,6 +159,8 @@ static int set_field(const struct flat_row *r, const char *value, struct err *e)
         if (parse_count(value, what, (uint64_t)o->lo, (uint64_t)o->hi, &count, e)) return -1;
         *(size_t *)field = count;
         return 0;
+    case OPTION_TYPE_BYTES:
+        return parse_bytes(value, what, (uint64_t)o->lo, (uint64_t)o->hi, (uint64_t *)field, e);
     case OPTION_TYPE_INT:
         if (parse_count(value, what, (uint64_t)o->lo, (uint64_t)o->hi, &count, e)) return -1;
         *(int *)field = (int)count;

@@ -46,6 +46,7 @@ enum option_type {
     OPTION_TYPE_TEXTS,  /* struct texts: may be repeated */
     OPTION_TYPE_SIZE,   /* size_t, uint64_t: a whole number in [lo, hi] */
     OPTION_TYPE_INT,    /* int: the same */
+    OPTION_TYPE_BYTES,  /* uint64_t: bytes in [lo, hi], "8G" */
     OPTION_TYPE_REAL,   /* double in [lo, hi] */
     OPTION_TYPE_REALS,  /* struct reals: positive, between commas, may be repeated */
     OPTION_TYPE_CHOICE, /* int or enum: index into `choices`; -1: not given */
@@ -107,6 +108,9 @@ struct option_row {
     OPTION_ROW_(OPTION_TYPE_TEXTS, struct texts, name, letter, arg, field, help, .lo = 0)
 #define OPTION_SIZE(name, letter, arg, field, least, most, help)                                   \
     OPTION_ROW_(OPTION_TYPE_SIZE, size_t, name, letter, arg, field, help, .lo = least, .hi = most)
+#define OPTION_BYTES(name, letter, arg, field, least, most, help)                                  \
+    OPTION_ROW_(OPTION_TYPE_BYTES, uint64_t, name, letter, arg, field, help, .lo = least,          \
+                .hi = most)
 #define OPTION_INT(name, letter, arg, field, least, most, help)                                    \
     OPTION_ROW_(OPTION_TYPE_INT, int, name, letter, arg, field, help, .lo = least, .hi = most)
 #define OPTION_REAL(name, letter, arg, field, least, most, help)                                   \

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "src/base/file.h"
+#include "src/base/memory.h"
 #include "src/base/num.h"
 #include "src/base/rng.h"
 
@@ -36,6 +37,85 @@ static void numbers(void **state)
     char b[24];
     assert_string_equal(format_count(70426624, b, sizeof b), "70.4M");
     assert_string_equal(format_count(999.9, b, sizeof b), "1K");
+}
+
+static void bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } good[] = {{"4096", 4096},       {"8G", 8ull << 30}, {"512m", 512 << 20}, {"1.5K", 1536},
+                {"2GiB", 2ull << 30}, {"3KB", 3072},      {"1T", 1ull << 40},  {"1e6", 1000000}};
+    static const char *const bad[] = {"",    "G",  "8X",  "8GG", "-8G",
+                                      "8 G", "8B", "nan", "inf", "1e40G"};
+    struct err e;
+    uint64_t n;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(parse_bytes(good[i].text, "x", 0, UINT64_MAX / 2, &n, &e), 0);
+        assert_int_equal(n, good[i].value);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(parse_bytes(bad[i], "--x", 0, UINT64_MAX / 2, &n, &e), -1);
+    assert_int_equal(parse_bytes("8X", "--x", 0, 9, &n, &e), -1);
+    assert_string_equal(e.text, "--x: expected a number of bytes such as 8G or 512M, found '8X'");
+    assert_int_equal(parse_bytes("3K", "--x", 1 << 20, 1ull << 40, &n, &e), -1);
+    assert_string_equal(e.text, "--x: expected 1M to 1T bytes, found '3K'");
+    char b[24];
+    assert_string_equal(format_bytes(8589934592.0, b, sizeof b), "8G");
+    assert_string_equal(format_bytes(1000 * 1048576.0, b, sizeof b), "0.977G");
+}
+
+/* PATH below ROOT holds TEXT. */
+static void put(const char *root, const char *path, const char *text)
+{
+    struct err e;
+    char *all = format_string("%s%s", root, path), *folder = strdup(all);
+    *strrchr(folder, '/') = 0;
+    assert_int_equal(make_directories(folder, &e), 0);
+    FILE *f = fopen(all, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    free(all);
+    free(folder);
+}
+
+/* The least of what the machine has and its groups allow. */
+static void memory(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/tripod-memory-XXXXXX";
+    const uint64_t k = 1024;
+    assert_non_null(mkdtemp(root));
+    assert_true(memory_available_under(root, 5) == UINT64_MAX);
+    put(root, "/proc/meminfo", "MemTotal: 9000 kB\nMemFree: 1 kB\nMemAvailable:    8000 kB\n");
+    assert_int_equal(memory_available_under(root, 5), 8000 * k + 5);
+    put(root, "/proc/self/cgroup", "0::/slurm/job_1/step_0\n");
+    assert_int_equal(memory_available_under(root, 5), 8000 * k + 5);
+    put(root, "/sys/fs/cgroup/slurm/job_1/step_0/memory.max", "max\n");
+    assert_int_equal(memory_available_under(root, 5), 8000 * k + 5);
+    put(root, "/sys/fs/cgroup/slurm/job_1/memory.max", "4096000\n");
+    assert_int_equal(memory_available_under(root, 5), 4096000);
+    /* A container's own group is the root of what it sees. */
+    put(root, "/sys/fs/cgroup/memory.max", "1024000\n");
+    assert_int_equal(memory_available_under(root, 5), 1024000);
+    put(root, "/proc/self/cgroup", "5:cpu:/a\n4:blkio,memory:/b/c\n1:name=systemd:/\n");
+    assert_int_equal(memory_available_under(root, 5), 8000 * k + 5);
+    put(root, "/sys/fs/cgroup/memory/b/c/memory.limit_in_bytes", "9223372036854771712\n");
+    put(root, "/sys/fs/cgroup/memory/b/memory.limit_in_bytes", "2048000\n");
+    assert_int_equal(memory_available_under(root, 5), 2048000);
+    char *command = format_string("rm -r %s", root);
+    assert_int_equal(system(command), 0);
+    free(command);
+
+    assert_true(memory_resident() > 1 << 20 && memory_available() > memory_resident());
+    size_t before = memory_resident(), more = 32 << 20;
+    char *touched = malloc(more);
+    assert_non_null(touched);
+    memset(touched, 1, more);
+    assert_true(memory_resident() >= before + more / 10 * 9);
+    free(touched);
 }
 
 /* What a terminal could take for anything but text must not reach it. */
@@ -184,8 +264,12 @@ static void random_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),           cmocka_unit_test(errors_are_one_line_of_text),
-        cmocka_unit_test(errors_have_kinds), cmocka_unit_test(outputs_are_whole_or_absent),
+        cmocka_unit_test(bytes),
+        cmocka_unit_test(memory),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(errors_are_one_line_of_text),
+        cmocka_unit_test(errors_have_kinds),
+        cmocka_unit_test(outputs_are_whole_or_absent),
         cmocka_unit_test(random_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@ struct args {
     const char *out, *file;
     struct texts models;
     size_t count;
+    uint64_t memory;
     int grid, kind;
     double level;
     struct reals budgets;
@@ -52,6 +53,7 @@ static const struct option_row rows[] = {
     OPTION_TEXT("out", 'o', "DIR", out, "Where"),
     OPTION_TEXTS("model", 'm', "MODEL", models, "Models"),
     OPTION_SIZE("count", 0, "N", count, 1, 5e9, "Count"),
+    OPTION_BYTES("memory", 0, "BYTES", memory, 1024, 1e15, "Memory"),
     OPTION_INT("grid", 0, "G", grid, 2, 30, "Grid"),
     OPTION_REAL("level", 0, "P", level, 0.01, 0.99, "Level"),
     OPTION_REALS("budget", 0, "C,...", budgets, "Budgets"),
@@ -60,7 +62,8 @@ static const struct option_row rows[] = {
     OPTION_GROUP(inner_rows, inner),
     OPTION_END,
 };
-static const struct args defaults = {.out = "losses", .grid = 6, .level = 0.95, .inner = {7}};
+static const struct args defaults = {
+    .out = "losses", .memory = 3 << 19, .grid = 6, .level = 0.95, .inner = {7}};
 
 static int check(void *args, struct err *e)
 {
@@ -101,13 +104,15 @@ static struct args parsed(const char *line)
 static void values(void **state)
 {
     (void)state;
-    struct args a = parsed("file -f -o d -m one two --model=three --grid 9 --level=0.5 "
-                           "--budget 1e21,2B --budget 7 --kind cluster --pair --rows 3 four");
+    struct args a =
+        parsed("file -f -o d -m one two --model=three --grid 9 --level=0.5 "
+               "--budget 1e21,2B --budget 7 --kind cluster --pair --rows 3 --memory 8G four");
     assert_true(a.fast);
     assert_string_equal(a.file, "file");
     assert_string_equal(a.out, "d");
     assert_int_equal(a.models.n, 4);
     assert_int_equal(a.grid, 9);
+    assert_int_equal(a.memory, 8ull << 30);
     assert_true(a.level == 0.5 && a.count == 0);
     assert_int_equal(a.budgets.n, 3);
     assert_true(a.budgets.value[0] == 1e21 && a.budgets.value[1] == 2e9 && a.budgets.value[2] == 7);
@@ -183,8 +188,9 @@ static void defaults_in_words(void **state)
     (void)state;
     struct found f = {""};
     options_visit(rows, &defaults, note, &f);
-    assert_string_equal(f.text, "fast= out=losses model= count= grid=6 level=0.95 budget= "
-                                "kind=pairs pair= rows=7 ");
+    assert_string_equal(f.text,
+                        "fast= out=losses model= count= memory=1.5M grid=6 level=0.95 budget= "
+                        "kind=pairs pair= rows=7 ");
 }
 
 static int first(const char *line)

@@ -43,15 +43,29 @@ static void sequential_layer(const struct neox *m, struct neox_run *r, const str
 typedef void layer_form(const struct neox *m, struct neox_run *r, const struct neox_layer *l);
 static layer_form *const forms[] = {[false] = sequential_layer, [true] = parallel_layer};
 
+void neox_input(const struct neox *m, struct neox_run *r)
+{
+    neox_embed(m, r, r->x); /* [inputs, d] */
+}
+
+void neox_block(const struct neox *m, struct neox_run *r, size_t i)
+{
+    forms[m->config.parallel_residual](m, r, &m->layers[i]); /* [inputs, d] */
+}
+
+void neox_output(const struct neox *m, struct neox_run *r)
+{
+    neox_norm_scored(m, r, r->h, r->x, &m->final); /* [scored, d] */
+    neox_head(m, r, r->h);                         /* [scored] to the pieces */
+}
+
 void neox_forward(const struct neox *m, struct neox_run *r, const struct neox_piece *pieces,
                   size_t count)
 {
-    layer_form *layer = forms[m->config.parallel_residual];
     neox_run_begin(r, pieces, count);
-    neox_embed(m, r, r->x); /* [inputs, d] */
-    for (size_t i = 0; i < m->config.layers; i++) layer(m, r, &m->layers[i]);
-    neox_norm_scored(m, r, r->h, r->x, &m->final); /* [scored, d] */
-    neox_head(m, r, r->h);                         /* [scored] to the pieces */
+    neox_input(m, r);
+    for (size_t i = 0; i < m->config.layers; i++) neox_block(m, r, i);
+    neox_output(m, r);
 }
 
 double neox_flop(const struct neox_config *c, size_t n, size_t skip)

@@ -16,6 +16,12 @@
 void neox_forward(const struct neox *model, struct neox_run *run, const struct neox_piece *pieces,
                   size_t count);
 
+/* Its parts, in order, for whoever streams a model through memory (neox_stream.h): each of the batch
+ * begun last with neox_run_begin. Between them all there is of a batch is run->x. */
+void neox_input(const struct neox *model, struct neox_run *run);
+void neox_block(const struct neox *model, struct neox_run *run, size_t layer);
+void neox_output(const struct neox *model, struct neox_run *run);
+
 /* Useful FLOP of one piece: products 2 d (12 d + ...) per layer by the real shapes, causal
  * attention counted by its lower triangle, the head on the scored rows: for Pythia's shapes n (24
  * d^2 L + 2 d V) + 2 d L n (n + 1). */

@@ -117,8 +117,11 @@ int neox_load(struct neox *model, const struct flat_model *flat, const struct ke
               const struct products *products, size_t positions, struct err *e)
 {
     const struct neox_config *c = &flat->config;
-    *model = (struct neox){
-        .config = *c, .kernels = kernels, .products = products, .positions = positions};
+    *model = (struct neox){.flat = flat,
+                           .config = *c,
+                           .kernels = kernels,
+                           .products = products,
+                           .positions = positions};
     model->attention =
         (struct attention_shape){.heads = c->heads, .head_size = c->head_size, .rotary = c->rotary};
     model->vectors_bytes = vector_floats(flat) * sizeof *model->vectors;

@@ -37,6 +37,7 @@ struct neox_layer {
 };
 
 struct neox {
+    const struct flat_model *flat; /* whose weights they are */
     struct neox_config config;
     const struct kernels *kernels;
     const struct products *products;

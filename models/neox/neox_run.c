@@ -30,14 +30,30 @@ static size_t scratch_bytes(const struct neox *model, size_t rows)
     return bytes;
 }
 
+/* Floats of a workspace's parts for `rows` inputs, in their order. */
+struct parts {
+    size_t x, qkv, inner, targets;
+};
+
+static struct parts parts_of(const struct neox_config *c, size_t rows)
+{
+    struct parts p = {.x = strips_size(rows, c->hidden),
+                      .qkv = strips_size(rows, 3 * c->hidden),
+                      .targets = (rows + 15) / 16 * 16};
+    p.inner = max_size(p.qkv + p.x, strips_size(rows, c->ffn));
+    return p;
+}
+
+size_t neox_run_bytes(const struct neox *model, size_t rows)
+{
+    struct parts p = parts_of(&model->config, rows);
+    return (2 * p.x + p.inner + p.targets) * sizeof(float) + scratch_bytes(model, rows);
+}
+
 int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, struct err *e)
 {
-    const struct neox_config *c = &model->config;
-    size_t d = strips_size(rows, c->hidden), qkv = strips_size(rows, 3 * c->hidden);
-    size_t inner = max_size(qkv + d, strips_size(rows, c->ffn));
-    size_t targets = (rows + 15) / 16 * 16, scratch = scratch_bytes(model, rows);
-    *run = (struct neox_run){.rows = rows};
-    run->bytes = (2 * d + inner + targets) * sizeof(float) + scratch;
+    struct parts parts = parts_of(&model->config, rows);
+    *run = (struct neox_run){.rows = rows, .bytes = neox_run_bytes(model, rows)};
     run->memory = simd_alloc(run->bytes);
     if (!run->memory)
         return err_kind(e, ERR_MEMORY,
@@ -47,12 +63,12 @@ int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, s
     run->members = 1;
     float *p = run->memory;
     run->x = (struct strips){p, rows};
-    run->h = (struct strips){p += d, rows};
-    run->qkv = run->inner = (struct strips){p += d, rows};
-    run->context = (struct strips){p + qkv, rows};
+    run->h = (struct strips){p += parts.x, rows};
+    run->qkv = run->inner = (struct strips){p += parts.x, rows};
+    run->context = (struct strips){p + parts.qkv, rows};
     run->loss = p;
-    run->targets = (uint32_t *)(p += inner);
-    run->scratch = p + targets;
+    run->targets = (uint32_t *)(p += parts.inner);
+    run->scratch = p + parts.targets;
     return 0;
 }
 

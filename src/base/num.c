@@ -3,6 +3,7 @@
 #include "src/base/num.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,31 @@ int parse_count(const char *text, const char *what, uint64_t lo, uint64_t hi, ui
     return 0;
 }
 
+int parse_bytes(const char *text, const char *what, uint64_t lo, uint64_t hi, uint64_t *value,
+                struct err *e)
+{
+    static const char suffixes[] = "KMGT";
+    char *end;
+    double v = strtod(text, &end);
+    bool number = end != text && *end != '-';
+    const char *s = *end ? strchr(suffixes, *end >= 'a' ? *end - 32 : *end) : NULL;
+    if (s) {
+        v *= pow(1024, (double)(s - suffixes) + 1);
+        end++;
+        if (!strcmp(end, "B") || !strcmp(end, "iB")) end += strlen(end);
+    }
+    if (!number || *end || !isfinite(v))
+        return err_set(e, "%s: expected a number of bytes such as 8G or 512M, found '%s'", what,
+                       text);
+    char least[24], most[24];
+    if (v < (double)lo || v > (double)hi)
+        return err_set(e, "%s: expected %s to %s bytes, found '%s'", what,
+                       format_bytes((double)lo, least, sizeof least),
+                       format_bytes((double)hi, most, sizeof most), text);
+    *value = (uint64_t)v;
+    return 0;
+}
+
 int parse_real_in(const char *text, const char *what, double lo, double hi, double *value,
                   struct err *e)
 {
@@ -68,6 +94,15 @@ int parse_list(const char *text, const char *what, double *values, size_t room, 
     free(copy);
     if (!status && *n == 0) status = err_set(e, "%s: expected a number, found '%s'", what, text);
     return status;
+}
+
+char *format_bytes(double value, char *buffer, size_t size)
+{
+    static const char *const suffix[] = {"", "K", "M", "G", "T"};
+    size_t i = 0;
+    for (; fabs(value) >= 999.5 && i + 1 < sizeof suffix / sizeof *suffix; i++) value /= 1024;
+    snprintf(buffer, size, "%.3g%s", value, suffix[i]);
+    return buffer;
 }
 
 char *format_count(double value, char *buffer, size_t size)

@@ -16,6 +16,11 @@ int parse_real(const char *text, const char *what, double *value, struct err *e)
 int parse_count(const char *text, const char *what, uint64_t lo, uint64_t hi, uint64_t *value,
                 struct err *e);
 
+/* A number of bytes in [lo, hi]: 4096, 512M, 1.5G. K, M, G and T are powers of 1024 here, as in the
+ * limits of systems and schedulers; a B or iB may follow. */
+int parse_bytes(const char *text, const char *what, uint64_t lo, uint64_t hi, uint64_t *value,
+                struct err *e);
+
 /* A real number in [lo, hi]. */
 int parse_real_in(const char *text, const char *what, double lo, double hi, double *value,
                   struct err *e);
@@ -26,5 +31,8 @@ int parse_list(const char *text, const char *what, double *values, size_t room, 
 
 /* 70426624 -> "70.4M", three significant digits; at least 16 bytes. Returns buffer. */
 char *format_count(double value, char *buffer, size_t size);
+
+/* 8589934592 -> "8G", three significant digits, as parse_bytes reads it; at least 16 bytes. */
+char *format_bytes(double value, char *buffer, size_t size);
 
 #endif

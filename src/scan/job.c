@@ -17,6 +17,7 @@
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
 #include "src/scan/peak_rate.h"
+#include "src/scan/scan_streamed.h"
 
 char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm)
 {
@@ -289,11 +290,14 @@ static int compute(struct record *r, const struct job *job, const struct flat_mo
     struct scan_result result;
     if (neox_load(&model, flat, o->kernels, o->gemm, job->plan.longest, e)) return -1;
     if (o->gelu >= 0) model.config.activation = (enum neox_activation)o->gelu;
-    struct scan_options options = {.threads = o->threads, .batch_tokens = o->batch_tokens};
+    struct scan_options options = {.threads = o->threads,
+                                   .batch_tokens = o->batch_tokens,
+                                   .memory = o->memory,
+                                   .spill = o->out};
     char *label = record_file_name(r);
     progress_begin(label ? label : "scan", "tokens", job->plan.inputs);
     out_catch_interrupts(true);
-    int status = scan_model(&model, &job->plan, &options, file, &result, e);
+    int status = scan_within(&model, &job->plan, &options, file, &result, e);
     out_catch_interrupts(false);
     progress_end();
     if (status) {

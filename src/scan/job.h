@@ -23,6 +23,7 @@ struct scan_request {
     size_t documents, shard, shards; /* documents 0: all */
     int threads;
     size_t batch_tokens;
+    uint64_t memory; /* bytes the process may use; 0: what the machine has */
     const struct kernels *kernels;
     const struct products *gemm;
     int gelu; /* enum neox_activation, -1: the model's */

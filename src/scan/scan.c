@@ -133,6 +133,14 @@ static void work_together(struct scan *s)
     close_run(s, &run);
 }
 
+int scan_interrupted(const struct loss_file *file, struct err *e)
+{
+    return err_kind(e, ERR_INTERRUPTED,
+                    "interrupted: %" PRIu64 " of %" PRIu64
+                    " losses are kept; the same command goes on",
+                    file->kept, file->count);
+}
+
 int scan_model(const struct neox *model, const struct plan *plan,
                const struct scan_options *options, struct loss_file *file,
                struct scan_result *result, struct err *e)
@@ -153,11 +161,7 @@ int scan_model(const struct neox *model, const struct plan *plan,
     int status = s.stop ? -1 : 0;
     if (!status && s.together) status = batch_keep(&s.rest, file, e);
     if (!status && s.together) count(&s, &s.rest);
-    if (!status && out_interrupted())
-        status = err_kind(e, ERR_INTERRUPTED,
-                          "interrupted: %" PRIu64 " of %" PRIu64
-                          " losses are kept; the same command goes on",
-                          file->kept, file->count);
+    if (!status && out_interrupted()) status = scan_interrupted(file, e);
     result->seconds = omp_get_wtime() - start;
     neox_run_close(&s.common);
     batch_close(&s.rest);

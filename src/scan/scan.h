@@ -17,6 +17,9 @@ struct scan_options {
     int threads;         /* OpenMP threads, at least 1 */
     size_t batch_tokens; /* inputs a thread computes at a time; a longer piece makes a batch of its
                             own */
+    uint64_t memory;     /* bytes the process may use (scan_streamed.h); 0: what the machine has */
+    const char *spill;   /* folder for a streamed model's activations where memory does not hold
+                            them; NULL: none */
 };
 
 struct scan_result {
@@ -34,6 +37,9 @@ struct scan_result {
 int scan_model(const struct neox *model, const struct plan *plan,
                const struct scan_options *options, struct loss_file *file,
                struct scan_result *result, struct err *e);
+
+/* Fills *e for a scan that was interrupted: what is kept. Returns -1. */
+int scan_interrupted(const struct loss_file *file, struct err *e);
 
 /* Inputs a thread computes at a time when the user does not say. */
 enum { SCAN_BATCH_TOKENS = 2048 };

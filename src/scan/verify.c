@@ -13,6 +13,7 @@
 #include "src/base/npy.h"
 #include "src/base/progress.h"
 #include "src/scan/job.h"
+#include "src/scan/scan_streamed.h"
 
 /* One file of losses while it is looked at. */
 struct check {
@@ -276,7 +277,7 @@ static int compute(const struct check *c, const struct flat_model *flat, const s
     model.config.activation = (enum neox_activation)c->gelu;
     char *label = record_file_name(&c->record);
     progress_begin(label ? label : "verify", "tokens", part->inputs);
-    int status = scan_model(&model, part, &options, losses, &result, e);
+    int status = scan_within(&model, part, &options, losses, &result, e);
     progress_end();
     free(label);
     neox_unload(&model);

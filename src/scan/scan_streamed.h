@@ -1,0 +1,28 @@
+/* scan_streamed.h - one model that memory does not hold over one plan: every loss, the weights read
+ * from the file once for each large batch (models/neox/neox_stream.h).
+ *
+ * What is resident: this process as it is, two steps' weights, a workspace a thread, and of every
+ * token of a large batch its activations (4 d bytes) unless they spill. A large batch has
+ * --batch-tokens a thread, in parts of half of that; more where the pass before took longer to read
+ * than half of what it took to compute (the disk is slow); parts are made smaller, then activations
+ * spill to a file, where memory is short.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_SCAN_STREAMED_H
+#define TRIPOD_SCAN_STREAMED_H
+
+#include "src/scan/scan.h"
+
+/* As scan_model, within options->memory bytes. Losses are kept as parts of a large batch come
+ * out of the head: what an interruption loses is at most one large batch. Warns of what it costs. Errors: as there; so much memory is not
+ * enough (the message says how much is); the disk's. */
+int scan_streamed(const struct neox *model, const struct plan *plan,
+                  const struct scan_options *options, struct loss_file *file,
+                  struct scan_result *result, struct err *e);
+
+/* The one of scan_model and scan_streamed that options->memory asks for. */
+int scan_within(const struct neox *model, const struct plan *plan,
+                const struct scan_options *options, struct loss_file *file,
+                struct scan_result *result, struct err *e);
+
+#endif

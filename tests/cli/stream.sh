@@ -1,0 +1,91 @@
+# Models that memory does not hold: streamed layer by layer within --memory, with the bits of the resident scan.
+# SPDX-License-Identifier: GPL-3.0-or-later
+. "$(dirname "$0")/lib.sh"
+make_model=${B:-$ROOT/build}/tests/golden/make_model
+python=/usr/bin/python3
+
+# peak CMD...: runs it; its peak resident set in MiB goes to $T/peak.
+peak() {
+    $python - "$T/peak" "$@" <<'P'
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[2:])
+open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024))
+sys.exit(status)
+P
+}
+below() { if [ "$(cat "$T/peak")" -le "$2" ]; then echo "ok $1"; else echo "FAIL $1: $(cat "$T/peak") MiB, expected at most $2"; code=1; fi; }
+above() { if [ "$(cat "$T/peak")" -gt "$2" ]; then echo "ok $1"; else echo "FAIL $1: $(cat "$T/peak") MiB, expected more than $2"; code=1; fi; }
+same() { if cmp -s "$2"/*.npy "$3"/*.npy; then echo "ok $1"; else echo "FAIL $1: the losses differ"; code=1; fi; }
+# said NAME REGEX: stderr of the last command is one line, a warning that matches.
+said() {
+    if [ "$(wc -l <"$T/err")" -eq 1 ] && grep -Eq "^tripod: warning: .*($2)" "$T/err"; then echo "ok $1"; else echo "FAIL $1: $(cat "$T/err")"; code=1; fi
+}
+silent() { if [ ! -s "$T/err" ]; then echo "ok $1"; else echo "FAIL $1: $(cat "$T/err")"; code=1; fi; }
+
+# 75 MB in 24 layers; documents of 1 to 1100 tokens.
+"$make_model" "$T/m" --hidden 256 --layers 24 --heads 4 --vocab 1000 --seed 3 --dtype f32 >/dev/null
+"$make_model" --corpus "$T/c" --limit 1000 --seed 1 300 2 1100 1 17 300 5 200 1025 30 400 >/dev/null
+ok "import" "$TRIPOD" import "$T/m" -o "$T/m.tripod"
+scan() { local name=$1 out=$2; shift 2; ok "$name" peak "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/$out" "$@"; }
+
+scan "a model that fits" fits --threads 2 --memory 1G
+silent "is scanned as ever"
+above "with all its weights resident" 80
+scan "one that does not" small --threads 2 --memory 60M
+said "is streamed, which is said" 'm.tripod: 7[0-9.]*M of weights do not fit into 60M of memory: read again for every [0-9.]*K tokens, .*[0-9]M/s or more$'
+below "within what was given" 60
+same "with the same bits" "$T/fits" "$T/small"
+
+# The least that is possible, as the message has it, keeps activations in a file.
+fails "too little memory" 'm.tripod: 1M of memory are not enough, layer by layer: expected at least [0-9]+M' \
+    "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/least" --threads 2 --memory 1M
+least=$(grep -o 'at least [0-9]*M' "$T/err" | grep -o '[0-9]*M')
+rm -rf "$T/least"
+scan "the least memory" least --threads 2 --memory "$least"
+said "spills activations" "into $least of memory: .*; activations spill to $T/least\$"
+below "within it" "${least%M}"
+same "the same bits" "$T/fits" "$T/least"
+if [ "$(ls "$T/least" | wc -l)" -eq 2 ]; then echo "ok and leaves losses and their record only"; else echo "FAIL $(ls "$T/least")"; code=1; fi
+
+scan "one thread" one --threads 1 --memory 45M
+same "one thread: the same bits" "$T/fits" "$T/one"
+scan "five threads, small batches" five --threads 5 --batch-tokens 100 --memory 95M
+same "five threads: the same bits" "$T/fits" "$T/five"
+scan "windows, resident" windows --threads 2 --window 128 --stride 50 --memory 1G
+scan "windows, streamed" streamed --threads 3 --window 128 --stride 50 --memory 55M
+said "windows are streamed" 'do not fit'
+same "windows: the same bits" "$T/windows" "$T/streamed"
+
+# Killed, it goes on.
+"$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/cut" --threads 1 --batch-tokens 300 --memory 45M >/dev/null 2>&1 &
+pid=$!
+sleep 0.7
+kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
+scan "after a kill" cut --threads 2 --memory 60M
+same "it goes on with the same bits" "$T/fits" "$T/cut"
+ok "verify" "$TRIPOD" verify "$T/cut" --documents all
+
+misuse "bytes" '--memory: expected a number of bytes such as 8G or 512M, found .8X' "$TRIPOD" scan "$T/m.tripod" -c "$T/c" --memory 8X
+misuse "too few bytes" '--memory: expected 1M to .* bytes, found .5K' "$TRIPOD" scan "$T/m.tripod" -c "$T/c" --memory 5K
+
+[ "${LONG:-}" ] || exit $code
+
+# The suite's largest shapes: sharded float16, imported, the shards removed, a few tokens both ways.
+"$make_model" --corpus "$T/few" --limit 50000 --seed 1 40 25 20 >/dev/null
+for shape in "6.9b 8192 28" "12b 23500 48"; do
+    read -r size cap disk <<<"$shape"
+    if [ "$(df --output=avail -B1G "$T" | tail -n 1)" -lt $((disk + 2)) ]; then echo "SKIP $size: needs $disk GB of disk in $T"; continue; fi
+    "$make_model" "$T/$size" --shape "$size" --shards 3 --seed 1 >/dev/null
+    ok "$size: import" peak "$TRIPOD" import "$T/$size" -o "$T/$size.tripod"
+    below "$size: import in little memory" 1024
+    rm -rf "${T:?}/$size"
+    ok "$size: streamed" peak "$TRIPOD" scan "$T/$size.tripod" -c "$T/few" -o "$T/$size-streamed" --memory "${cap}M"
+    said "$size: which is said" "$size.tripod: .*do not fit"
+    below "$size: within its memory" "$cap"
+    ok "$size: resident" peak "$TRIPOD" scan "$T/$size.tripod" -c "$T/few" -o "$T/$size-resident" --memory 1T
+    silent "$size: as ever"
+    same "$size: the same bits" "$T/$size-resident" "$T/$size-streamed"
+    rm -f "$T/$size.tripod"
+done
+exit $code
