@@ -46,6 +46,8 @@ int out_printf(struct out *o, struct err *e, const char *format, ...)
  * gone. */
 int out_commit(struct out *o, struct err *e);
 void out_abort(struct out *o);
+/* Another final name for what is being written, in the same folder. */
+int out_rename(struct out *o, const char *path, struct err *e);
 
 /* SIGINT, SIGTERM, SIGHUP, SIGPIPE: remove the parts being written and die by that signal
  * (128+n). */
