@@ -261,6 +261,15 @@ void out_abort(struct out *o)
     *o = (struct out){.slot = -1};
 }
 
+int out_rename(struct out *o, const char *path, struct err *e)
+{
+    char *copy = strdup(path);
+    if (!copy) return err_memory(e, path);
+    free(o->path);
+    o->path = copy;
+    return 0;
+}
+
 int make_directories(const char *path, struct err *e)
 {
     char *copy = strdup(path);

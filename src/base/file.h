@@ -48,6 +48,8 @@ int out_printf(struct out *o, struct err *e, const char *format, ...)
  * there. On error the part is gone. */
 int out_commit(struct out *o, struct err *e);
 void out_abort(struct out *o);
+/* Another final name for what is being written, in the same folder. */
+int out_rename(struct out *o, const char *path, struct err *e);
 
 /* SIGINT, SIGTERM, SIGHUP, SIGUSR1 (a batch system's "time is nearly up"), SIGPIPE: remove the parts
  * being written and die by that signal (128+n). A write beyond the limit of a file's size (SIGXFSZ)

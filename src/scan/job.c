@@ -18,6 +18,7 @@
 #include "src/base/provenance.h"
 #include "src/scan/peak_rate.h"
 #include "src/scan/scan_streamed.h"
+#include "src/text/kept.h"
 
 char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm)
 {
@@ -69,31 +70,33 @@ static int check_corpora(const struct scan_request *o, bool *tokenised, struct e
     return 0;
 }
 
-/* Text to OUT/NAME.bin/.idx, NAME being the first file's; returns the prefix, which the caller
- * frees. */
-static char *tokenize_text(struct job *job, struct err *e)
+/* The corpus of the texts, kept as OUT/NAME.bin/.idx, NAME being the first's. */
+static int open_texts(struct job *job, struct err *e)
 {
     const struct scan_request *o = job->o;
-    if (!job->tokenizer) {
-        err_set(e, "%s: no tokenizer.json found beside it: give one with -t", o->model);
-        return NULL;
-    }
+    if (!job->tokenizer)
+        return err_set(e, "%s: no tokenizer.json found beside it: give one with -t", o->model);
     char *name = path_last(o->corpora[0]);
     if (name && strcmp(name, "-")) name[strcspn(name, ".")] = 0;
-    char *prefix =
+    char *base =
         format_string("%s/%s", o->out, name && *name && strcmp(name, "-") ? name : "corpus");
     free(name);
     json_t *provenance = provenance_json();
-    struct tokenize_options options = {.field = o->field, .provenance = provenance};
+    const struct tokenize_options options = {.field = o->field, .provenance = provenance};
+    const struct kept kept = {.base = base,
+                              .paths = o->corpora,
+                              .n = o->corpora_n,
+                              .t = job->tokenizer,
+                              .o = &options,
+                              .fresh = o->force};
     struct tokenize_stats stats;
-    int status = prefix ? tokenize_files(o->corpora, o->corpora_n, job->tokenizer, prefix, &options,
-                                         &stats, e)
-                        : err_memory(e, NULL);
+    int status = base ? kept_open(&job->corpus, &stats, &kept, e) : err_memory(e, NULL);
     json_decref(provenance);
-    if (!status) job->files = stats.files;
-    if (!status) return prefix;
-    free(prefix);
-    return NULL;
+    free(base);
+    if (status) return -1;
+    job->files = stats.files;
+    job->corpus_hash = stats.corpus_hash;
+    return 0;
 }
 
 /* A tokenised corpus that says it was made with another tokenizer is not this model's. */
@@ -126,15 +129,13 @@ int job_open(struct job *job, const struct scan_request *o, struct err *e)
     if (check_corpora(o, &tokenised, e) || find_tokenizer(o, &job->tokenizer, e) ||
         make_directories(o->out, e))
         return -1;
-    char *prefix = tokenised ? strdup(o->corpora[0]) : tokenize_text(job, e);
-    if (!prefix) return -1;
-    int status = corpus_open(&job->corpus, prefix, e);
-    if (!status) status = check_tokenizer(job, job->corpus.prefix, e);
-    free(prefix);
+    if (tokenised ? corpus_open(&job->corpus, o->corpora[0], e) : open_texts(job, e)) return -1;
+    if (tokenised && check_tokenizer(job, job->corpus.prefix, e)) return -1;
     /* Of what is used only: the Pile in training order has 600 GB. */
     size_t used = job->corpus.documents;
-    if (o->documents && o->documents < used) used = o->documents;
-    if (status || corpus_hash(&job->corpus, used, &job->corpus_hash, e)) return -1;
+    bool some = o->documents && o->documents < used;
+    if (some) used = o->documents;
+    if ((tokenised || some) && corpus_hash(&job->corpus, used, &job->corpus_hash, e)) return -1;
     size_t begin, end;
     plan_shard(&job->corpus, &o->protocol, o->documents, o->shard, o->shards, &begin, &end);
     if (plan_make(&job->plan, &job->corpus, &o->protocol, begin, end, e)) return -1;

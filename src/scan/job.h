@@ -33,7 +33,8 @@ struct scan_request {
 struct job {
     const struct scan_request *o;
     struct tokenizer *tokenizer; /* NULL when there is none */
-    struct text_file *files;     /* of the texts tokenised now, [o->corpora_n]; else NULL */
+    struct text_file
+        *files; /* what was read of each text, now or when it was tokenised; else NULL */
     struct corpus corpus;
     struct plan plan;
     uint64_t corpus_hash;

@@ -11,7 +11,7 @@ struct text_counts {
     double words; /* words that begin in them: a byte that is no white space after one that is */
 };
 
-/* Decodes every predicted token. Errors: an id the tokenizer does not have. */
+/* Reads every predicted token, on the threads OpenMP has. Errors: corpus_read's. */
 int text_count(const struct plan *plan, const struct tokenizer *tokenizer,
                struct text_counts *counts, struct err *e);
 

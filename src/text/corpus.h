@@ -86,6 +86,8 @@ int corpus_writer_add(struct corpus_writer *w, const uint32_t *ids, size_t count
 int corpus_writer_end(struct corpus_writer *w, struct err *e);
 /* What corpus_hash will give for the documents ended so far. */
 uint64_t corpus_writer_hash(const struct corpus_writer *w);
+/* They will be PREFIX.bin and PREFIX.idx, in the same folder, instead. */
+int corpus_writer_rename(struct corpus_writer *w, const char *prefix, struct err *e);
 /* Finishes both files and puts them in place; on error neither is left. */
 int corpus_writer_commit(struct corpus_writer *w, struct err *e);
 void corpus_writer_abort(struct corpus_writer *w); /* safe on a zeroed or finished one */

@@ -4,9 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
@@ -56,7 +57,6 @@ static int refill(struct source *s, struct err *e)
 int source_open(struct source *s, const char *path, struct err *e)
 {
     *s = (struct source){.path = path, .fd = -1};
-    struct stat st;
     bool standard = !strcmp(path, "-");
     s->fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     s->input = malloc(INPUT);
@@ -70,7 +70,11 @@ int source_open(struct source *s, const char *path, struct err *e)
         err_memory(e, path);
         goto out;
     }
-    if (!fstat(s->fd, &st) && S_ISDIR(st.st_mode)) {
+    if (fstat(s->fd, &s->before)) {
+        err_errno(e, "%s: cannot stat", path);
+        goto out;
+    }
+    if (S_ISDIR(s->before.st_mode)) {
         err_set(e, "%s: expected a file, found a directory", path);
         goto out;
     }
@@ -153,6 +157,29 @@ int source_read(struct source *s, uint8_t *out, size_t capacity, size_t *count, 
 uint64_t source_hash(const struct source *s)
 {
     return XXH3_64bits_digest(s->hash);
+}
+
+void source_stamp(const struct stat *st, char stamp[SOURCE_STAMP])
+{
+    enum { YOUNG = 2 }; /* seconds: the coarsest clock of a file system, FAT's */
+    const struct timespec *t = &st->st_ctim;
+    *stamp = 0;
+    if (S_ISREG(st->st_mode) && time(NULL) - t->tv_sec > YOUNG)
+        snprintf(stamp, SOURCE_STAMP, "%llx-%llx-%llx.%08lx", (unsigned long long)st->st_dev,
+                 (unsigned long long)st->st_ino, (unsigned long long)t->tv_sec,
+                 (unsigned long)t->tv_nsec);
+}
+
+int source_unchanged(const struct source *s, char stamp[SOURCE_STAMP], struct err *e)
+{
+    struct stat now;
+    if (fstat(s->fd, &now)) return err_errno(e, "%s: cannot stat", s->path);
+    const struct timespec *a = &s->before.st_mtim, *b = &now.st_mtim;
+    if (S_ISREG(now.st_mode) &&
+        (now.st_size != s->before.st_size || a->tv_sec != b->tv_sec || a->tv_nsec != b->tv_nsec))
+        return err_set(e, "%s: changed while it was read", s->path);
+    source_stamp(&now, stamp);
+    return 0;
 }
 
 void source_close(struct source *s)

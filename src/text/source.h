@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "src/base/err.h"
 
@@ -21,6 +22,7 @@ struct source {
     uint8_t *input;
     size_t input_at, input_count;
     bool input_ended, in_frame;
+    struct stat before; /* as it was opened */
 };
 
 /* Errors: cannot open, a directory, gzip data, a name that ends in .zst and no zstd data in it. */
@@ -30,6 +32,16 @@ int source_open(struct source *s, const char *path, struct err *e);
 int source_read(struct source *s, uint8_t *out, size_t capacity, size_t *count, struct err *e);
 uint64_t source_hash(const struct source *s); /* XXH3-64 of the bytes as stored, read so far */
 void source_close(struct source *s);
+
+/* The file as it was opened, when it was read: an error if it has been written to since. STAMP says
+ * which state of which file that was, for source_stamp to compare. */
+enum { SOURCE_STAMP = 64 };
+int source_unchanged(const struct source *s, char stamp[SOURCE_STAMP], struct err *e);
+
+/* Device, number and time of the last change of a file's state, which no program can set back. Equal
+ * stamps mean equal bytes. Empty for what is no regular file, and while the file is so young that the
+ * next write may fall on the same tick of its clock. */
+void source_stamp(const struct stat *st, char stamp[SOURCE_STAMP]);
 
 /* Whether the name, without .zst or .zstd, ends as JSON lines do: .jsonl, .ndjson, .json. */
 bool path_is_jsonl(const char *path);
