@@ -15,6 +15,7 @@
 #include "src/base/memory.h"
 #include "src/base/num.h"
 #include "src/base/rng.h"
+#include "src/base/room.h"
 
 static void numbers(void **state)
 {
@@ -81,35 +82,41 @@ static void put(const char *root, const char *path, const char *text)
     free(folder);
 }
 
-/* The least of what the machine has and its groups allow. */
+/* The least of what the machine has and its groups leave. */
 static void memory(void **state)
 {
     (void)state;
     char root[] = "/tmp/tripod-memory-XXXXXX";
-    const uint64_t k = 1024;
     assert_non_null(mkdtemp(root));
-    assert_true(memory_available_under(root, 5) == UINT64_MAX);
+    assert_int_equal(memory_available_at(root), 0);
     put(root, "/proc/meminfo", "MemTotal: 9000 kB\nMemFree: 1 kB\nMemAvailable:    8000 kB\n");
-    assert_int_equal(memory_available_under(root, 5), 8000 * k + 5);
+    assert_int_equal(memory_available_at(root), 8192000);
     put(root, "/proc/self/cgroup", "0::/slurm/job_1/step_0\n");
-    assert_int_equal(memory_available_under(root, 5), 8000 * k + 5);
+    assert_int_equal(memory_available_at(root), 8192000);
     put(root, "/sys/fs/cgroup/slurm/job_1/step_0/memory.max", "max\n");
-    assert_int_equal(memory_available_under(root, 5), 8000 * k + 5);
+    put(root, "/sys/fs/cgroup/slurm/job_1/step_0/memory.current", "90\n");
+    assert_int_equal(memory_available_at(root), 8192000);
     put(root, "/sys/fs/cgroup/slurm/job_1/memory.max", "4096000\n");
-    assert_int_equal(memory_available_under(root, 5), 4096000);
+    put(root, "/sys/fs/cgroup/slurm/job_1/memory.current", "1000\n");
+    put(root, "/sys/fs/cgroup/slurm/job_1/memory.stat",
+        "anon 1\ninactive_file 30\nactive_file 70\n");
+    assert_int_equal(memory_available_at(root), 4096000 - 900);
     /* A container's own group is the root of what it sees. */
     put(root, "/sys/fs/cgroup/memory.max", "1024000\n");
-    assert_int_equal(memory_available_under(root, 5), 1024000);
+    put(root, "/sys/fs/cgroup/memory.current", "24000\n");
+    assert_int_equal(memory_available_at(root), 1000000);
     put(root, "/proc/self/cgroup", "5:cpu:/a\n4:blkio,memory:/b/c\n1:name=systemd:/\n");
-    assert_int_equal(memory_available_under(root, 5), 8000 * k + 5);
+    assert_int_equal(memory_available_at(root), 8192000);
     put(root, "/sys/fs/cgroup/memory/b/c/memory.limit_in_bytes", "9223372036854771712\n");
+    put(root, "/sys/fs/cgroup/memory/b/c/memory.usage_in_bytes", "100\n");
     put(root, "/sys/fs/cgroup/memory/b/memory.limit_in_bytes", "2048000\n");
-    assert_int_equal(memory_available_under(root, 5), 2048000);
+    put(root, "/sys/fs/cgroup/memory/b/memory.usage_in_bytes", "48000\n");
+    assert_int_equal(memory_available_at(root), 2000000);
     char *command = format_string("rm -r %s", root);
     assert_int_equal(system(command), 0);
     free(command);
 
-    assert_true(memory_resident() > 1 << 20 && memory_available() > memory_resident());
+    assert_true(memory_resident() > 1 << 20 && memory_available() > 1 << 20);
     size_t before = memory_resident(), more = 32 << 20;
     char *touched = malloc(more);
     assert_non_null(touched);

@@ -14,6 +14,7 @@
 #include "src/base/memory.h"
 #include "src/base/num.h"
 #include "src/base/progress.h"
+#include "src/base/room.h"
 #include "src/scan/batches.h"
 #include "src/scan/peak_rate.h"
 
@@ -34,18 +35,21 @@ struct streamed {
     struct scan_result *result;
     struct piece next; /* the last piece that was computed */
     /* Of a large batch: */
-    uint64_t fixed; /* bytes resident whatever its size */
-    size_t wanted;  /* inputs that hide the reading */
+    uint64_t memory; /* bytes the process may use ... */
+    uint64_t fixed;  /* ... and those resident whatever its size */
+    size_t wanted;   /* inputs that hide the reading */
     size_t rows, inputs;
     bool spill;
 };
 
 /* --- memory --- */
 
-/* Nine tenths of what the machine has where the user does not say: others want to grow too. */
+/* Nine tenths of what there is where the user does not say: others want to grow too. */
 static uint64_t limit(const struct scan_options *o)
 {
-    return o->memory ? o->memory : memory_available() / 10 * 9;
+    if (o->memory) return o->memory;
+    uint64_t left = memory_available();
+    return left ? (memory_resident() + left) / 10 * 9 : UINT64_MAX;
 }
 
 static uint64_t workspaces(const struct neox *m, const struct scan_options *o, size_t rows)
@@ -78,9 +82,8 @@ static size_t least_inputs(const struct streamed *s)
 static bool fits(struct streamed *s)
 {
     size_t least = least_inputs(s), wanted = at_most(at_least(least, s->wanted), s->plan->inputs);
-    uint64_t all = limit(s->options);
     uint64_t fixed = s->fixed + workspaces(s->stream.model, s->options, s->rows);
-    uint64_t room = all > fixed ? (all - fixed) / input_bytes(s) : 0;
+    uint64_t room = s->memory > fixed ? (s->memory - fixed) / input_bytes(s) : 0;
     s->inputs = at_most(room, wanted);
     return room >= (s->spill ? least : at_least(least, wanted / 2));
 }
@@ -104,7 +107,7 @@ static int choose(struct streamed *s, struct err *e)
                 "%s of memory are not enough, layer by layer: expected at least %" PRIu64
                 "M (two layers, and %d workspaces for pieces of %zu tokens): give more with "
                 "--memory, or lower --threads",
-                format_bytes((double)limit(s->options), all, sizeof all), (need >> 20) + 1,
+                format_bytes((double)s->memory, all, sizeof all), (need >> 20) + 1,
                 s->options->threads, s->plan->longest);
         }
     }
@@ -225,7 +228,7 @@ static void warn(const struct streamed *s)
     progress_warn("%s: %s of weights do not fit into %s of memory: read again for every %s tokens, "
                   "beside the computing where the file comes with %s/s or more%s%s",
                   m->flat->path, format_bytes(bytes, weights, sizeof weights),
-                  format_bytes((double)limit(s->options), memory, sizeof memory),
+                  format_bytes((double)s->memory, memory, sizeof memory),
                   format_count((double)s->inputs, tokens, sizeof tokens),
                   format_bytes(bytes / seconds, disk, sizeof disk),
                   s->spill ? "; activations spill to " : "", s->spill ? s->options->spill : "");
@@ -244,6 +247,7 @@ int scan_streamed(const struct neox *model, const struct plan *plan,
         .stream = {.model = model, .threads = options->threads, .spill = -1, .after = after}};
     s.stream.context = &s;
     neox_weights_release(model);
+    s.memory = limit(options);
     s.fixed = memory_resident() + neox_weights_resident(model) + OVERHEAD;
     *result = (struct scan_result){0};
     double start = omp_get_wtime();
