@@ -108,10 +108,10 @@ const struct kernels *cli_kernels(const struct cli_kernels *k)
     return k->table ? k->table : simd_best();
 }
 
-static size_t terminal_width(void)
+size_t cli_width(int fd)
 {
     struct winsize w;
-    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col >= 40) return w.ws_col;
+    if (!ioctl(fd, TIOCGWINSZ, &w) && w.ws_col >= 40) return w.ws_col;
     return 80;
 }
 
@@ -123,7 +123,7 @@ int cli_write(const struct cli_common *common, const struct sheet *sheet, json_t
     if (common->json && !common->json_file) return 0;
     if (common->json && !terminal && !common->tsv && !common->beside) return 0;
     struct sheet_style style = {
-        .terminal = terminal, .details = common->details, .width = terminal_width()};
+        .terminal = terminal, .details = common->details, .width = cli_width(STDOUT_FILENO)};
     return sheet_write(sheet, &style, stdout, e);
 }
 

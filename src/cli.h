@@ -42,6 +42,8 @@ const struct kernels *cli_kernels(const struct cli_kernels *k);
  * unless the command has it `beside`. Consumes OBJECT; SHEET stays the caller's. */
 int cli_write(const struct cli_common *common, const struct sheet *sheet, json_t *object,
               struct err *e);
+/* Columns of the terminal behind FD; 80 where there is none. */
+size_t cli_width(int fd);
 /* The JSON alone. */
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e);
 

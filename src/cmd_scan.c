@@ -1,23 +1,21 @@
 /* cmd_scan.c - `tripod scan`: the loss of every token of a corpus under every model given.
  *
- * models (folders, flat files, hub names) x corpus (text or .bin/.idx) -> one .npy and .json a
- * checkpoint, and a table at the end; the work is src/scan/job.c's.
+ * models (folders, flat files, hub names, patterns of them) x corpus (text or .bin/.idx) -> the plan
+ * (src/scan/queue.c), one .npy and .json a checkpoint (src/scan/sweep.c), and a table at the end.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "src/base/file.h"
+#include "src/base/json.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
 #include "src/commands.h"
 #include "src/report/report_losses.h"
-#include "src/scan/job.h"
-#include "src/scan/turns.h"
-#include "src/scan/twins.h"
+#include "src/report/report_plan.h"
+#include "src/scan/sweep.h"
 
 enum { DEFAULT_MAX_TOKENS = 1024, MOST_TOKENS = 1 << 30 };
 
@@ -26,11 +24,13 @@ struct args {
     struct cli_kernels simd;
     struct texts models, corpora;
     struct scan_request request;
-    int gemm;
+    int gemm, order;
+    bool dry_run, quiet;
 };
 #define ARGS struct args
 
 static const char *const gemms[] = {"native", "onednn", NULL};
+static const char *const orders[] = {"size", "step", "given", NULL}; /* enum catalog_order */
 static const char *const gelus[] = {"erf", "tanh", NULL};
 
 static int take_shard(void *args, const char *value, struct err *e)
@@ -45,10 +45,11 @@ static int take_shard(void *args, const char *value, struct err *e)
 
 static const struct option_row options[] = {
     OPTION_PLAINS(models, "[MODEL...]"),
-    OPTION_TEXTS("model", 'm', "MODEL", models,
-                 "A Hugging Face folder, a file made by `tripod import`, or a hub name such as "
-                 "EleutherAI/pythia-70m@step3000 found in the local cache. May be repeated; plain "
-                 "arguments are models too"),
+    OPTION_TEXTS(
+        "model", 'm', "MODEL", models,
+        "A Hugging Face folder, a file made by `tripod import`, a folder of these, a hub name "
+        "such as EleutherAI/pythia-70m@step3000 found in the local cache, or a pattern of any "
+        "(see below). May be repeated; plain arguments are models too"),
     OPTION_TEXTS("corpus", 'c', "CORPUS", corpora,
                  "Text, JSON lines, either as .zst, or the prefix of a tokenised P.bin/P.idx. Text "
                  "may be repeated"),
@@ -72,6 +73,15 @@ static const struct option_row options[] = {
     OPTION_CHOICE("gelu", 0, request.gelu, gelus,
                   "GELU (default: the model's; Hugging Face says erf); with tanh Pythia was "
                   "trained"),
+    OPTION_HEADING("The plan:"),
+    OPTION_FLAG(
+        "dry-run", 0, dry_run,
+        "Print what would be done, and stop: exit 0, models that are missing or damaged among "
+        "it or not. Text is tokenised for it"),
+    OPTION_CHOICE("order", 0, order, orders,
+                  "Small models first, then early steps; early steps first; or as given"),
+    OPTION_FLAG("quiet", 'q', quiet,
+                "On a terminal, no plan and no progress; warnings and errors stay"),
     OPTION_HEADING("How it is computed:"),
     OPTION_SIZE("batch-tokens", 0, "N", request.batch_tokens, 1, MOST_TOKENS,
                 "Inputs a thread computes at a time; the losses do not depend on it"),
@@ -106,15 +116,6 @@ static int check(void *args, struct err *e)
     return 0;
 }
 
-/* The next checkpoint comes from the disk while this one computes. */
-static void read_ahead(const char *path)
-{
-    int fd = file_exists(path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0) return;
-    posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
-    close(fd);
-}
-
 /* What was replaced in the texts. */
 static void warn_replaced(const struct job *job)
 {
@@ -126,55 +127,103 @@ static void warn_replaced(const struct job *job)
     }
 }
 
-static int write_results(const struct args *a, const struct record *records, size_t n,
-                         struct err *e)
+/* Losses in the queue's order, and what has none. */
+static int write_results(const struct args *a, const struct queue *q, struct err *e)
 {
     struct sheet *s = sheet_open();
-    json_t *runs = json_array();
-    for (size_t i = 0; i < n; i++) json_array_append_new(runs, record_json(&records[i], NULL));
-    report_losses(s, records, n, true);
-    int status = cli_write(
-        &a->common, s, json_pack("{s:o, s:o}", "runs", runs, "provenance", provenance_json()), e);
+    struct record *done = calloc(q->n + 1, sizeof *done); /* borrowed */
+    json_t *runs = json_array(), *failures = json_array();
+    size_t n = 0;
+    for (size_t i = 0; i < q->n && done; i++) {
+        const struct queue_entry *x = &q->entries[i];
+        if (x->state == QUEUE_DONE) {
+            done[n++] = x->record;
+            json_array_append_new(runs, record_json(&x->record, NULL));
+        } else {
+            json_array_append_new(
+                failures, json_pack("{s:o, s:s, s:o}", "model", json_utf8(x->model->model), "state",
+                                    queue_states[x->state], "error", json_utf8(x->why.text)));
+        }
+    }
+    if (n) report_losses(s, done, n, true);
+    json_t *all = done ? json_pack("{s:o, s:o, s:o}", "runs", runs, "failures", failures,
+                                   "provenance", provenance_json())
+                       : NULL;
+    int status = cli_write(&a->common, s, all, e);
+    sheet_free(s);
+    free(done);
+    return status;
+}
+
+/* The plan: the command's result with --dry-run, else for whoever waits at a terminal. */
+static int write_plan(const struct args *a, const struct queue *q, struct err *e)
+{
+    if (!a->dry_run && (a->quiet || !isatty(STDERR_FILENO))) return 0;
+    struct queue_rate rate = queue_rate(q);
+    struct sheet *s = sheet_open();
+    report_plan(s, q, &rate, a->dry_run);
+    int status;
+    if (a->dry_run) {
+        status = cli_write(
+            &a->common, s,
+            json_pack("{s:o, s:o}", "plan", plan_json(q, &rate), "provenance", provenance_json()),
+            e);
+    } else {
+        struct sheet_style style = {
+            .terminal = true, .details = a->common.details, .width = cli_width(STDERR_FILENO)};
+        status = sheet_write(s, &style, stderr, e);
+        fputc('\n', stderr);
+    }
     sheet_free(s);
     return status;
+}
+
+/* Text needs the tokenizer of a model: that of the first given which can be used. */
+static bool find_first(struct scan_request *o, const struct catalog *models)
+{
+    const struct catalog_entry *first = NULL;
+    for (size_t i = 0; i < models->n; i++) {
+        const struct catalog_entry *x = &models->entries[i];
+        if (catalog_usable(x) && (!first || x->given < first->given)) first = x;
+    }
+    o->model = first ? first->model : NULL;
+    o->folder = first ? first->folder : NULL;
+    return first;
+}
+
+static int run_queue(const struct args *a, struct queue *q, struct job *job, struct err *e)
+{
+    if (write_plan(a, q, e)) return -1;
+    if (a->dry_run) return 0;
+    if (sweep_run(q, job, e) || write_results(a, q, e)) return -1;
+    return queue_verdict(q, e);
 }
 
 static int run(void *args, struct err *e)
 {
     struct args *a = args;
     struct scan_request *o = &a->request;
-    o->model = a->models.item[0];
     o->corpora = (char *const *)(uintptr_t)a->corpora.item;
     o->corpora_n = a->corpora.n;
     o->threads = a->common.threads = cli_use_threads(a->common.threads);
     o->kernels = cli_kernels(&a->simd);
     o->gemm = products_find(gemms[a->gemm]);
-    struct job job;
-    struct record *records = calloc(a->models.n, sizeof *records);
-    size_t *first = calloc(a->models.n, sizeof *first);
-    struct turns turns = {0};
-    int status = records && first ? job_open(&job, o, e) : err_memory(e, NULL);
-    if (!records || !first) goto out;
-    if (!status) warn_replaced(&job);
-    if (!status) status = twins_find(first, a->models.item, a->models.n, e);
-    if (!status) status = turns_open(&turns, a->models.n, e);
-    for (size_t i; !status && turns_next(&turns, &i);) {
-        const struct record *same = first[i] < i ? &records[first[i]] : NULL;
-        if (i + 1 < a->models.n) read_ahead(a->models.item[i + 1]);
-        /* 1: another process has it, or its twin. */
-        status =
-            same && !same->losses ? 1 : job_scan(&job, a->models.item[i], same, &records[i], e);
-        if (status <= 0) continue;
-        turns_later(&turns, i, e->text);
-        status = 0;
+    progress_quiet(a->quiet);
+    struct catalog models;
+    struct queue queue = {0};
+    struct job job = {0};
+    int status = catalog_open(&models, a->models.item, a->models.n, e);
+    if (!status) {
+        catalog_sort(&models, (enum catalog_order)a->order);
+        bool any = find_first(o, &models);
+        if (any) status = job_open(&job, o, e);
+        if (any && !status) warn_replaced(&job);
+        if (!status) status = queue_open(&queue, &models, any ? &job : NULL, e);
+        if (!status) status = run_queue(a, &queue, any ? &job : NULL, e);
+        queue_close(&queue);
+        if (any) job_close(&job);
     }
-    turns_close(&turns);
-    if (!status) status = write_results(a, records, a->models.n, e);
-    for (size_t i = 0; i < a->models.n; i++) record_free(&records[i]);
-    job_close(&job);
-out:
-    free(records);
-    free(first);
+    catalog_close(&models);
     return status;
 }
 
@@ -190,6 +239,19 @@ const struct command cmd_scan = {
         "  tripod scan pythia-70m/step*/ -c corpus --threads 8\n"
         "  tripod scan -m EleutherAI/pythia-1b@step3000 -c book.txt --window 2048 --stride "
         "1024\n\n"
+        "Words for models:\n"
+        "  pythia-70m/step3000, m.tripod    a folder, a file of `tripod import`\n"
+        "  models/                          all of these in it, three levels deep\n"
+        "  'pythia-*/step*'                 all that match\n"
+        "  EleutherAI/pythia-70m@step3000   in the local Hugging Face cache\n"
+        "  'EleutherAI/pythia-*@*'          all models and revisions that it holds\n"
+        "  pythia-70m@step1000..step143000  the steps published in between; those not\n"
+        "                                   in the cache are missing\n\n"
+        "Before it starts, a scan says on a terminal (and --dry-run anywhere) what it will do: work and "
+        "time, memory, disk, what is done already, and the line that downloads what is missing. A model "
+        "that is missing or damaged is warned of and left out; the others are scanned, and the exit "
+        "status is 1. Folders are imported first, all of them. A full disk ends the scan at once; the same "
+        "command goes on where it was.\n\n"
         "Before anything is computed the weights of several models are compared by their checksums: "
         "models of the same weights under different steps or names, or with some tensors in common, "
         "are warned of. The same weights are computed once and copied (\"same_as\" in the .json).\n\n"

@@ -21,7 +21,6 @@
 #include "src/base/npy.h"
 #include "src/scan/plan.h"
 #include "src/scan/record.h"
-#include "src/scan/turns.h"
 #include "src/base/rng.h"
 
 static char directory[] = "/tmp/tripod-test-XXXXXX";
@@ -568,31 +567,6 @@ static void two_processes_never_fill_one_file(void **state)
     free(path);
 }
 
-/* Numbers 0 .. 4, of which 1 is put off three times and 3 once. */
-static void turns_come_back_to_what_was_put_off(void **state)
-{
-    (void)state;
-    struct err e;
-    struct turns t;
-    size_t i, order[16], n = 0, off[5] = {0, 3, 0, 1, 0};
-    assert_int_equal(turns_open(&t, 5, &e), 0);
-    while (turns_next(&t, &i)) {
-        assert_true(n < 16);
-        order[n++] = i;
-        if (off[i]) {
-            off[i]--;
-            turns_later(&t, i, "another");
-        }
-    }
-    const size_t expected[] = {0, 1, 2, 3, 4, 1, 3, 1, 1};
-    assert_int_equal(n, 9);
-    assert_memory_equal(order, expected, sizeof expected);
-    turns_close(&t);
-    assert_int_equal(turns_open(&t, 0, &e), 0);
-    assert_false(turns_next(&t, &i));
-    turns_close(&t);
-}
-
 static int make_scratch(void **state)
 {
     (void)state;
@@ -621,7 +595,6 @@ int main(void)
         cmocka_unit_test(ranges_are_merged),
         cmocka_unit_test(damaged_logs_cost_no_more_than_their_losses),
         cmocka_unit_test(two_processes_never_fill_one_file),
-        cmocka_unit_test(turns_come_back_to_what_was_put_off),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

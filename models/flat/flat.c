@@ -96,7 +96,7 @@ bool flat_is(const void *data, size_t size)
     return size >= sizeof magic && !memcmp(data, magic, sizeof magic);
 }
 
-static uint64_t tensor_bytes(const struct neox_tensor *t, enum simd_dtype dtype)
+uint64_t flat_tensor_bytes(const struct neox_tensor *t, enum simd_dtype dtype)
 {
     return (uint64_t)(t->panels ? panels_size(t->rows, t->columns) : t->rows * t->columns) *
            flat_dtype_bytes(dtype);
@@ -231,7 +231,7 @@ static int parse_tensor(struct parse *p, size_t i, uint64_t *end)
                         (unsigned long long)get64(d + 24));
     t->rows = is.rows;
     t->columns = is.columns;
-    uint64_t bytes = tensor_bytes(&is, t->dtype);
+    uint64_t bytes = flat_tensor_bytes(&is, t->dtype);
     if (get64(d + 40) != bytes)
         return err_kind(p->e, ERR_DAMAGED, "%s: %s: expected %llu bytes, found %llu", p->path,
                         is.name, (unsigned long long)bytes, (unsigned long long)get64(d + 40));
@@ -342,7 +342,7 @@ int flat_create(struct flat_writer *w, const char *path, const struct neox_confi
         neox_tensor_at(config, i, &t->is);
         t->dtype = dtypes[i];
         t->offset = align(end);
-        t->bytes = tensor_bytes(&t->is, t->dtype);
+        t->bytes = flat_tensor_bytes(&t->is, t->dtype);
         end = t->offset + t->bytes;
     }
     w->end = align(end);

@@ -67,6 +67,9 @@ bool flat_is(const void *data, size_t size);
 const char *flat_dtype_name(enum simd_dtype dtype);
 size_t flat_dtype_bytes(enum simd_dtype dtype);
 
+/* Bytes of a tensor's data in the file. */
+uint64_t flat_tensor_bytes(const struct neox_tensor *t, enum simd_dtype dtype);
+
 /* A flat model file being written. The caller fills the tensors' data in any order and from any
  * number of threads, sets their checksums, and finishes; the file appears under its name only then.
  */

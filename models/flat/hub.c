@@ -15,7 +15,7 @@
 
 /* --- the cache --- */
 
-static char *hub_cache(void)
+char *hub_cache(void)
 {
     static const struct {
         const char *variable, *below;
@@ -31,7 +31,7 @@ static char *hub_cache(void)
     return NULL;
 }
 
-static bool plain_word(const char *s)
+bool hub_word(const char *s)
 {
     if (!*s || *s == '.' || *s == '-') return false;
     for (; *s; s++) {
@@ -53,7 +53,7 @@ bool hub_parse(const char *model, struct hub_name *h)
     strcpy(h->revision, at ? at + 1 : "main");
     struct suite_id id;
     if (!slash && suite_find(h->model, &id)) strcpy(h->organisation, "EleutherAI");
-    return plain_word(h->organisation) && plain_word(h->model) && plain_word(h->revision);
+    return hub_word(h->organisation) && hub_word(h->model) && hub_word(h->revision);
 }
 
 char *hub_folder(const char *model, const struct hub_name *h, struct err *e)
@@ -69,7 +69,7 @@ char *hub_folder(const char *model, const struct hub_name *h, struct err *e)
     }
     /* A revision may also be the commit itself. */
     if (!*hash) strcpy(hash, h->revision);
-    if (root && plain_word(hash)) folder = format_string("%s/snapshots/%s", root, hash);
+    if (root && hub_word(hash)) folder = format_string("%s/snapshots/%s", root, hash);
     if (!folder || !directory_exists(folder) || !checkpoint_exists(folder)) {
         free(folder);
         folder = NULL;

@@ -376,35 +376,65 @@ static int import_open(struct import *m, struct err *e)
     return checkpoint_open(&m->checkpoint, m->folder, e);
 }
 
+/* Everything that can be known, and be wrong, before weights are read. */
+static int prepare(struct import *m, const struct import_options *o, struct import_result *r,
+                   struct err *e)
+{
+    *r = (struct import_result){.step = -1, .tokens_seen = -1};
+    if (import_open(m, e) || plan(m, e)) return -1;
+    folder_identity(m->folder, r->name, &r->step);
+    if (o->name) snprintf(r->name, sizeof r->name, "%.255s", o->name);
+    if (o->has_step) r->step = o->step;
+    struct suite_id id;
+    if (r->step >= 0 && o->step_tokens > 0)
+        r->tokens_seen = (double)r->step * o->step_tokens;
+    else if (r->step >= 0 && suite_find(r->name, &id))
+        r->tokens_seen = (double)suite_tokens(r->step);
+    r->config = m->config;
+    r->tensors = m->job_count;
+    for (size_t i = 0; i < r->tensors; i++) {
+        struct neox_tensor is;
+        neox_tensor_at(&m->config, i, &is);
+        r->bytes_written += flat_tensor_bytes(&is, m->dtypes[i]);
+    }
+    for (size_t i = 0; i < m->checkpoint.file_count; i++)
+        r->bytes_read += m->checkpoint.files[i].map.size;
+    return 0;
+}
+
+static void finish(struct import *m)
+{
+    checkpoint_close(&m->checkpoint);
+    free(m->jobs);
+    free(m->dtypes);
+}
+
+static const struct import_options none;
+
+int model_import_plan(const char *folder, const struct import_options *options,
+                      struct import_result *result, struct err *e)
+{
+    struct import m = {.folder = folder};
+    int status = prepare(&m, options ? options : &none, result, e);
+    finish(&m);
+    return status;
+}
+
 int model_import(const char *folder, const char *out, const struct import_options *options,
                  struct import_result *result, struct err *e)
 {
-    static const struct import_options none;
     const struct import_options *o = options ? options : &none;
     struct import m = {.folder = folder, .quiet = o->quiet};
-    struct import_result r = {.step = -1, .tokens_seen = -1};
+    struct import_result r;
     json_t *sources = NULL, *provenance = NULL;
     int status = -1;
-    if (import_open(&m, e) || plan(&m, e)) goto out;
+    if (prepare(&m, o, &r, e)) goto out;
     if (!(sources = sources_of(&m, e))) goto out;
-    folder_identity(folder, r.name, &r.step);
-    if (o->name) snprintf(r.name, sizeof r.name, "%.255s", o->name);
-    if (o->has_step) r.step = o->step;
-    struct suite_id id;
-    if (r.step >= 0 && o->step_tokens > 0)
-        r.tokens_seen = (double)r.step * o->step_tokens;
-    else if (r.step >= 0 && suite_find(r.name, &id))
-        r.tokens_seen = (double)suite_tokens(r.step);
     if (flat_create(&m.writer, out, &m.config, m.dtypes, e)) goto out;
-    r.config = m.config;
-    r.tensors = m.writer.count;
-    for (size_t i = 0; i < m.writer.count; i++) r.bytes_written += m.writer.tensors[i].bytes;
     if (!o->quiet) progress_begin("import", "bytes", r.bytes_written);
     status = 0;
-    for (size_t i = 0; i < m.checkpoint.file_count && !status; i++) {
-        r.bytes_read += m.checkpoint.files[i].map.size;
+    for (size_t i = 0; i < m.checkpoint.file_count && !status; i++)
         status = walk_file(&m, i, sources, e);
-    }
     if (!o->quiet) progress_end();
     if (!status) {
         provenance = provenance_of(&m, o, sources);
@@ -415,8 +445,6 @@ out:
     if (m.writer.out.path) flat_abort(&m.writer);
     json_decref(sources);
     json_decref(provenance);
-    checkpoint_close(&m.checkpoint);
-    free(m.jobs);
-    free(m.dtypes);
+    finish(&m);
     return status;
 }

@@ -36,35 +36,34 @@ static bool is_fresh(const struct flat_model *m, const char *folder)
     return n > 0;
 }
 
-/* $XDG_CACHE_HOME/tripod/HASH-OF-PATH.tripod, its directory made. */
+/* $XDG_CACHE_HOME/tripod/HASH-OF-PATH.tripod */
 static char *private_cache(const char *folder, struct err *e)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char *absolute = folder_absolute(folder), *dir = NULL, *path = NULL;
-    if (xdg && *xdg)
-        dir = format_string("%s/tripod", xdg);
-    else if (home && *home)
-        dir = format_string("%s/.cache/tripod", home);
-    if (!dir || !absolute) {
+    char *absolute = folder_absolute(folder), *path = NULL;
+    unsigned long long hash = absolute ? XXH3_64bits(absolute, strlen(absolute)) : 0;
+    free(absolute);
+    if (!absolute || !((xdg && *xdg) || (home && *home))) {
         err_set(e,
                 "%s: the folder cannot be written and there is no cache directory (HOME is not "
                 "set): tripod import it elsewhere",
                 folder);
-    } else if (!make_directories(dir, e)) {
-        path = format_string("%s/%016llx.tripod", dir,
-                             (unsigned long long)XXH3_64bits(absolute, strlen(absolute)));
-        if (!path) err_memory(e, folder);
+        return NULL;
     }
-    free(dir);
-    free(absolute);
+    if (xdg && *xdg)
+        path = format_string("%s/tripod/%016llx.tripod", xdg, hash);
+    else
+        path = format_string("%s/.cache/tripod/%016llx.tripod", home, hash);
+    if (!path) err_memory(e, folder);
     return path;
 }
 
-static int open_folder(struct flat_model *m, const char *folder, struct err *e)
+/* The flat file of a folder: open in *m, or *import is the file to make of it. */
+static int open_cached(struct flat_model *m, const char *folder, char **import, struct err *e)
 {
     char *cached = format_string("%s/model.tripod", folder);
     if (!cached) return err_memory(e, folder);
-    int status = -1;
+    int status = 0;
     /* A folder that holds nothing but the flat file is used as it is. */
     if (file_exists(cached) && !checkpoint_exists(folder)) {
         status = flat_open(m, cached, e);
@@ -77,10 +76,7 @@ static int open_folder(struct flat_model *m, const char *folder, struct err *e)
     if (file_exists(cached)) {
         struct err ignored;
         if (!flat_open(m, cached, &ignored)) {
-            if (is_fresh(m, folder)) {
-                status = 0;
-                goto out;
-            }
+            if (is_fresh(m, folder)) goto out;
             flat_close(m);
         }
         if (access(folder, W_OK) && !strncmp(cached, folder, strlen(folder))) {
@@ -88,8 +84,8 @@ static int open_folder(struct flat_model *m, const char *folder, struct err *e)
             if (!(cached = private_cache(folder, e))) return -1;
         }
     }
-    const struct import_options options = {.quiet = true};
-    if (!model_import(folder, cached, &options, NULL, e)) status = flat_open(m, cached, e);
+    *import = cached;
+    return 0;
 out:
     free(cached);
     return status;
@@ -107,27 +103,53 @@ static char *folder_of_flat(const struct flat_model *m)
     return path;
 }
 
-int model_open(struct flat_model *m, const char *model, char **folder, struct err *e)
+int model_peek(struct flat_model *m, const char *model, char **folder, char **import, struct err *e)
 {
     *m = (struct flat_model){0};
-    if (folder) *folder = NULL;
+    *folder = *import = NULL;
     struct stat st;
     struct hub_name h;
-    char *found = NULL;
     if (stat(model, &st) == 0) {
         if (!S_ISDIR(st.st_mode)) {
             if (flat_open(m, model, e)) return -1;
-            if (folder) *folder = folder_of_flat(m);
+            *folder = folder_of_flat(m);
             return 0;
         }
-        found = strdup(model);
-        if (!found) return err_memory(e, model);
+        *folder = strdup(model);
+        if (!*folder) return err_memory(e, model);
     } else if (hub_parse(model, &h)) {
-        if (!(found = hub_folder(model, &h, e))) return -1;
+        if (!(*folder = hub_folder(model, &h, e))) return -1;
     } else {
         return err_errno(e, "%s: cannot open", model);
     }
-    int status = open_folder(m, found, e);
+    if (!open_cached(m, *folder, import, e)) return 0;
+    free(*folder);
+    *folder = NULL;
+    return -1;
+}
+
+int model_make(const char *folder, const char *import, bool quiet, struct err *e)
+{
+    const struct import_options options = {.quiet = quiet};
+    char *directory = strdup(import), *slash = directory ? strrchr(directory, '/') : NULL;
+    if (slash) *slash = 0;
+    int status = !directory          ? err_memory(e, folder)
+                 : slash > directory ? make_directories(directory, e)
+                                     : 0;
+    free(directory);
+    return status ? -1 : model_import(folder, import, &options, NULL, e);
+}
+
+int model_open(struct flat_model *m, const char *model, char **folder, struct err *e)
+{
+    char *found, *import;
+    if (folder) *folder = NULL;
+    int status = model_peek(m, model, &found, &import, e);
+    if (!status && import) {
+        status = model_make(found, import, true, e);
+        if (!status) status = flat_open(m, import, e);
+    }
+    free(import);
     if (!status && folder)
         *folder = found;
     else

@@ -14,6 +14,14 @@
  * tokenizer.json) or NULL; the caller frees. */
 int model_open(struct flat_model *m, const char *model, char **folder, struct err *e);
 
+/* The same without importing anything: where a folder has to be imported first *import is the file to
+ * make of it (else NULL) and *m stays closed. The caller frees both texts. */
+int model_peek(struct flat_model *m, const char *model, char **folder, char **import,
+               struct err *e);
+
+/* Makes that file. QUIET: no progress line. */
+int model_make(const char *folder, const char *import, bool quiet, struct err *e);
+
 /* The folder of a MODEL that is no flat file: MODEL itself, or its place in the Hugging Face cache.
  * The caller frees; NULL with the error set. */
 char *model_folder(const char *model, struct err *e);

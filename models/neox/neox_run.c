@@ -17,43 +17,43 @@ static size_t max_size(size_t a, size_t b)
 }
 
 /* What the most demanding step needs. */
-static size_t scratch_bytes(const struct neox *model, size_t rows)
+static size_t scratch_bytes(const struct neox_config *c, const struct products *products,
+                            size_t rows)
 {
-    const struct neox_config *c = &model->config;
     const size_t shapes[][2] = {
         {3 * c->hidden, c->hidden}, {c->hidden, c->hidden}, {c->ffn, c->hidden},
         {c->hidden, c->ffn},        {c->vocab, c->hidden},
     };
     size_t bytes = attention_scratch_bytes(rows, c->head_size);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        bytes = max_size(bytes, model->products->scratch_bytes(rows, shapes[i][0], shapes[i][1]));
+        bytes = max_size(bytes, products->scratch_bytes(rows, shapes[i][0], shapes[i][1]));
     return bytes;
 }
 
-/* Floats of a workspace's parts for `rows` inputs, in their order. */
+/* Floats of a run's parts: d of x, of h and of context each; qkv; inner in the place of the last two;
+ * targets. */
 struct parts {
-    size_t x, qkv, inner, targets;
+    size_t d, qkv, inner, targets;
 };
 
 static struct parts parts_of(const struct neox_config *c, size_t rows)
 {
-    struct parts p = {.x = strips_size(rows, c->hidden),
-                      .qkv = strips_size(rows, 3 * c->hidden),
-                      .targets = (rows + 15) / 16 * 16};
-    p.inner = max_size(p.qkv + p.x, strips_size(rows, c->ffn));
-    return p;
+    size_t d = strips_size(rows, c->hidden), qkv = strips_size(rows, 3 * c->hidden);
+    return (struct parts){d, qkv, max_size(qkv + d, strips_size(rows, c->ffn)),
+                          (rows + 15) / 16 * 16};
 }
 
-size_t neox_run_bytes(const struct neox *model, size_t rows)
+size_t neox_run_bytes(const struct neox_config *c, const struct products *products, size_t rows)
 {
-    struct parts p = parts_of(&model->config, rows);
-    return (2 * p.x + p.inner + p.targets) * sizeof(float) + scratch_bytes(model, rows);
+    struct parts p = parts_of(c, rows);
+    return (2 * p.d + p.inner + p.targets) * sizeof(float) + scratch_bytes(c, products, rows);
 }
 
 int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, struct err *e)
 {
-    struct parts parts = parts_of(&model->config, rows);
-    *run = (struct neox_run){.rows = rows, .bytes = neox_run_bytes(model, rows)};
+    const struct parts n = parts_of(&model->config, rows);
+    *run = (struct neox_run){.rows = rows};
+    run->bytes = neox_run_bytes(&model->config, model->products, rows);
     run->memory = simd_alloc(run->bytes);
     if (!run->memory)
         return err_kind(e, ERR_MEMORY,
@@ -63,12 +63,12 @@ int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, s
     run->members = 1;
     float *p = run->memory;
     run->x = (struct strips){p, rows};
-    run->h = (struct strips){p += parts.x, rows};
-    run->qkv = run->inner = (struct strips){p += parts.x, rows};
-    run->context = (struct strips){p + parts.qkv, rows};
+    run->h = (struct strips){p += n.d, rows};
+    run->qkv = run->inner = (struct strips){p += n.d, rows};
+    run->context = (struct strips){p + n.qkv, rows};
     run->loss = p;
-    run->targets = (uint32_t *)(p += parts.inner);
-    run->scratch = p + parts.targets;
+    run->targets = (uint32_t *)(p += n.inner);
+    run->scratch = p + n.targets;
     return 0;
 }
 
@@ -78,7 +78,7 @@ int neox_run_join(struct neox_run *run, const struct neox_run *common, const str
     *run = *common;
     run->member = member;
     run->members = members;
-    run->bytes = scratch_bytes(model, common->rows);
+    run->bytes = scratch_bytes(&model->config, model->products, common->rows);
     run->scratch = run->memory = simd_alloc(run->bytes);
     memset(run->seconds, 0, sizeof run->seconds);
     return run->memory

@@ -46,8 +46,10 @@ struct neox_run {
     double clock;                  /* when the last phase ended */
 };
 
-/* Bytes of a workspace. */
-size_t neox_run_bytes(const struct neox *model, size_t rows);
+/* Bytes of a run of up to `rows` inputs. */
+size_t neox_run_bytes(const struct neox_config *config, const struct products *products,
+                      size_t rows);
+
 /* Allocated by the thread that uses it (first touch), for up to `rows` inputs. */
 int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, struct err *e);
 /* A run that shares the activations of COMMON, which must outlive it, as MEMBER of MEMBERS. */

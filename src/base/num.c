@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/base/num.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -119,4 +120,28 @@ char *format_count(double value, char *buffer, size_t size)
     else
         snprintf(buffer, size, "%.3g%s", v, suffix[i]);
     return buffer;
+}
+
+int compare_natural(const char *a, const char *b)
+{
+    const char *whole_a = a, *whole_b = b;
+    while (*a && *b) {
+        if (!isdigit((unsigned char)*a) || !isdigit((unsigned char)*b)) {
+            if (*a != *b) return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+            a++;
+            b++;
+            continue;
+        }
+        a += strspn(a, "0");
+        b += strspn(b, "0");
+        size_t n = strspn(a, "0123456789"), m = strspn(b, "0123456789");
+        if (n != m) return n < m ? -1 : 1;
+        int order = memcmp(a, b, n);
+        if (order) return order < 0 ? -1 : 1;
+        a += n;
+        b += n;
+    }
+    if (*a || *b) return *b ? -1 : 1;
+    int order = strcmp(whole_a, whole_b); /* 01 and 1 are two names */
+    return (order > 0) - (order < 0);
 }

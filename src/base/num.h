@@ -29,6 +29,9 @@ int parse_real_in(const char *text, const char *what, double lo, double hi, doub
 int parse_list(const char *text, const char *what, double *values, size_t room, size_t *n,
                struct err *e);
 
+/* -1, 0, 1: names as people sort them, runs of digits as numbers: step8 < step16 < step128. */
+int compare_natural(const char *a, const char *b);
+
 /* 70426624 -> "70.4M", three significant digits; at least 16 bytes. Returns buffer. */
 char *format_count(double value, char *buffer, size_t size);
 

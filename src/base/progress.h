@@ -4,6 +4,8 @@
 #ifndef TRIPOD_PROGRESS_H
 #define TRIPOD_PROGRESS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* LABEL is copied (cut to 48 bytes); UNIT is e.g. "tokens". TOTAL 0 when not known. At most 5 lines
@@ -13,6 +15,14 @@ void progress_add(uint64_t amount);
 void progress_end(void); /* wipes the line */
 /* The line with nothing to count: "waiting for ...". Until progress_end. */
 void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What begins next is the I-th of N: the line then says "WHAT I of N", and how long all of them will
+ * take. COST of this one and of REST after it are in one unit of the caller's (FLOP, bytes), the rate
+ * that of all such tasks so far. N 0: no more. */
+void progress_task(const char *what, size_t i, size_t n, double cost, double rest);
+
+/* No progress line from now on. */
+void progress_quiet(bool quiet);
 
 /* "tripod: warning: TEXT" on stderr, terminal or not, after wiping the progress line: for what is lost
  * or doubtful without being an error. As of errors: "FILE: place: what", one line. */

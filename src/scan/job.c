@@ -35,20 +35,7 @@ static int find_tokenizer(const struct scan_request *o, struct tokenizer **t, st
 {
     *t = NULL;
     if (o->tokenizer) return tokenizer_open(t, o->tokenizer, e);
-    struct flat_model flat;
-    char *folder = NULL;
-    if (model_open(&flat, o->model, &folder, e)) return -1;
-    if (!folder) {
-        folder = strdup(flat.path);
-        char *slash = folder ? strrchr(folder, '/') : NULL;
-        if (slash)
-            *slash = 0;
-        else if (folder)
-            strcpy(folder, ".");
-    }
-    flat_close(&flat);
-    char *path = folder ? model_tokenizer(folder) : NULL;
-    free(folder);
+    char *path = o->folder ? model_tokenizer(o->folder) : NULL;
     int status = path ? tokenizer_open(t, path, e) : 0;
     free(path);
     return status;
@@ -154,9 +141,8 @@ void job_close(struct job *job)
     tokenizer_close(job->tokenizer);
 }
 
-/* Everything of the record but what the scan finds out. */
-static int describe(struct record *r, const struct job *job, const struct flat_model *flat,
-                    struct err *e)
+int job_describe(struct record *r, const struct job *job, const struct flat_model *flat,
+                 uint64_t weights, struct err *e)
 {
     const struct scan_request *o = job->o;
     char *file = flat->name && *flat->name ? strdup(flat->name) : path_last(flat->path);
@@ -176,10 +162,10 @@ static int describe(struct record *r, const struct job *job, const struct flat_m
                          .shards = o->shards};
     r->corpus_hash = format_string("%016" PRIx64, job->corpus_hash);
     r->protocol = strdup(job->protocol);
-    r->weights = format_string("%016" PRIx64, flat_weights_hash(flat));
+    r->weights = format_string("%016" PRIx64, weights);
     if (r->corpus_hash && r->protocol)
-        r->key = losses_key(r, flat_weights_hash(flat),
-                            o->gelu < 0 ? (int)flat->config.activation : o->gelu, o->gemm);
+        r->key =
+            losses_key(r, weights, o->gelu < 0 ? (int)flat->config.activation : o->gelu, o->gemm);
     char *name = record_file_name(r);
     if (name) r->losses = format_string("%s/%s.npy", o->out, name);
     free(name);
@@ -193,13 +179,11 @@ static char *json_path(const struct record *r)
     return format_string("%.*s.json", (int)strlen(r->losses) - 4, r->losses);
 }
 
-/* 1 when the losses are there already (*r then holds their record), 0 when not, -1 when another
- * scan's are in the way. */
-static int finished(struct record *r, const struct scan_request *o, struct err *e)
+int job_finished(struct record *r, const struct job *job, struct err *e)
 {
     char *path = json_path(r);
     int status = 0;
-    if (path && !o->force && file_exists(path) && file_exists(r->losses)) {
+    if (path && !job->o->force && file_exists(path) && file_exists(r->losses)) {
         struct record old;
         if (record_read(&old, path, e)) {
             status = -1;
@@ -281,6 +265,13 @@ static int sum_up(struct record *r, const struct plan *plan, const struct loss_f
     return status;
 }
 
+double job_peak(const struct scan_request *o)
+{
+    char loop[32];
+    snprintf(loop, sizeof loop, "f32_%s", o->kernels->name);
+    return 1e9 * peak_rate(loop, o->threads, 0.02);
+}
+
 /* Computes what is missing of one model's losses into FILE, then fills the record. *spoilt: what FILE
  * holds is of no use. */
 static int compute(struct record *r, const struct job *job, const struct flat_model *flat,
@@ -317,9 +308,7 @@ static int compute(struct record *r, const struct job *job, const struct flat_mo
     }
     r->seconds = result.seconds;
     r->tokens_per_s = (double)result.predictions / result.seconds;
-    char loop[32];
-    snprintf(loop, sizeof loop, "f32_%s", o->kernels->name);
-    double peak = result.predictions ? 1e9 * peak_rate(loop, o->threads, 0.02) : 0;
+    double peak = result.predictions ? job_peak(o) : 0;
     if (peak > 0) r->mfu = result.flop / result.seconds / peak;
     return 0;
 }
@@ -374,7 +363,7 @@ static int fill(struct record *r, struct job *job, const struct flat_model *flat
     }
     if (status) return status;
     /* Another process may have finished before the lock was ours. */
-    status = finished(r, job->o, e);
+    status = job_finished(r, job, e);
     if (status) {
         loss_file_close(&file, status < 0);
         return status > 0 ? 0 : status;
@@ -392,22 +381,18 @@ static int fill(struct record *r, struct job *job, const struct flat_model *flat
     return status;
 }
 
-int job_scan(struct job *job, const char *model, const struct record *same, struct record *r,
-             struct err *e)
+int job_scan(struct job *job, const char *model, const struct flat_model *flat,
+             const struct record *same, struct record *r, struct err *e)
 {
-    struct flat_model flat;
-    if (model_open(&flat, model, NULL, e)) return -1;
-    int status = describe(r, job, &flat, e);
-    int there = status ? 0 : finished(r, job->o, e);
+    int status = job_describe(r, job, flat, flat_weights_hash(flat), e);
+    int there = status ? 0 : job_finished(r, job, e);
     if (there < 0) status = -1;
     if (there > 0) loss_file_sweep(r->losses, strtoull(r->key, NULL, 16), job->plan.predictions);
     /* Another GELU, for one, is no part of the weights. */
     if (!status && same && strcmp(same->key, r->key)) same = NULL;
-    if (!status && !there && job->plan.longest > flat.config.max_positions)
+    if (!status && !there && job->plan.longest > flat->config.max_positions)
         progress_warn("%s: %zu positions, but the model was trained on %zu", model,
-                      job->plan.longest, flat.config.max_positions);
-    if (!status && !there) status = fill(r, job, &flat, same, e);
-    flat_close(&flat);
-    if (status > 0) record_free(r);
+                      job->plan.longest, flat->config.max_positions);
+    if (!status && !there) status = fill(r, job, flat, same, e);
     return status;
 }

@@ -15,7 +15,8 @@
 #include "src/text/tokenize.h"
 
 struct scan_request {
-    const char *model;    /* beside whose files the tokenizer is looked for */
+    const char *model;    /* for text without -t, the tokenizer is its: */
+    const char *folder;   /* looked for here and above; NULL: nowhere */
     char *const *corpora; /* texts, or the prefix of one tokenised corpus */
     size_t corpora_n;
     const char *out, *tokenizer, *field; /* tokenizer, field: NULL when not given */
@@ -46,14 +47,28 @@ struct job {
 int job_open(struct job *job, const struct scan_request *request, struct err *e);
 void job_close(struct job *job);
 
-/* Computes what is missing of MODEL's losses and fills *r, which the caller frees. 1: another process
- * is computing them, *e says which ("MODEL-stepN: process 123 on HOST") and *r stays empty. SAME: the record
- * of a model scanned before with the same weights, whose losses are copied; or NULL. Errors: the model
- * cannot be read, another scan's losses are in the way, a loss is not finite (then what was computed
- * is thrown away; after any other error it is kept, and the same call goes on with it), interrupted
- * (out_catch_interrupts). */
-int job_scan(struct job *job, const char *model, const struct record *same, struct record *r,
-             struct err *e);
+/* All of a model's record but what the scan finds out. IS: its head will do, without tensors; WEIGHTS:
+ * flat_weights_hash. The caller frees *r, after an error too. */
+int job_describe(struct record *r, const struct job *job, const struct flat_model *is,
+                 uint64_t weights, struct err *e);
+
+/* 1 when those losses are there already (*r is then their record), 0 when not, -1 when another scan's
+ * are in the way. */
+int job_finished(struct record *r, const struct job *job, struct err *e);
+
+enum { JOB_BUSY = 1 };
+
+/* Computes what is missing of the losses of MODEL, the name it was opened by, and fills *r, which the
+ * caller frees, after an error too. SAME: the record of a model scanned before with the same weights,
+ * whose losses are copied; or NULL. JOB_BUSY: another process is computing them, *e says which
+ * ("MODEL-stepN: process 123 on HOST"). Errors: another scan's losses are in the way, a loss is not
+ * finite (then what was computed is thrown away; after any other error it is kept, and the same call
+ * goes on with it), interrupted (out_catch_interrupts). */
+int job_scan(struct job *job, const char *model, const struct flat_model *flat,
+             const struct record *same, struct record *r, struct err *e);
+
+/* The FMA peak of the threads and kernels asked for, FLOP/s, measured now; 0: not known. */
+double job_peak(const struct scan_request *o);
 
 /* The key of R's losses (its corpus hash, protocol and shard) under a model of that hash; GELU: enum
  * neox_activation. The caller frees; NULL when out of memory. */

@@ -54,7 +54,7 @@ static uint64_t limit(const struct scan_options *o)
 
 static uint64_t workspaces(const struct neox *m, const struct scan_options *o, size_t rows)
 {
-    return (uint64_t)o->threads * (neox_run_bytes(m, rows) + ROUNDING);
+    return (uint64_t)o->threads * (neox_run_bytes(&m->config, m->products, rows) + ROUNDING);
 }
 
 static size_t at_least(size_t a, size_t b)

@@ -84,7 +84,7 @@ scan "ones and zeros" constants $(steps 16 32)
 warned "prove nothing"
 # A branch that serves the end of training under other steps.
 for s in 64 128 256 512 1000; do cp -r "$m/step1" "$m/step$s"; done
-scan "one line a group" group $(steps 64 2 128 256 512 1000 4)
+scan "one line a group" group --order given $(steps 64 2 128 256 512 1000 4)
 warned "names three and counts the rest" '@step128, @step256, @step512 and 1 more: the same weights as @step64' \
     '@step4: 27 of 28 tensors (90.8 % of the weights) equal those of @step64'
 is "computed once" 1 "$(ls "$T/group"/*.json | xargs grep -l '"same_as": null' | grep -cv 'step2\.\|step4\.')"

@@ -1,0 +1,228 @@
+/* queue.c - see queue.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/scan/queue.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/npy.h"
+#include "src/base/room.h"
+
+/* What is assumed where nothing has been measured: bench/RESULTS.md has 0.89 to 0.94. */
+static const double USUAL_SHARE = 0.9;
+
+const char *const queue_states[] = {"to do", "started", "done", "missing", "failed"};
+
+bool queue_open_work(const struct queue_entry *x)
+{
+    return x->state == QUEUE_TODO || x->state == QUEUE_PART;
+}
+
+/* --- one model --- */
+
+static bool part_exists(const struct record *r)
+{
+    char *part = format_string("%s.part-%s", r->losses, r->key);
+    bool there = part && file_exists(part);
+    free(part);
+    return there;
+}
+
+int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
+{
+    struct catalog_entry *m = x->model;
+    record_free(&x->record);
+    x->state = QUEUE_TODO;
+    if (!catalog_usable(m)) {
+        x->state = m->state == CATALOG_MISSING ? QUEUE_MISSING : QUEUE_FAILED;
+        x->why = m->why;
+        return 0;
+    }
+    x->memory = m->bytes;
+    x->disk = NPY_HEADER + q->job->plan.predictions * sizeof(float);
+    /* Losses belong to weights, which an import has yet to read. */
+    if (m->state == CATALOG_TO_IMPORT) return 0;
+    int there = job_describe(&x->record, q->job, &m->is, m->weights, &x->why);
+    if (!there) there = job_finished(&x->record, q->job, &x->why);
+    if (there > 0) {
+        x->state = QUEUE_DONE;
+    } else if (there == 0 && part_exists(&x->record)) {
+        x->state = QUEUE_PART;
+    } else if (there < 0) {
+        x->state = QUEUE_FAILED;
+        if (x->why.kind == ERR_MEMORY) *e = x->why;
+    }
+    if (x->state != QUEUE_TODO) x->disk = 0; /* a part has its full size */
+    if (x->state != QUEUE_DONE) record_free(&x->record);
+    return there < 0 && x->why.kind == ERR_MEMORY ? -1 : 0;
+}
+
+/* Of the plan's pieces of n inputs, of which s are scored, the sums of n, n (n + 1) and s: what a model
+ * costs is linear in them. */
+struct sums {
+    double rows, pairs, scored;
+};
+
+static struct sums sums_of(const struct plan *plan)
+{
+    struct sums sums = {0};
+    struct piece p = {.document = plan->begin};
+    while (plan_next(plan, &p)) {
+        sums.rows += (double)p.n;
+        sums.pairs += (double)p.n * ((double)p.n + 1);
+        sums.scored += (double)(p.n - p.skip);
+    }
+    return sums;
+}
+
+static double flop_of(const struct neox_config *c, const struct sums *sums)
+{
+    const struct neox_cost cost = neox_cost(c);
+    return (double)cost.row * sums->rows + (double)cost.pair * sums->pairs +
+           (double)cost.scored * sums->scored;
+}
+
+/* Rows of a thread's batches. */
+static size_t batch_rows(const struct job *job)
+{
+    size_t rows = job->o->batch_tokens;
+    if (rows > job->plan.inputs) rows = (size_t)job->plan.inputs;
+    return rows > job->plan.longest ? rows : job->plan.longest;
+}
+
+int queue_open(struct queue *q, struct catalog *models, const struct job *job, struct err *e)
+{
+    *q = (struct queue){.job = job, .n = models->n, .twice = models->twice};
+    q->entries = calloc(q->n + 1, sizeof *q->entries);
+    if (!q->entries) return err_memory(e, "models");
+    struct sums sums = {0};
+    if (job) sums = sums_of(&job->plan);
+    for (size_t i = 0; i < q->n; i++) {
+        struct queue_entry *x = &q->entries[i];
+        x->model = &models->entries[i];
+        if (queue_look(q, x, e)) return -1;
+        if (!job) continue;
+        x->begin = job->plan.begin;
+        x->end = job->plan.end;
+        if (!catalog_usable(x->model)) continue;
+        const struct neox_config *c = &x->model->is.config;
+        x->flop = flop_of(c, &sums);
+        x->memory += (uint64_t)job->o->threads * neox_run_bytes(c, job->o->gemm, batch_rows(job));
+    }
+    return 0;
+}
+
+void queue_close(struct queue *q)
+{
+    for (size_t i = 0; q->entries && i < q->n; i++) record_free(&q->entries[i].record);
+    free(q->entries);
+    *q = (struct queue){0};
+}
+
+/* --- all of them --- */
+
+/* A record made with the same kernels: the share of the peak it reached, and for how long. */
+static bool same_kernels(const char *path, const struct scan_request *o, double *seconds,
+                         double *share)
+{
+    json_t *r = json_load_file(path, 0, NULL);
+    const json_t *p = json_object_get(r, "provenance");
+    const char *kernels = json_string_value(json_object_get(p, "kernels"));
+    const char *gemm = json_string_value(json_object_get(p, "gemm"));
+    *seconds = json_number_value(json_object_get(r, "seconds"));
+    *share = json_number_value(json_object_get(r, "mfu"));
+    bool same = kernels && gemm && !strcmp(kernels, o->kernels->name) &&
+                !strcmp(gemm, o->gemm->name) && *seconds > 0 && *share > 0 && *share <= 1;
+    json_decref(r);
+    return same;
+}
+
+struct queue_rate queue_rate(const struct queue *q)
+{
+    enum { ENOUGH = 200 };
+    struct queue_rate rate = {.share = USUAL_SHARE};
+    if (!q->job) return rate;
+    const struct scan_request *o = q->job->o;
+    rate.peak = job_peak(o);
+    DIR *d = opendir(o->out);
+    double all = 0, sum = 0;
+    for (struct dirent *entry; d && rate.records < ENOUGH && (entry = readdir(d));) {
+        size_t n = strlen(entry->d_name);
+        if (n < 5 || strcmp(entry->d_name + n - 5, ".json")) continue;
+        char *path = format_string("%s/%s", o->out, entry->d_name);
+        double seconds, share;
+        if (path && same_kernels(path, o, &seconds, &share)) {
+            all += seconds;
+            sum += seconds * share;
+            rate.records++;
+        }
+        free(path);
+    }
+    if (d) closedir(d);
+    if (rate.records) rate.share = sum / all;
+    return rate;
+}
+
+struct queue_needs queue_needs(const struct queue *q)
+{
+    struct queue_needs s = {.memory_available = memory_available(),
+                            .losses_free = UINT64_MAX,
+                            .imports_free = UINT64_MAX};
+    uint64_t device = 0, other = 0;
+    if (q->job) disk_available(q->job->o->out, &s.losses_free, &device);
+    for (size_t i = 0; i < q->n; i++) {
+        const struct queue_entry *x = &q->entries[i];
+        s.states[x->state]++;
+        if (!queue_open_work(x)) continue;
+        s.flop += x->flop;
+        s.losses_bytes += x->disk;
+        if (x->memory > s.memory) s.memory = x->memory;
+        if (x->model->state != CATALOG_TO_IMPORT) continue;
+        uint64_t there, bytes;
+        if (!s.imports++) disk_available(x->model->import, &s.imports_free, &other);
+        if (disk_available(x->model->import, &bytes, &there) && there == other)
+            s.imports_there += x->model->bytes;
+        s.import_read += x->model->import_bytes;
+        s.import_bytes += x->model->bytes;
+    }
+    s.one_disk = s.imports && device == other;
+    return s;
+}
+
+static int no_space(const char *where, uint64_t needed, uint64_t found, struct err *e)
+{
+    return err_kind(e, ERR_SPACE,
+                    "%s: No space left on device: expected room for %" PRIu64
+                    " bytes, found %" PRIu64,
+                    where, needed, found);
+}
+
+int queue_check(const struct queue *q, struct err *e)
+{
+    struct queue_needs s = queue_needs(q);
+    if (!s.one_disk && s.imports_there > s.imports_free)
+        return no_space("imports", s.imports_there, s.imports_free, e);
+    uint64_t bytes = s.losses_bytes + (s.one_disk ? s.imports_there : 0);
+    return bytes > s.losses_free ? no_space(q->job->o->out, bytes, s.losses_free, e) : 0;
+}
+
+int queue_verdict(const struct queue *q, struct err *e)
+{
+    char names[800] = "";
+    size_t bad = 0, shown = 0, at = 0;
+    for (size_t i = 0; i < q->n; i++) {
+        const struct queue_entry *x = &q->entries[i];
+        if (x->state != QUEUE_MISSING && x->state != QUEUE_FAILED) continue;
+        bad++;
+        if (shown + 1 < bad || at + strlen(x->model->model) + 3 > sizeof names) continue;
+        at += (size_t)sprintf(names + at, "%s%s", at ? ", " : "", x->model->model);
+        shown++;
+    }
+    if (!bad) return 0;
+    char more[48] = "";
+    if (shown < bad) snprintf(more, sizeof more, "%s%zu more", shown ? " and " : "", bad - shown);
+    return err_set(e, "%zu of %zu models could not be scanned: %s%s", bad, q->n, names, more);
+}
