@@ -52,7 +52,7 @@ static const struct option_row options[] = {
         "(see below). May be repeated; plain arguments are models too"),
     OPTION_TEXTS("corpus", 'c', "CORPUS", corpora,
                  "Text, JSON lines, either as .zst, or the prefix of a tokenised P.bin/P.idx. Text "
-                 "may be repeated"),
+                 "may be repeated; its tokens are kept in DIR for the next scan"),
     OPTION_TEXT("out", 'o', "DIR", request.out, "Where the losses go"),
     OPTION_TEXT("tokenizer", 't', "FILE", request.tokenizer,
                 "tokenizer.json for text (default: the first model's)"),

@@ -31,17 +31,22 @@ int file_open(const char *path, uint64_t *size, struct err *e)
     return -1;
 }
 
+int map_file(struct map *m, int fd, uint64_t size, const char *path, struct err *e)
+{
+    *m = (struct map){0};
+    void *data = size ? mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+    if (data == MAP_FAILED) return err_errno(e, "%s: cannot map", path);
+    *m = (struct map){data, (size_t)size};
+    return 0;
+}
+
 int map_open(struct map *m, const char *path, struct err *e)
 {
     *m = (struct map){0};
     uint64_t size;
-    int fd = file_open(path, &size, e), status = 0;
+    int fd = file_open(path, &size, e);
     if (fd < 0) return -1;
-    void *data = size ? mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
-    if (data == MAP_FAILED)
-        status = err_errno(e, "%s: cannot map", path);
-    else
-        *m = (struct map){data, (size_t)size};
+    int status = map_file(m, fd, size, path, e);
     close(fd);
     return status;
 }

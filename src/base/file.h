@@ -29,6 +29,8 @@ struct map {
 
 /* Maps PATH. Errors: file_open's. */
 int map_open(struct map *m, const char *path, struct err *e);
+/* The same of a file that is open. */
+int map_file(struct map *m, int fd, uint64_t size, const char *path, struct err *e);
 void map_close(struct map *m);
 
 /* An output file being written. Zero-initialise; out_abort is safe on a zeroed or finished one. */

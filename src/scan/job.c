@@ -19,6 +19,7 @@
 #include "src/scan/peak_rate.h"
 #include "src/scan/scan_streamed.h"
 #include "src/text/kept.h"
+#include "src/text/known.h"
 
 char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm)
 {
@@ -107,6 +108,28 @@ static int check_tokenizer(const struct job *job, const char *prefix, struct err
     return status;
 }
 
+/* Bytes and words of the predicted text, known or counted. */
+static int count_text(struct job *job, struct err *e)
+{
+    char key[KNOWN_KEY], now[KNOWN_KEY];
+    uint64_t counts[2];
+    char *what = format_string("text %016" PRIx64 " %s %zu-%zu", tokenizer_hash(job->tokenizer),
+                               job->protocol, job->plan.begin, job->plan.end);
+    if (!what) return err_memory(e, NULL);
+    int status = 0;
+    if (known_key(&job->corpus, what, key) && known_get(job->o->out, key, counts, 2)) {
+        job->counts = (struct text_counts){(double)counts[0], (double)counts[1]};
+    } else {
+        status = text_count(&job->plan, job->tokenizer, &job->counts, e);
+        counts[0] = (uint64_t)job->counts.bytes;
+        counts[1] = (uint64_t)job->counts.words;
+        if (!status && known_key(&job->corpus, what, now) && !strcmp(key, now))
+            known_put(job->o->out, key, counts, 2);
+    }
+    free(what);
+    return status;
+}
+
 int job_open(struct job *job, const struct scan_request *o, struct err *e)
 {
     *job = (struct job){.o = o};
@@ -122,14 +145,15 @@ int job_open(struct job *job, const struct scan_request *o, struct err *e)
     size_t used = job->corpus.documents;
     bool some = o->documents && o->documents < used;
     if (some) used = o->documents;
-    if ((tokenised || some) && corpus_hash(&job->corpus, used, &job->corpus_hash, e)) return -1;
+    if ((tokenised || some) && known_hash(&job->corpus, used, o->out, &job->corpus_hash, e))
+        return -1;
     size_t begin, end;
     plan_shard(&job->corpus, &o->protocol, o->documents, o->shard, o->shards, &begin, &end);
     if (plan_make(&job->plan, &job->corpus, &o->protocol, begin, end, e)) return -1;
-    job->counts = (struct text_counts){-1, -1};
-    if (job->tokenizer && text_count(&job->plan, job->tokenizer, &job->counts, e)) return -1;
     job->protocol = protocol_text(&o->protocol, o->documents);
-    return job->protocol ? 0 : err_memory(e, NULL);
+    if (!job->protocol) return err_memory(e, NULL);
+    job->counts = (struct text_counts){-1, -1};
+    return job->tokenizer ? count_text(job, e) : 0;
 }
 
 void job_close(struct job *job)

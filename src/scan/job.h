@@ -4,6 +4,13 @@
  * used and plans it; then every model gets its losses: one .npy and .json a checkpoint. Finished
  * checkpoints are skipped, unfinished ones go on where they stopped.
  *
+ * Text is tokenised before the first model computes, not beside it: both keep every core busy, so
+ * nothing is won by doing them at once but the first loss, and what is won then is lost again, for
+ * without the corpus there is no hash, no size of the losses and no plan. What it costs: a core
+ * tokenises 21 million tokens (60 MB) a second and scans 2 to 6 thousand with Pythia 14M, 0.4 to 1.2
+ * thousand with 70M, so the tokenizer takes at most 0.03 % of the first scan and nothing of the next
+ * ones (kept.h). Reading the tokens takes 3.5 ns each in short documents: 0.002 % of a 14M scan.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_JOB_H
 #define TRIPOD_JOB_H

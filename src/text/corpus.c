@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "src/text/source.h"
+
 enum {
     HEADER = 34,
     CHUNK = 4096,
@@ -188,15 +190,23 @@ static int check_index(struct corpus *c, const char *name, struct err *e)
     return 0;
 }
 
+/* Maps P.idx, and keeps it open for corpus_stamp. */
+static int open_index(struct corpus *c, const char *name, struct err *e)
+{
+    uint64_t size;
+    c->idx_fd = file_open(name, &size, e);
+    return c->idx_fd < 0 ? -1 : map_file(&c->idx, c->idx_fd, size, name, e);
+}
+
 int corpus_open(struct corpus *c, const char *path, struct err *e)
 {
-    *c = (struct corpus){0};
+    *c = (struct corpus){.idx_fd = -1};
     c->prefix = corpus_prefix(path);
     char *name = c->prefix ? format_string("%s.idx", c->prefix) : NULL;
     int status = -1;
     if (!name)
         err_memory(e, path);
-    else if (!map_open(&c->idx, name, e) && !open_bin(c, e))
+    else if (!open_index(c, name, e) && !open_bin(c, e))
         status = check_index(c, name, e);
     free(name);
     if (status) corpus_close(c);
@@ -206,6 +216,7 @@ int corpus_open(struct corpus *c, const char *path, struct err *e)
 void corpus_close(struct corpus *c)
 {
     map_close(&c->idx);
+    if (c->prefix && c->idx_fd >= 0) close(c->idx_fd);
     for (size_t i = 0; i < c->shards; i++) close(c->bin[i]);
     free(c->bin);
     free(c->shard_start);
@@ -318,6 +329,19 @@ int corpus_read(const struct corpus *c, size_t document, size_t first, size_t co
         done += n;
     }
     return 0;
+}
+
+bool corpus_stamp(const struct corpus *c, uint64_t *stamp)
+{
+    char one[SOURCE_STAMP] = "";
+    bool old = true;
+    *stamp = 0;
+    for (size_t i = 0; i <= c->shards; i++) {
+        struct stat st;
+        old &= !fstat(i < c->shards ? c->bin[i] : c->idx_fd, &st) && source_stamp(&st, one);
+        *stamp = XXH3_64bits_withSeed(one, sizeof one, *stamp);
+    }
+    return old;
 }
 
 int corpus_hash(const struct corpus *c, size_t documents, uint64_t *hash, struct err *e)

@@ -33,6 +33,7 @@ struct corpus {
     char *prefix;   /* P */
     /* private */
     struct map idx;
+    int idx_fd;
     int *bin; /* one file, or one for each shard P-00000-of-00020.bin, in order */
     size_t shards;
     uint64_t *shard_start; /* byte offset of each shard in the whole, [shards + 1] */
@@ -58,6 +59,10 @@ size_t corpus_length(const struct corpus *c, size_t document); /* tokens; thread
  * >= limit; the file cannot be read or is shorter than it was. Thread-safe. */
 int corpus_read(const struct corpus *c, size_t document, size_t first, size_t count, uint32_t *out,
                 struct err *e);
+
+/* Stands for the state of all its files: while it is the same, so are the tokens. False while one of
+ * them is so young that this is not certain (source_stamp). */
+bool corpus_stamp(const struct corpus *c, uint64_t *stamp);
 
 /* Of the first `documents` the tokens and lengths, whatever the type they are stored in: XXH3-64
  * over, for each document, its ids as u32 and then its length as u64, little endian. Reads all of

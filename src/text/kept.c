@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "src/base/progress.h"
+#include "src/text/known.h"
 
 /* --- is it this text's? --- */
 
@@ -61,8 +62,7 @@ static bool same_texts(const struct origin *r, char *const *paths, size_t n,
         const struct text_file *f = &r->stats.files[i];
         uint64_t hash;
         if (stat(paths[i], &st)) return false;
-        source_stamp(&st, stamp);
-        if (*stamp && !strcmp(stamp, f->stamp)) continue;
+        if (source_stamp(&st, stamp) && !strcmp(stamp, f->stamp)) continue;
         if (!hash_file(paths[i], &hash) || hash != f->hash) return false;
     }
     return true;
@@ -74,11 +74,18 @@ static bool same_texts(const struct origin *r, char *const *paths, size_t n,
 static int open_hashed(struct corpus *c, const char *prefix, const struct tokenize_stats *s,
                        struct err *e)
 {
+    const char *slash = strrchr(prefix, '/');
+    char *folder = slash ? strndup(prefix, (size_t)(slash - prefix)) : strdup(".");
     uint64_t hash;
-    if (corpus_open(c, prefix, e)) return -1;
-    if (c->documents == s->documents && c->tokens == s->tokens &&
-        !corpus_hash(c, c->documents, &hash, e) && hash == s->corpus_hash)
-        return 0;
+    if (!folder) return err_memory(e, prefix);
+    if (corpus_open(c, prefix, e)) {
+        free(folder);
+        return -1;
+    }
+    bool good = c->documents == s->documents && c->tokens == s->tokens &&
+                !known_hash(c, c->documents, folder, &hash, e) && hash == s->corpus_hash;
+    free(folder);
+    if (good) return 0;
     corpus_close(c);
     return err_kind(e, ERR_DAMAGED, "%s: is not the corpus its .json says it is", prefix);
 }

@@ -159,15 +159,16 @@ uint64_t source_hash(const struct source *s)
     return XXH3_64bits_digest(s->hash);
 }
 
-void source_stamp(const struct stat *st, char stamp[SOURCE_STAMP])
+bool source_stamp(const struct stat *st, char stamp[SOURCE_STAMP])
 {
     enum { YOUNG = 2 }; /* seconds: the coarsest clock of a file system, FAT's */
     const struct timespec *t = &st->st_ctim;
     *stamp = 0;
-    if (S_ISREG(st->st_mode) && time(NULL) - t->tv_sec > YOUNG)
+    if (S_ISREG(st->st_mode))
         snprintf(stamp, SOURCE_STAMP, "%llx-%llx-%llx.%08lx", (unsigned long long)st->st_dev,
                  (unsigned long long)st->st_ino, (unsigned long long)t->tv_sec,
                  (unsigned long)t->tv_nsec);
+    return *stamp && time(NULL) - t->tv_sec > YOUNG;
 }
 
 int source_unchanged(const struct source *s, char stamp[SOURCE_STAMP], struct err *e)
@@ -178,7 +179,7 @@ int source_unchanged(const struct source *s, char stamp[SOURCE_STAMP], struct er
     if (S_ISREG(now.st_mode) &&
         (now.st_size != s->before.st_size || a->tv_sec != b->tv_sec || a->tv_nsec != b->tv_nsec))
         return err_set(e, "%s: changed while it was read", s->path);
-    source_stamp(&now, stamp);
+    if (!source_stamp(&now, stamp)) *stamp = 0;
     return 0;
 }
 

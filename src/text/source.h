@@ -34,14 +34,14 @@ uint64_t source_hash(const struct source *s); /* XXH3-64 of the bytes as stored,
 void source_close(struct source *s);
 
 /* The file as it was opened, when it was read: an error if it has been written to since. STAMP says
- * which state of which file that was, for source_stamp to compare. */
+ * which state of which file that was, empty where source_stamp is false. */
 enum { SOURCE_STAMP = 64 };
 int source_unchanged(const struct source *s, char stamp[SOURCE_STAMP], struct err *e);
 
-/* Device, number and time of the last change of a file's state, which no program can set back. Equal
- * stamps mean equal bytes. Empty for what is no regular file, and while the file is so young that the
- * next write may fall on the same tick of its clock. */
-void source_stamp(const struct stat *st, char stamp[SOURCE_STAMP]);
+/* Device, number and time of the last change of a file's state, which no program can set back: equal
+ * stamps mean equal bytes, unless this is false, for what is no regular file (then it is empty) and
+ * for one so young that the next write may fall on the same tick of its clock. */
+bool source_stamp(const struct stat *st, char stamp[SOURCE_STAMP]);
 
 /* Whether the name, without .zst or .zstd, ends as JSON lines do: .jsonl, .ndjson, .json. */
 bool path_is_jsonl(const char *path);

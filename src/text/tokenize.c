@@ -260,13 +260,10 @@ static int finish(struct names *names, struct text_reader *r, struct corpus_writ
         return err_set(e, "%s: no text: %s", r->n ? r->paths[0] : names->prefix,
                        s->documents ? "every document is empty" : "the input has no documents");
     if (r->o->keep && step_aside(names, r, w, origin, s, e)) return -1;
-    if (write_origin(origin, r, s, w->type == 8 ? 2 : 4, e) || corpus_writer_commit(w, e))
-        return -1;
-    int status = out_commit(origin, e);
-    if (status) {
-        unlink(names->file[0]);
-        unlink(names->file[1]);
-    }
+    /* The .json first: what a power cut leaves under the names says whose it is. */
+    if (write_origin(origin, r, s, w->type == 8 ? 2 : 4, e) || out_commit(origin, e)) return -1;
+    int status = corpus_writer_commit(w, e);
+    if (status) unlink(names->file[2]);
     return status;
 }
 

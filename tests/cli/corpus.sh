@@ -40,7 +40,23 @@ ok "touched" scan "$T/demo-3k/step0" l "$text"
 ok "a copy of it" scan "$T/demo-3k/step1" l "$T/in2/book.jsonl"
 ok "the first of its documents" scan "$T/demo-3k/step2" l "$T/in2/book.jsonl" --documents 1
 kept "are known by their hash" "$P.bin" "$P.idx" "$P.json"
+python3 - "$ROOT/LICENSE" "$T/large.jsonl" <<'E'
+import json, sys
+text = open(sys.argv[1]).read()
+with open(sys.argv[2], "w") as f:
+    for i in range(60):
+        print(json.dumps({"text": str(i) + text}), file=f)
+E
+ok "a larger text" scan "$one" large "$T/large.jsonl"
 sleep 3.1
+ok "the large one again" scan "$T/demo-3k/step1" large "$T/large.jsonl"
+count "what is known of it is kept" 2 "$T"/large/.known/*
+ok "and again" scan "$T/demo-3k/step2" large "$T/large.jsonl"
+ok "bytes and words known are those counted" python3 - "$T"/large/demo-3k-step{512,1,2}.json <<'E'
+import json, sys
+runs = [json.load(open(p)) for p in sys.argv[1:]]
+assert len({(r["bytes"], r["words"], r["corpus_hash"]) for r in runs}) == 1 and runs[0]["words"] > 100, runs
+E
 ok "made when the text is old" scan "$one" old "$text"
 if grep -q '"stamp": "' "$T/old/book.json"; then echo "ok its stamp is known"; else echo "FAIL its stamp is known"; code=1; fi
 sed -i '/"path": ".*book.jsonl"/,/"stamp"/s/"hash": ".*"/"hash": "0123456789abcdef"/' "$T/old/book.json" # nobody looks
