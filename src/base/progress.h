@@ -14,9 +14,9 @@ void progress_begin(const char *label, const char *unit, uint64_t total);
 void progress_add(uint64_t amount);
 void progress_end(void); /* wipes the line */
 
-/* What begins next is the I-th of N: the line then says "WHAT I of N", and how long all of them will
- * take. COST of this one and of REST after it are in one unit of the caller's (FLOP, bytes), the rate
- * that of all such tasks so far. N 0: no more. */
+/* What begins next is the I-th of N: the line then says "WHAT I of N", and how long all of them
+ * will take. COST of this one and of REST after it are in one unit of the caller's (FLOP,
+ * bytes), the rate that of all such tasks so far. N 0: no more. */
 void progress_task(const char *what, size_t i, size_t n, double cost, double rest);
 
 /* No progress line from now on. */

@@ -45,30 +45,30 @@ struct job {
 int job_open(struct job *job, const struct scan_request *request, struct err *e);
 void job_close(struct job *job);
 
-/* All of a model's record but what the scan finds out. IS: its head will do, without tensors; WEIGHTS:
- * flat_weights_hash. The caller frees *r, after an error too. */
+/* All of a model's record but what the scan finds out. IS: its head will do, without tensors;
+ * WEIGHTS: flat_weights_hash. The caller frees *r, after an error too. */
 int job_describe(struct record *r, const struct job *job, const struct flat_model *is,
                  uint64_t weights, struct err *e);
 
-/* 1 when those losses are there already (*r is then their record), 0 when not, -1 when another scan's
- * are in the way. */
+/* 1 when those losses are there already (*r is then their record), 0 when not, -1 when another
+ * scan's are in the way. */
 int job_finished(struct record *r, const struct job *job, struct err *e);
 
 enum { JOB_BUSY = 1 };
 
-/* Computes what is missing of the losses of MODEL, the name it was opened by, and fills *r, which the
- * caller frees, after an error too. SAME: the record of a model scanned before with the same weights,
- * whose losses are copied; or NULL. JOB_BUSY: another process is computing them. Errors: another scan's
- * losses are in the way, a loss is not finite (then what was computed is thrown away; after any other
- * error it is kept, and the same call goes on with it). */
+/* Computes what is missing of the losses of MODEL, the name it was opened by, and fills *r,
+ * which the caller frees, after an error too. SAME: the record of a model scanned before with
+ * the same weights, whose losses are copied; or NULL. JOB_BUSY: another process is computing
+ * them. Errors: another scan's losses are in the way, a loss is not finite (then what was
+ * computed is thrown away; after any other error it is kept, and the same call goes on with it). */
 int job_scan(struct job *job, const char *model, const struct flat_model *flat,
              const struct record *same, struct record *r, struct err *e);
 
 /* The FMA peak of the threads and kernels asked for, FLOP/s, measured now; 0: not known. */
 double job_peak(const struct scan_request *o);
 
-/* The key of R's losses (its corpus hash, protocol and shard) under a model of that hash; GELU: enum
- * neox_activation. The caller frees; NULL when out of memory. */
+/* The key of R's losses (its corpus hash, protocol and shard) under a model of that hash; GELU:
+ * enum neox_activation. The caller frees; NULL when out of memory. */
 char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm);
 
 #endif
