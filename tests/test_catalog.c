@@ -1,5 +1,5 @@
-/* Unit tests of what stands between a user's words and models: patterns, ranges, folders of folders, the
- * hub's cache, order, and the room there is for them.
+/* Unit tests of what stands between a user's words and models: patterns, ranges, folders of
+ * folders, the hub's cache, order, and the room there is for them.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
 #include <stdarg.h>

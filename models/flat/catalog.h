@@ -1,6 +1,6 @@
-/* catalog.h - the models a user's words (words.h) stand for, and what is known of each without importing
- * or reading weights: name, step, shape, sizes, whether it has to be imported first, why it cannot be
- * used.
+/* catalog.h - the models a user's words (words.h) stand for, and what is known of each without
+ * importing or reading weights: name, step, shape, sizes, whether it has to be imported first,
+ * why it cannot be used.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_CATALOG_H
@@ -19,8 +19,8 @@ struct catalog_entry {
     char *model; /* for model_open */
     enum catalog_state state;
     struct err why; /* of the last two states */
-    /* Its file's head: no map, no tensors, no provenance. Of a model that is missing name and step as far
-     * as its name tells. */
+    /* Its file's head: no map, no tensors, no provenance. Of a model that is missing name and
+     * step as far as its name tells. */
     struct flat_model is;
     uint64_t weights;      /* flat_weights_hash; 0: not known before the import */
     uint64_t bytes;        /* the flat file's, now or to be */
@@ -43,9 +43,9 @@ struct catalog {
     size_t twice; /* left out: given before */
 };
 
-/* One entry for each model that WORDS [n] stand for, as given. A pattern that matches nothing is an entry
- * that is missing. The caller closes the catalogue, after an error too. Errors: out of memory, a tree
- * too large to look through. */
+/* One entry for each model that WORDS [n] stand for, as given. A pattern that matches nothing is
+ * an entry that is missing. The caller closes the catalogue, after an error too. Errors: out of
+ * memory, a tree too large to look through. */
 int catalog_open(struct catalog *c, const char *const *words, size_t n, struct err *e);
 void catalog_sort(struct catalog *c, enum catalog_order order);
 void catalog_close(struct catalog *c);

@@ -17,13 +17,13 @@ struct hub_name {
  * no such name. */
 bool hub_parse(const char *model, struct hub_name *h);
 
-/* The local Hugging Face cache, which need not exist: the first of HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE,
- * HF_HOME/hub, XDG_CACHE_HOME/huggingface/hub, ~/.cache/huggingface/hub that is set. The caller frees;
- * NULL when none is. */
+/* The local Hugging Face cache, which need not exist: the first of HF_HUB_CACHE,
+ * HUGGINGFACE_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME/huggingface/hub, ~/.cache/huggingface/hub
+ * that is set. The caller frees; NULL when none is. */
 char *hub_cache(void);
 
-/* Whether S may be an organisation, a model or a revision: letters, digits and ._-, the first neither
- * a dot nor a dash. */
+/* Whether S may be an organisation, a model or a revision: letters, digits and ._-, the first
+ * neither a dot nor a dash. */
 bool hub_word(const char *s);
 
 /* The snapshot's folder in the cache (HF_HUB_CACHE, HF_HOME, ~/.cache/huggingface), which the caller

@@ -36,8 +36,8 @@ struct import_result {
 int model_import(const char *folder, const char *out, const struct import_options *options,
                  struct import_result *result, struct err *e);
 
-/* The same without reading weights or writing anything: RESULT says what it would do, an error why it
- * cannot be done. */
+/* The same without reading weights or writing anything: RESULT says what it would do, an error
+ * why it cannot be done. */
 int model_import_plan(const char *folder, const struct import_options *options,
                       struct import_result *result, struct err *e);
 

@@ -14,8 +14,8 @@
  * tokenizer.json) or NULL; the caller frees. */
 int model_open(struct flat_model *m, const char *model, char **folder, struct err *e);
 
-/* The same without importing anything: where a folder has to be imported first *import is the file to
- * make of it (else NULL) and *m stays closed. The caller frees both texts. */
+/* The same without importing anything: where a folder has to be imported first *import is the
+ * file to make of it (else NULL) and *m stays closed. The caller frees both texts. */
 int model_peek(struct flat_model *m, const char *model, char **folder, char **import,
                struct err *e);
 

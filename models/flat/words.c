@@ -50,8 +50,8 @@ static int by_nature(const void *a, const void *b)
     return compare_natural(*(char *const *)a, *(char *const *)b);
 }
 
-/* The names in a folder that do not begin with a dot, in natural order. A folder that cannot be read
- * has none. */
+/* The names in a folder that do not begin with a dot, in natural order. A folder that cannot be
+ * read has none. */
 static int names_in(struct words *names, const char *folder, struct err *e)
 {
     *names = (struct words){0};

@@ -21,16 +21,16 @@ struct words {
  *
  *   a file, a model's folder     itself
  *   a folder                     the models' folders and *.tripod in it, at most three levels deep
- *   a pattern (* ? [) of paths   what each path that matches stands for; what is no model is left out
+ *   a pattern (* ? [) of paths   what each path that matches stands for, but what is no model
  *   [ORG/]NAME[@REVISION]        of the hub: NAME and ORG may be patterns of what the cache holds;
- *                                REVISION a pattern of its refs, or stepA..stepB: of the suite's models
- *                                all published steps in between, in the cache or not
+ *                                REVISION a pattern of its refs, or stepA..stepB: of the suite's
+ *                                models all published steps in between, in the cache or not
  *   anything else                itself
  *
- * Folders' and patterns' models come with numbers in order (step8, step16). Nothing is appended where a
- * pattern matches nothing. A model's folder is one with a config.json or a model.tripod; links are
- * followed, circles are not, names that begin with a dot are left out. Errors: out of memory, a tree of
- * more than 100,000 folders. */
+ * Folders' and patterns' models come with numbers in order (step8, step16). Nothing is appended
+ * where a pattern matches nothing. A model's folder is one with a config.json or a model.tripod;
+ * links are followed, circles are not, names that begin with a dot are left out. Errors: out of
+ * memory, a tree of more than 100,000 folders. */
 int words_expand(struct words *words, const char *word, struct err *e);
 void words_free(struct words *words);
 

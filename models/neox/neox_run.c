@@ -30,8 +30,8 @@ static size_t scratch_bytes(const struct neox_config *c, const struct products *
     return bytes;
 }
 
-/* Floats of a run's parts: d of x, of h and of context each; qkv; inner in the place of the last two;
- * targets. */
+/* Floats of a run's parts: d of x, of h and of context each; qkv; inner in the place of the last
+ * two; targets. */
 struct parts {
     size_t d, qkv, inner, targets;
 };

@@ -149,7 +149,7 @@ void progress_note(const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     err_set(&e, "%s", text);
-    line.active = isatty(STDERR_FILENO);
+    line.active = !line.quiet && isatty(STDERR_FILENO);
     if (line.active) fprintf(stderr, "\r\033[K%.100s", e.text);
     fflush(stderr);
 }

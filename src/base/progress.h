@@ -16,9 +16,9 @@ void progress_end(void); /* wipes the line */
 /* The line with nothing to count: "waiting for ...". Until progress_end. */
 void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What begins next is the I-th of N: the line then says "WHAT I of N", and how long all of them will
- * take. COST of this one and of REST after it are in one unit of the caller's (FLOP, bytes), the rate
- * that of all such tasks so far. N 0: no more. */
+/* What begins next is the I-th of N: the line then says "WHAT I of N", and how long all of them
+ * will take. COST of this one and of REST after it are in one unit of the caller's (FLOP,
+ * bytes), the rate that of all such tasks so far. N 0: no more. */
 void progress_task(const char *what, size_t i, size_t n, double cost, double rest);
 
 /* No progress line from now on. */

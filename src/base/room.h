@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes that can still be taken without swapping: the least of the machine's MemAvailable and what
- * each control group above the process (version 2, or 1's memory controller) leaves below its limit,
- * files' pages counted as free. 0 when not known. */
+/* Bytes that can still be taken without swapping: the least of the machine's MemAvailable and
+ * what each control group above the process (version 2, or 1's memory controller) leaves below
+ * its limit, files' pages counted as free. 0 when not known. */
 uint64_t memory_available(void);
 
 /* The same of a machine whose /proc and /sys lie below ROOT. */

@@ -6,8 +6,9 @@
 #include "src/base/sheet.h"
 #include "src/scan/queue.h"
 
-/* What it takes in all, then a row a model. Of many, a terminal shows a line for each size instead (and
- * with --details the rows). PROBLEMS: with a line for each model that is missing or failed. */
+/* What it takes in all, then a row a model. Of many, a terminal shows a line for each size
+ * instead (and with --details the rows). PROBLEMS: with a line for each model that is missing or
+ * failed. */
 void report_plan(struct sheet *s, const struct queue *q, const struct queue_rate *rate,
                  bool problems);
 

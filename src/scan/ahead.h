@@ -18,8 +18,9 @@ struct ahead {
     struct err e;
 };
 
-/* Begins to open MODEL (borrowed), of BYTES, in a thread of its own that takes one CPU at most; ROOM: bytes
- * of memory that the model computing now leaves. Does nothing where it would not fit. */
+/* Begins to open MODEL (borrowed), of BYTES, in a thread of its own that takes one CPU at most;
+ * ROOM: bytes of memory that the model computing now leaves. Does nothing where it would not
+ * fit. */
 void ahead_start(struct ahead *a, const char *model, uint64_t bytes, uint64_t room);
 
 /* model_open, from what is under way where it is this model. */

@@ -220,6 +220,7 @@ int job_finished(struct record *r, const struct job *job, struct err *e)
         } else {
             record_free(r);
             *r = old;
+            loss_file_sweep(r->losses, strtoull(r->key, NULL, 16), job->plan.predictions);
             status = 1;
         }
     }
@@ -411,7 +412,6 @@ int job_scan(struct job *job, const char *model, const struct flat_model *flat,
     int status = job_describe(r, job, flat, flat_weights_hash(flat), e);
     int there = status ? 0 : job_finished(r, job, e);
     if (there < 0) status = -1;
-    if (there > 0) loss_file_sweep(r->losses, strtoull(r->key, NULL, 16), job->plan.predictions);
     /* Another GELU, for one, is no part of the weights. */
     if (!status && same && strcmp(same->key, r->key)) same = NULL;
     if (!status && !there && job->plan.longest > flat->config.max_positions)

@@ -54,13 +54,13 @@ struct job {
 int job_open(struct job *job, const struct scan_request *request, struct err *e);
 void job_close(struct job *job);
 
-/* All of a model's record but what the scan finds out. IS: its head will do, without tensors; WEIGHTS:
- * flat_weights_hash. The caller frees *r, after an error too. */
+/* All of a model's record but what the scan finds out. IS: its head will do, without tensors;
+ * WEIGHTS: flat_weights_hash. The caller frees *r, after an error too. */
 int job_describe(struct record *r, const struct job *job, const struct flat_model *is,
                  uint64_t weights, struct err *e);
 
-/* 1 when those losses are there already (*r is then their record), 0 when not, -1 when another scan's
- * are in the way. */
+/* 1 when those losses are there already (*r is then their record), 0 when not, -1 when another
+ * scan's are in the way. */
 int job_finished(struct record *r, const struct job *job, struct err *e);
 
 enum { JOB_BUSY = 1 };
@@ -77,8 +77,8 @@ int job_scan(struct job *job, const char *model, const struct flat_model *flat,
 /* The FMA peak of the threads and kernels asked for, FLOP/s, measured now; 0: not known. */
 double job_peak(const struct scan_request *o);
 
-/* The key of R's losses (its corpus hash, protocol and shard) under a model of that hash; GELU: enum
- * neox_activation. The caller frees; NULL when out of memory. */
+/* The key of R's losses (its corpus hash, protocol and shard) under a model of that hash; GELU:
+ * enum neox_activation. The caller frees; NULL when out of memory. */
 char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm);
 
 #endif

@@ -60,8 +60,8 @@ int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
     return there < 0 && x->why.kind == ERR_MEMORY ? -1 : 0;
 }
 
-/* Of the plan's pieces of n inputs, of which s are scored, the sums of n, n (n + 1) and s: what a model
- * costs is linear in them. */
+/* Of the plan's pieces of n inputs, of which s are scored, the sums of n, n (n + 1) and s: what
+ * a model costs is linear in them. */
 struct sums {
     double rows, pairs, scored;
 };

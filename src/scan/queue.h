@@ -1,5 +1,5 @@
-/* queue.h - what a scan will do, before it does it: for each model what is there already, the work, and
- * what it takes of memory and disk.
+/* queue.h - what a scan will do, before it does it: for each model what is there already, the
+ * work, and what it takes of memory and disk.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_QUEUE_H
@@ -35,8 +35,9 @@ struct queue {
     size_t n, twice; /* twice: models given more than once */
 };
 
-/* One entry a model, in the catalogue's order; both must outlive the queue. JOB may be NULL where no model
- * is usable. The caller closes the queue, after an error too. Errors: out of memory. */
+/* One entry a model, in the catalogue's order; both must outlive the queue. JOB may be NULL
+ * where no model is usable. The caller closes the queue, after an error too. Errors: out of
+ * memory. */
 int queue_open(struct queue *q, struct catalog *models, const struct job *job, struct err *e);
 void queue_close(struct queue *q);
 
