@@ -10,8 +10,11 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -470,7 +473,7 @@ static void damaged_logs_cost_no_more_than_their_losses(void **state)
     assert_kept(path, 900, "1111111110");
     /* One bit of a record: it and all behind it. */
     free(make_part(path));
-    write_bytes(log, LOSS_LOG_HEADER + 4 * RECORD + 7, "\1", 1);
+    write_bytes(log, LOSS_LOG_HEADER + 4 * RECORD + 17, "\1", 1);
     assert_kept(path, 400, "1111000000");
     /* One loss: its record. */
     free(make_part(path));
@@ -567,6 +570,46 @@ static void two_processes_never_fill_one_file(void **state)
     free(path);
 }
 
+/* Who gets the lock of a log that was removed meanwhile has nothing: processes that open one file and
+ * remove it, over and over, are never in it together. */
+static void a_removed_log_is_no_lock(void **state)
+{
+    (void)state;
+    enum { PROCESSES = 3, TIMES = 150 };
+    char *path = format_string("%s/race.npy", directory);
+    atomic_int *inside =
+        mmap(NULL, sizeof *inside, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(inside != MAP_FAILED);
+    pid_t children[PROCESSES];
+    for (int p = 0; p < PROCESSES; p++) {
+        children[p] = fork();
+        if (children[p]) continue;
+        struct err e;
+        struct loss_file f;
+        int bad = 0;
+        for (int done = 0; done < TIMES;) {
+            int status = loss_file_open(&f, path, 7, 10, &e);
+            if (status < 0) _exit(2);
+            if (status) sched_yield();
+            if (status) continue;
+            bad |= atomic_fetch_add(inside, 1) != 0;
+            sched_yield();
+            atomic_fetch_sub(inside, 1);
+            loss_file_close(&f, false);
+            done++;
+        }
+        _exit(bad);
+    }
+    for (int p = 0; p < PROCESSES; p++) {
+        int status;
+        assert_int_equal(waitpid(children[p], &status, 0), children[p]);
+        assert_int_equal(status, 0);
+    }
+    munmap(inside, sizeof *inside);
+    assert_files(path, 0);
+    free(path);
+}
+
 static int make_scratch(void **state)
 {
     (void)state;
@@ -595,6 +638,7 @@ int main(void)
         cmocka_unit_test(ranges_are_merged),
         cmocka_unit_test(damaged_logs_cost_no_more_than_their_losses),
         cmocka_unit_test(two_processes_never_fill_one_file),
+        cmocka_unit_test(a_removed_log_is_no_lock),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -23,7 +23,7 @@ class File:
         self.data, self.writes, self.synced = data, [], 0
 
     def content(self, rng, mode):
-        """The bytes that are there; MODE: what of the unsynced writes is: none, all, some."""
+        """The bytes that are there; MODE: what of the unsynced writes is: none, some, else all."""
         data = bytearray(self.data)
 
         def put(at, part):
@@ -32,7 +32,7 @@ class File:
             data[at:at + len(part)] = part
 
         for i, (kind, *w) in enumerate(self.writes):
-            fate = "all" if i < self.synced or mode == "all" else "none" if mode == "none" else rng.choice(["none", "all", "torn"])
+            fate = {"none": "none", "some": rng.choice(["none", "all", "torn"])}.get(mode, "all") if i >= self.synced else "all"
             if fate == "none":
                 continue
             if kind == "truncate":
@@ -82,12 +82,15 @@ class Disk:
             sys.exit(f"unknown event {op}")
 
     def names(self, rng, mode):
+        """What there is; MODE: which of the unsynced changes are: none, all, some, or those of the last one's file."""
         names = dict(self.start)
         last = rng.randint(self.synced, len(self.changes))  # some: all up to here, or any
         in_order = rng.random() < 0.5
         for i, (kind, name, file, *to) in enumerate(self.changes):
             if i >= self.synced and mode != "all":
-                if mode == "none" or (i >= last if in_order else rng.random() < 0.5):
+                if mode == "none" or mode == "some" and (i >= last if in_order else rng.random() < 0.5):
+                    continue
+                if mode == "last" and file is not self.changes[-1][2]:
                     continue
             if kind == "create":
                 names[name] = file
@@ -148,10 +151,12 @@ def main(log, base, reference, out, states, seed, *command):
     with open(log, encoding="utf-8") as f:
         events = f.readlines()
     known = losses_of(base, reference)
-    disk, modes, runs = Disk(base), ["some", "none", "some", "all"], 0
+    disk, runs = Disk(base), 0
     for cut in range(len(events) + 1):
-        for state in range(int(states)):
-            mode = modes[(cut + state) % len(modes)]
+        modes = [["some", "none", "some", "all"][(cut + i) % 4] for i in range(int(states))]
+        if cut and events[cut - 1].startswith(("rename", "unlink")) and len(disk.changes) - disk.synced > 1:
+            modes.append("last")
+        for state, mode in enumerate(modes):
             rng = random.Random(f"{seed} {cut} {state}")
             disk.build(out, rng, mode)
             where = f"cut {cut} of {len(events)}, state {state} ({mode}), seed {seed}, before {events[cut:cut + 1]!r:.120}"
