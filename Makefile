@@ -83,6 +83,13 @@ $(B)/tests/%: tests/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TRIPOD_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
 
+# What a power cut may leave is played through from what this one, preloaded, writes down.
+REPLAY := $(B)/tests/replay/shim.so
+$(REPLAY): tests/replay/shim.c
+	@echo "  TEST  $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra $(WERROR) -fPIC -shared -o $@ $< -ldl
+
 # The kernel checks are one program of several files: `build/tests/kernels --bench` times them.
 KERNEL_CHECKS := $(wildcard tests/kernels/*.c)
 $(B)/tests/kernels: $(KERNEL_CHECKS) tests/kernels/harness.h $(LIBRARY)
@@ -94,7 +101,7 @@ $(B)/tests/kernels: $(KERNEL_CHECKS) tests/kernels/harness.h $(LIBRARY)
 TESTED_PORTABLE := $(if $(findstring clang,$(CC))$(findstring -fsanitize,$(CFLAGS)),,$(PORTABLE))
 TEST_ENVIRONMENT = TRIPOD=$(CURDIR)/$(B)/tripod B=$(CURDIR)/$(B) PORTABLE=$(TESTED_PORTABLE:%=$(CURDIR)/%)
 
-check: tripod $(TESTS) $(TOOLS) $(TESTED_PORTABLE) ## run the tests; the last line is "N passed, N failed"
+check: tripod $(TESTS) $(TOOLS) $(REPLAY) $(TESTED_PORTABLE) ## run the tests; the last line is "N passed, N failed"
 	$(Q)$(TEST_ENVIRONMENT) bash tests/run.sh $(TESTS)
 
 check-long: check ## the tests that take minutes: larger models, more fits

@@ -122,7 +122,7 @@ static int scan_once(const struct bench *bench, const char *model_path, const ch
     struct corpus corpus = {0};
     struct plan plan = {0};
     struct neox model = {0};
-    struct loss_file file = {.fd = -1};
+    struct loss_file file = {0};
     const struct protocol protocol = {.max_tokens = SUITE_SEQUENCE};
     const struct scan_options options = {.threads = bench->threads, .batch_tokens = bench->rows};
     double start = omp_get_wtime();
@@ -133,7 +133,7 @@ static int scan_once(const struct bench *bench, const char *model_path, const ch
         status = neox_load(&model, &flat, bench->kernels, &products_native, plan.longest, e);
     if (!status) status = loss_file_open(&file, out, 0, plan.predictions, e);
     run->start = omp_get_wtime() - start;
-    if (!status) status = scan_model(&model, &plan, &options, file.values, &run->scan, e);
+    if (!status) status = scan_model(&model, &plan, &options, &file, &run->scan, e);
     if (!status) status = loss_file_commit(&file, e);
     run->seconds = omp_get_wtime() - start;
     loss_file_close(&file, false);

@@ -16,6 +16,7 @@
 #include "src/commands.h"
 #include "src/report/report_losses.h"
 #include "src/scan/job.h"
+#include "src/scan/turns.h"
 #include "src/scan/twins.h"
 
 enum { DEFAULT_MAX_TOKENS = 1024, MOST_TOKENS = 1 << 30 };
@@ -150,18 +151,26 @@ static int run(void *args, struct err *e)
     o->gemm = products_find(gemms[a->gemm]);
     struct job job;
     struct record *records = calloc(a->models.n, sizeof *records);
-    size_t *first = calloc(a->models.n, sizeof *first), done = 0;
+    size_t *first = calloc(a->models.n, sizeof *first);
+    struct turns turns = {0};
     int status = records && first ? job_open(&job, o, e) : err_memory(e, NULL);
     if (!records || !first) goto out;
     if (!status) warn_replaced(&job);
     if (!status) status = twins_find(first, a->models.item, a->models.n, e);
-    for (; done < a->models.n && !status; done++) {
-        if (done + 1 < a->models.n) read_ahead(a->models.item[done + 1]);
-        status = job_scan(&job, a->models.item[done],
-                          first[done] < done ? &records[first[done]] : NULL, &records[done], e);
+    if (!status) status = turns_open(&turns, a->models.n, e);
+    for (size_t i; !status && turns_next(&turns, &i);) {
+        const struct record *same = first[i] < i ? &records[first[i]] : NULL;
+        if (i + 1 < a->models.n) read_ahead(a->models.item[i + 1]);
+        /* 1: another process has it, or its twin. */
+        status =
+            same && !same->losses ? 1 : job_scan(&job, a->models.item[i], same, &records[i], e);
+        if (status <= 0) continue;
+        turns_later(&turns, i, e->text);
+        status = 0;
     }
-    if (!status) status = write_results(a, records, done, e);
-    for (size_t i = 0; i < done; i++) record_free(&records[i]);
+    turns_close(&turns);
+    if (!status) status = write_results(a, records, a->models.n, e);
+    for (size_t i = 0; i < a->models.n; i++) record_free(&records[i]);
     job_close(&job);
 out:
     free(records);

@@ -131,8 +131,10 @@ int main(int argc, char **argv)
     }
     if (status) {
         fprintf(stderr, "tripod: %s\n", e.text);
+        out_die_interrupted();
         return 1;
     }
+    out_die_interrupted();
     cli_finish(command->name);
     return 0;
 }

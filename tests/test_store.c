@@ -8,15 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "src/scan/batches.h"
 #include "src/scan/losses.h"
 #include "src/base/npy.h"
 #include "src/scan/plan.h"
 #include "src/scan/record.h"
+#include "src/scan/turns.h"
 #include "src/base/rng.h"
 
 static char directory[] = "/tmp/tripod-test-XXXXXX";
@@ -165,15 +170,15 @@ static void plans_of_many_documents(void **state)
 
 /* Equal threads, each of which takes its next batch when it has done its last, and the rest shared
  * by all: the time it takes, in inputs. *rest: what was left for all. */
-static uint64_t simulate(const struct plan *plan, const float *loss, size_t threads, size_t rows,
-                         unsigned char *seen, size_t *rest)
+static uint64_t simulate(const struct plan *plan, struct loss_file *file, size_t threads,
+                         size_t rows, unsigned char *seen, size_t *rest)
 {
     struct err e;
     struct batches b;
     struct batch batch;
     uint64_t clock[9] = {0}, end = 0;
     bool waiting[9] = {false};
-    assert_int_equal(batches_open(&b, plan, loss, rows, threads, &e), 0);
+    assert_int_equal(batches_open(&b, plan, file, rows, threads, &e), 0);
     assert_int_equal(batch_open(&batch, plan->inputs, &e), 0);
     for (size_t busy = threads; busy;) {
         size_t first = threads;
@@ -199,7 +204,6 @@ static uint64_t simulate(const struct plan *plan, const float *loss, size_t thre
 static void batches_keep_all_threads_busy(void **state)
 {
     (void)state;
-    static float loss[100000]; /* zeros: nothing is done yet */
     struct err e;
     for (uint64_t round = 0; round < 60; round++) {
         size_t lengths[90], n = 1 + (size_t)rng_below(7, 0, round, 90), rest;
@@ -211,15 +215,18 @@ static void batches_keep_all_threads_busy(void **state)
         struct plan plan;
         make_corpus(&c, lengths, n);
         assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 1024}, 0, n, &e), 0);
+        struct loss_file file; /* nothing is there yet */
+        assert_int_equal(loss_file_memory(&file, plan.predictions, &e), 0);
         for (size_t threads = 1; threads <= 9; threads++) {
             memset(seen, 0, sizeof seen);
-            uint64_t time = simulate(&plan, loss, threads, 2048, seen, &rest);
+            uint64_t time = simulate(&plan, &file, threads, 2048, seen, &rest);
             for (size_t i = 0; i < n; i++) assert_int_equal(seen[i], 1);
             assert_true(time <= plan.inputs / threads + plan.longest / 2 + 64);
             if (equal) assert_true(time <= plan.inputs / threads + 64);
             if (threads == 1) assert_int_equal(rest, 0);
             if (threads > n && equal) assert_int_equal(rest, plan.inputs);
         }
+        loss_file_close(&file, false);
         plan_free(&plan);
         corpus_close(&c);
     }
@@ -311,24 +318,41 @@ static void damaged_records(void **state)
     free(path);
 }
 
+/* How many files there are whose name begins with PATH. */
+static void assert_files(const char *path, size_t n)
+{
+    glob_t g = {0};
+    char *pattern = format_string("%s*", path);
+    glob(pattern, 0, NULL, &g);
+    assert_int_equal(g.gl_pathc, n);
+    globfree(&g);
+    free(pattern);
+}
+
 static void loss_files_resume_and_commit(void **state)
 {
     (void)state;
     struct err e;
     struct loss_file f;
+    float value = 1.5f, zeros[1000] = {0};
     char *path = format_string("%s/l.npy", directory);
     assert_int_equal(loss_file_open(&f, path, 7, 1000, &e), 0);
     assert_false(f.resumed);
-    assert_true(f.values[0] == 0 && f.values[999] == 0);
-    f.values[10] = 1.5f;
+    assert_false(loss_file_has(&f, 10, 1));
+    assert_int_equal(loss_file_put(&f, 10, &value, 1, &e), 0);
     loss_file_close(&f, true);
     assert_int_equal(loss_file_open(&f, path, 8, 1000, &e), 0); /* another key: another part */
-    assert_true(f.values[10] == 0);
+    assert_false(f.resumed);
     loss_file_close(&f, false);
     assert_int_equal(loss_file_open(&f, path, 7, 1000, &e), 0);
-    assert_true(f.resumed && f.values[10] == 1.5f);
+    assert_true(f.resumed && f.kept == 1);
+    assert_true(loss_file_has(&f, 10, 1) && !loss_file_has(&f, 9, 2) && !loss_file_has(&f, 10, 2));
+    assert_int_equal(loss_file_put(&f, 0, zeros, 10, &e), 0);
+    assert_int_equal(loss_file_put(&f, 11, zeros, 989, &e), 0);
+    assert_true(loss_file_has(&f, 0, 1000));
     assert_false(file_exists(path));
     assert_int_equal(loss_file_commit(&f, &e), 0);
+    assert_files(path, 1);
     struct npy a;
     assert_int_equal(npy_open(&a, path, &e), 0);
     assert_string_equal(a.descr, "<f4");
@@ -346,6 +370,227 @@ static void loss_files_resume_and_commit(void **state)
     assert_int_equal(npy_open(&a, path, &e), -1);
     assert_int_equal(e.kind, ERR_INPUT);
     free(path);
+}
+
+/* Ranges against a plain array of what is there. */
+static void ranges_are_merged(void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    static const float zeros[N];
+    struct err e;
+    for (uint64_t round = 0; round < 40; round++) {
+        struct loss_file f;
+        bool there[N] = {false};
+        assert_int_equal(loss_file_memory(&f, N, &e), 0);
+        for (uint64_t i = 0; i < 60; i++) {
+            uint64_t first = rng_below(11, round, 2 * i, N);
+            uint64_t n = 1 + rng_below(11, round, 2 * i + 1, round % 4 ? 9 : 60);
+            if (n > N - first) n = N - first;
+            assert_int_equal(loss_file_put(&f, first, zeros, n, &e), 0);
+            for (uint64_t j = first; j < first + n; j++) there[j] = true;
+            uint64_t kept = 0;
+            for (uint64_t j = 0; j < N; j++) {
+                uint64_t end = j;
+                while (end < N && there[end]) end++;
+                kept += there[j];
+                assert_true(loss_file_has(&f, j, 0));
+                if (end > j) assert_true(loss_file_has(&f, j, end - j));
+                if (end < N) assert_false(loss_file_has(&f, j, end - j + 1));
+            }
+            assert_int_equal(f.kept, kept);
+        }
+        loss_file_close(&f, false);
+    }
+}
+
+/* --- the log of what is there --- */
+
+enum { LOSSES = 1000, PIECE = 100 };
+
+/* A record with its checksum, as the log of key 7 has it. */
+static struct loss_record signed_record(uint64_t first, uint64_t count, uint64_t values)
+{
+    struct loss_record r = {.first = first, .count = count, .values = values};
+    r.check = XXH3_64bits_withSeed(&r, offsetof(struct loss_record, check), 7);
+    return r;
+}
+
+/* A part of ten pieces, piece i all i + 1; its log's path, which the caller frees. */
+static char *make_part(const char *path)
+{
+    struct err e;
+    struct loss_file f;
+    float values[PIECE];
+    assert_int_equal(loss_file_open(&f, path, 7, LOSSES, &e), 0);
+    for (size_t i = 0; i < LOSSES / PIECE; i++) {
+        for (size_t j = 0; j < PIECE; j++) values[j] = (float)i + 1;
+        assert_int_equal(loss_file_put(&f, i * PIECE, values, PIECE, &e), 0);
+    }
+    loss_file_close(&f, true);
+    return format_string("%s.part-%016d.log", path, 7);
+}
+
+static void write_bytes(const char *path, off_t at, const void *data, size_t n)
+{
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(write_at(fd, data, n, (uint64_t)at), 0);
+    close(fd);
+}
+
+/* Opens the part again: what is kept, and of the ten pieces which. Then nothing that was not kept
+ * may be in the log either. */
+static void assert_kept(const char *path, uint64_t kept, const char *pieces)
+{
+    struct err e;
+    struct loss_file f;
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(loss_file_open(&f, path, 7, LOSSES, &e), 0);
+        assert_int_equal(f.kept, kept);
+        for (size_t i = 0; i < LOSSES / PIECE; i++)
+            assert_int_equal(loss_file_has(&f, i * PIECE, PIECE), pieces[i] == '1');
+        loss_file_close(&f, true);
+    }
+    loss_file_open(&f, path, 7, LOSSES, &e);
+    loss_file_close(&f, false);
+    assert_files(path, 0);
+}
+
+static void damaged_logs_cost_no_more_than_their_losses(void **state)
+{
+    (void)state;
+    enum { RECORD = sizeof(struct loss_record) };
+    char *path = format_string("%s/d.npy", directory), *log = make_part(path);
+    char *part = strndup(log, strlen(log) - 4);
+    const float wrong = 3.25f;
+    struct loss_record records[3];
+    assert_kept(path, 1000, "1111111111");
+    /* A torn record at the end. */
+    free(make_part(path));
+    assert_int_equal(truncate(log, LOSS_LOG_HEADER + 9 * RECORD + 31), 0);
+    assert_kept(path, 900, "1111111110");
+    /* One bit of a record: it and all behind it. */
+    free(make_part(path));
+    write_bytes(log, LOSS_LOG_HEADER + 4 * RECORD + 7, "\1", 1);
+    assert_kept(path, 400, "1111000000");
+    /* One loss: its record. */
+    free(make_part(path));
+    write_bytes(part, NPY_HEADER + 450 * 4, &wrong, 4);
+    assert_kept(path, 900, "1111011111");
+    /* The header: everything; so does a log of another count. */
+    free(make_part(path));
+    write_bytes(log, 9, "\1", 1);
+    assert_kept(path, 0, "0000000000");
+    free(make_part(path));
+    write_bytes(log, 16, "\1", 1);
+    assert_kept(path, 0, "0000000000");
+    /* Who has it is no part of that. */
+    free(make_part(path));
+    write_bytes(log, 40, "\1\n\1", 3);
+    assert_kept(path, 1000, "1111111111");
+    /* No part, half a part, a longer one. */
+    free(make_part(path));
+    assert_int_equal(unlink(part), 0);
+    assert_kept(path, 0, "0000000000");
+    free(make_part(path));
+    assert_int_equal(truncate(part, NPY_HEADER + 500 * 4), 0);
+    assert_kept(path, 500, "1111100000");
+    free(make_part(path));
+    assert_int_equal(truncate(part, 1 << 20), 0);
+    assert_kept(path, 1000, "1111111111");
+    /* Records that cannot be, rightly signed: each ends the log. */
+    const struct loss_record bad[] = {
+        signed_record(0, 0, 1),          signed_record(0, 1001, 1),
+        signed_record(1000, 1, 1),       signed_record(UINT64_MAX, 2, 1),
+        signed_record(2, UINT64_MAX, 1), signed_record(UINT64_MAX - 5, UINT64_MAX - 5, 1)};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        free(make_part(path));
+        write_bytes(log, LOSS_LOG_HEADER + 3 * RECORD, &bad[i], RECORD);
+        assert_kept(path, 300, "1110000000");
+    }
+    /* Records of losses that are not these; records that overlap others. */
+    free(make_part(path));
+    records[0] = signed_record(300, PIECE, 1);
+    records[1] = signed_record(0, LOSSES, 1);
+    records[2] = signed_record(250, PIECE, 1);
+    write_bytes(log, LOSS_LOG_HEADER + 3 * RECORD, records, RECORD);
+    assert_kept(path, 900, "1110111111");
+    free(make_part(path));
+    write_bytes(log, LOSS_LOG_HEADER + 10 * RECORD, records, sizeof records);
+    assert_kept(path, 1000, "1111111111");
+    /* More records than there are losses, which displace the right ones. */
+    free(make_part(path));
+    struct loss_record *many = malloc(3 * LOSSES * sizeof *many);
+    for (size_t i = 0; i < 3 * LOSSES; i++) many[i] = signed_record(i % LOSSES, 1, 1);
+    write_bytes(log, LOSS_LOG_HEADER + 10 * RECORD, many, 3 * LOSSES * RECORD);
+    assert_kept(path, 0, "0000000000");
+    free(many);
+    free(part);
+    free(log);
+    free(path);
+}
+
+/* A child process has the file: it is named; once it is gone the file is free. */
+static void two_processes_never_fill_one_file(void **state)
+{
+    (void)state;
+    struct err e;
+    struct loss_file f;
+    int ready[2], go[2];
+    char byte = 0, expected[64];
+    char *path = format_string("%s/two.npy", directory);
+    assert_true(!pipe(ready) && !pipe(go));
+    pid_t child = fork();
+    if (!child) {
+        close(go[1]);
+        float value = 2;
+        bool good =
+            !loss_file_open(&f, path, 7, LOSSES, &e) && !loss_file_put(&f, 3, &value, 1, &e);
+        if (!good || write(ready[1], &byte, 1) != 1) _exit(1);
+        _exit(read(go[0], &byte, 1) != 1); /* without closing anything, as if killed */
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(loss_file_open(&f, path, 7, LOSSES, &e), 1);
+    snprintf(expected, sizeof expected, "process %ld on ", (long)child);
+    assert_non_null(strstr(e.text, expected));
+    assert_int_equal(write(go[1], &byte, 1), 1);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(loss_file_open(&f, path, 7, LOSSES, &e), 0);
+    assert_true(f.kept == 1 && loss_file_has(&f, 3, 1));
+    loss_file_close(&f, false);
+    assert_files(path, 0);
+    for (int i = 0; i < 2; i++) {
+        close(ready[i]);
+        close(go[i]);
+    }
+    free(path);
+}
+
+/* Numbers 0 .. 4, of which 1 is put off three times and 3 once. */
+static void turns_come_back_to_what_was_put_off(void **state)
+{
+    (void)state;
+    struct err e;
+    struct turns t;
+    size_t i, order[16], n = 0, off[5] = {0, 3, 0, 1, 0};
+    assert_int_equal(turns_open(&t, 5, &e), 0);
+    while (turns_next(&t, &i)) {
+        assert_true(n < 16);
+        order[n++] = i;
+        if (off[i]) {
+            off[i]--;
+            turns_later(&t, i, "another");
+        }
+    }
+    const size_t expected[] = {0, 1, 2, 3, 4, 1, 3, 1, 1};
+    assert_int_equal(n, 9);
+    assert_memory_equal(order, expected, sizeof expected);
+    turns_close(&t);
+    assert_int_equal(turns_open(&t, 0, &e), 0);
+    assert_false(turns_next(&t, &i));
+    turns_close(&t);
 }
 
 static int make_scratch(void **state)
@@ -373,6 +618,10 @@ int main(void)
         cmocka_unit_test(moments_are_those_of_the_documents),
         cmocka_unit_test(damaged_records),
         cmocka_unit_test(loss_files_resume_and_commit),
+        cmocka_unit_test(ranges_are_merged),
+        cmocka_unit_test(damaged_logs_cost_no_more_than_their_losses),
+        cmocka_unit_test(two_processes_never_fill_one_file),
+        cmocka_unit_test(turns_come_back_to_what_was_put_off),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -72,46 +72,140 @@ static int part_register(const char *part)
     return -1;
 }
 
-static void on_signal(int number)
+/* The first signal of those caught; and whether they are. */
+static volatile sig_atomic_t noted, catching;
+
+static void die_by(int number)
 {
-    for (int i = 0; i < PART_SLOTS; i++) {
-        if (part_used[i]) unlink(part_names[i]);
-    }
     signal(number, SIG_DFL);
     raise(number);
 }
 
+static void on_signal(int number)
+{
+    static const char text[] =
+        "\r\033[Kinterrupted: finishing the batches under way; once more stops at once\n";
+    if (catching && !noted && number != SIGPIPE) {
+        noted = number;
+        if (catching > 1 && write(STDERR_FILENO, text, sizeof text - 1) < 0) return;
+        return;
+    }
+    for (int i = 0; i < PART_SLOTS; i++) {
+        if (part_used[i]) unlink(part_names[i]);
+    }
+    die_by(number);
+}
+
 void out_install_signals(void)
 {
-    const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_NODEFER};
+    const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE};
+    /* What is caught must not break off the calls that write. */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_NODEFER};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct sigaction old;
         sigaction(numbers[i], NULL, &old);
         if (old.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
     }
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+void out_catch_interrupts(bool on)
+{
+    catching = on ? 1 + isatty(STDERR_FILENO) : 0;
+}
+
+int out_interrupted(void)
+{
+    return noted;
+}
+
+void out_die_interrupted(void)
+{
+    if (noted) die_by(noted);
+}
+
+/* --- the disk --- */
+
+int write_at(int fd, const void *data, size_t bytes, uint64_t at)
+{
+    for (const char *p = data; bytes;) {
+        ssize_t n = pwrite(fd, p, bytes, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return -1;
+        p += n;
+        at += (uint64_t)n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+int read_at(int fd, void *data, size_t bytes, uint64_t at)
+{
+    for (char *p = data; bytes;) {
+        ssize_t n = pread(fd, p, bytes, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n == 0) errno = EIO;
+        if (n <= 0) return -1;
+        p += n;
+        at += (uint64_t)n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+/* File systems that cannot sync a thing have nothing to sync. */
+static int sync_file(int fd)
+{
+    return fsync(fd) && errno != EINVAL && errno != ENOTSUP && errno != ENOSYS ? -1 : 0;
+}
+
+int sync_directory(const char *path, struct err *e)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!directory) return err_memory(e, path);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* One that may be written but not read cannot be opened, and so not be synced. */
+    int status = fd < 0 ? errno != EACCES : sync_file(fd);
+    if (status) err_errno(e, "%s: cannot write", directory);
+    if (fd >= 0) close(fd);
+    free(directory);
+    return status ? -1 : 0;
+}
+
+/* --- output files --- */
+
+/* Opens a part that nobody has: machines that share a disk may have processes of one number. */
+static FILE *open_part(struct out *o)
+{
+    for (int n = 1;; n++) {
+        char more[16] = "";
+        if (n > 1) snprintf(more, sizeof more, ".%d", n);
+        o->part = format_string("%s.part-%ld%s", o->path, (long)getpid(), more);
+        FILE *file = o->part ? fopen(o->part, "wbex") : NULL;
+        if (file) return file;
+        free(o->part);
+        bool again = o->part && errno == EEXIST;
+        o->part = NULL;
+        if (!again) return NULL;
+    }
 }
 
 int out_open(struct out *o, const char *path, struct err *e)
 {
-    *o = (struct out){.slot = -1};
-    o->path = strdup(path);
-    o->part = format_string("%s.part-%ld", path, (long)getpid());
-    if (!o->path || !o->part) {
-        out_abort(o);
-        return err_memory(e, path);
-    }
+    *o = (struct out){.slot = -1, .path = strdup(path)};
+    if (!o->path) return err_memory(e, path);
     if (directory_exists(path)) {
         out_abort(o);
         return err_set(e, "%s: cannot write: it is a directory", path);
     }
-    o->slot = part_register(o->part);
-    o->file = fopen(o->part, "wbe");
+    o->file = open_part(o);
     if (!o->file) {
         err_errno(e, "%s: cannot write", path);
         out_abort(o);
         return -1;
     }
+    o->slot = part_register(o->part);
     return 0;
 }
 
@@ -133,7 +227,7 @@ int out_printf(struct out *o, struct err *e, const char *format, ...)
 
 int out_commit(struct out *o, struct err *e)
 {
-    int bad = fflush(o->file) || ferror(o->file);
+    int bad = fflush(o->file) || ferror(o->file) || sync_file(fileno(o->file));
     int code = errno;
     if (fclose(o->file) && !bad) {
         bad = 1;
@@ -147,6 +241,7 @@ int out_commit(struct out *o, struct err *e)
         err_errno(e, "%s: cannot rename the finished file into place", o->path);
     }
     if (!bad) {
+        bad = sync_directory(o->path, e);
         if (o->slot >= 0) part_used[o->slot] = 0;
         o->slot = -1;
         free(o->part);

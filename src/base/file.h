@@ -1,7 +1,8 @@
 /* file.h - files: read through a map, written aside and renamed.
  *
  * An output file exists under its final name only when it is complete: out_open writes to
- * "NAME.part-PID", out_commit flushes, checks and renames, out_abort (or a fatal signal, see
+ * "NAME.part-PID" (".part-PID.2" ... where another machine's process of that number writes it too),
+ * out_commit flushes, checks and renames, out_abort (or a fatal signal, see
  * out_install_signals) removes the part. Not thread-safe per object; different objects are
  * independent.
  *
@@ -42,14 +43,32 @@ int out_open(struct out *o, const char *path, struct err *e);
 int out_write(struct out *o, const void *data, size_t bytes, struct err *e);
 int out_printf(struct out *o, struct err *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Flushes, checks every late error (full disk), renames to the final name. On error the part is
- * gone. */
+/* Flushes, checks every late error (full disk), renames to the final name. The content is on the
+ * disk before the name is, and both are when this returns: a power cut leaves the file whole or not
+ * there. On error the part is gone. */
 int out_commit(struct out *o, struct err *e);
 void out_abort(struct out *o);
 
-/* SIGINT, SIGTERM, SIGHUP, SIGPIPE: remove the parts being written and die by that signal
- * (128+n). */
+/* SIGINT, SIGTERM, SIGHUP, SIGUSR1 (a batch system's "time is nearly up"), SIGPIPE: remove the parts
+ * being written and die by that signal (128+n). A write beyond the limit of a file's size (SIGXFSZ)
+ * is an error like that of a full disk. */
 void out_install_signals(void);
+
+/* For work that can be stopped and gone on with. While ON, the first of these signals but SIGPIPE is
+ * only noted; a terminal is told so. Whoever does the work asks between its steps, and returns
+ * ERR_INTERRUPTED. A second signal acts at once. */
+void out_catch_interrupts(bool on);
+/* The signal noted, 0: none. */
+int out_interrupted(void);
+/* Dies by the signal noted, if there is one. */
+void out_die_interrupted(void);
+
+/* All BYTES at AT, or -1 with errno; a file that is too short to be read is an EIO. */
+int write_at(int fd, const void *data, size_t bytes, uint64_t at);
+int read_at(int fd, void *data, size_t bytes, uint64_t at);
+
+/* What was made, renamed or removed in PATH's directory survives a power cut from here on. */
+int sync_directory(const char *path, struct err *e);
 
 /* mkdir -p. */
 int make_directories(const char *path, struct err *e);

@@ -69,6 +69,20 @@ void progress_end(void)
     line.active = 0;
 }
 
+void progress_note(const char *format, ...)
+{
+    struct err e; /* as below */
+    char text[sizeof e.text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    err_set(&e, "%s", text);
+    line.active = isatty(STDERR_FILENO);
+    if (line.active) fprintf(stderr, "\r\033[K%.100s", e.text);
+    fflush(stderr);
+}
+
 void progress_warn(const char *format, ...)
 {
     struct err e; /* makes one line of it, whatever a file's name holds */

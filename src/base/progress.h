@@ -11,6 +11,8 @@
 void progress_begin(const char *label, const char *unit, uint64_t total);
 void progress_add(uint64_t amount);
 void progress_end(void); /* wipes the line */
+/* The line with nothing to count: "waiting for ...". Until progress_end. */
+void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* "tripod: warning: TEXT" on stderr, terminal or not, after wiping the progress line: for what is lost
  * or doubtful without being an error. As of errors: "FILE: place: what", one line. */

@@ -19,8 +19,9 @@ int batch_open(struct batch *b, size_t rows, struct err *e)
         .pieces = malloc(rows * sizeof *b->pieces),
         .inputs = malloc(rows * sizeof *b->inputs),
         .tokens = malloc(2 * rows * sizeof *b->tokens), /* a piece of n inputs has n + 1 tokens */
+        .losses = malloc(rows * sizeof *b->losses),
     };
-    return b->pieces && b->inputs && b->tokens
+    return b->pieces && b->inputs && b->tokens && b->losses
                ? 0
                : err_kind(e, ERR_MEMORY, "out of memory for a batch");
 }
@@ -30,33 +31,48 @@ void batch_close(struct batch *b)
     free(b->pieces);
     free(b->inputs);
     free(b->tokens);
+    free(b->losses);
     *b = (struct batch){0};
 }
 
-int batch_fill(struct batch *b, const struct plan *plan, float *loss, struct err *e)
+int batch_fill(struct batch *b, const struct plan *plan, struct err *e)
 {
     uint32_t *tokens = b->tokens;
+    float *losses = b->losses;
     for (size_t i = 0; i < b->count; i++) {
         const struct piece *p = &b->pieces[i];
         if (corpus_read(plan->corpus, p->document, p->first, p->n + 1, tokens, e)) return -1;
-        b->inputs[i] = (struct neox_piece){
-            .tokens = tokens, .n = p->n, .skip = p->skip, .loss = loss + p->loss};
+        b->inputs[i] =
+            (struct neox_piece){.tokens = tokens, .n = p->n, .skip = p->skip, .loss = losses};
         tokens += p->n + 1;
+        losses += p->n - p->skip;
+    }
+    return 0;
+}
+
+/* Pieces that follow one another are kept together: most often the whole batch. */
+int batch_keep(const struct batch *b, struct loss_file *file, struct err *e)
+{
+    for (size_t i = 0, next; i < b->count; i = next) {
+        uint64_t first = b->pieces[i].loss, end = first;
+        for (next = i; next < b->count && b->pieces[next].loss == end; next++)
+            end += b->pieces[next].n - b->pieces[next].skip;
+        if (loss_file_put(file, first, b->inputs[i].loss, end - first, e)) return -1;
     }
     return 0;
 }
 
 /* --- giving them out --- */
 
-int batches_open(struct batches *b, const struct plan *plan, const float *loss, size_t batch_tokens,
-                 size_t threads, struct err *e)
+int batches_open(struct batches *b, const struct plan *plan, struct loss_file *file,
+                 size_t batch_tokens, size_t threads, struct err *e)
 {
     uint64_t share = plan->inputs / threads + 1;
     size_t rows = batch_tokens < share ? batch_tokens : (size_t)share;
     if (rows < SMALLEST_BATCH) rows = SMALLEST_BATCH;
     if (rows < plan->longest) rows = plan->longest;
     *b = (struct batches){.plan = plan,
-                          .loss = loss,
+                          .file = file,
                           .rows = rows,
                           .threads = threads,
                           .remaining = plan->inputs,
@@ -70,15 +86,6 @@ void batches_close(struct batches *b)
     free(b->tail);
     free(b->given);
     *b = (struct batches){0};
-}
-
-static bool is_done(const float *loss, const struct piece *p)
-{
-    const float *l = loss + p->loss;
-    for (size_t i = 0; i < p->n - p->skip; i++) {
-        if (l[i] == 0) return false;
-    }
-    return true;
 }
 
 static int longest_first(const void *pa, const void *pb)
@@ -119,7 +126,7 @@ static size_t move(struct batches *b, struct batch *batch, struct piece p)
     else
         b->next = p;
     b->remaining -= p.n;
-    if (is_done(b->loss, &p)) {
+    if (loss_file_has(b->file, p.loss, p.n - p.skip)) {
         progress_add(p.n);
         return 0;
     }

@@ -9,29 +9,34 @@
 #define TRIPOD_BATCHES_H
 
 #include "models/neox/neox.h"
+#include "src/scan/losses.h"
 #include "src/scan/plan.h"
 
-/* Pieces for one pass, their tokens, and where their losses go. */
+/* Pieces for one pass, their tokens and their losses. */
 struct batch {
     struct piece *pieces;
     struct neox_piece *inputs;
     uint32_t *tokens;
+    float *losses; /* of all pieces, one after another */
     size_t count;
 };
 
 int batch_open(struct batch *b, size_t rows, struct err *e); /* for up to `rows` inputs */
 void batch_close(struct batch *b);                           /* safe on a zeroed one */
 
-/* Reads the tokens of a batch; losses will go to LOSS, the plan's. Errors: corpus_read's. */
-int batch_fill(struct batch *b, const struct plan *plan, float *loss, struct err *e);
+/* Reads the tokens of a batch. Errors: corpus_read's. */
+int batch_fill(struct batch *b, const struct plan *plan, struct err *e);
+
+/* Keeps the losses of a batch that has been computed. Errors: loss_file_put's. */
+int batch_keep(const struct batch *b, struct loss_file *file, struct err *e);
 
 /* What is not given out yet. */
 struct batches {
     const struct plan *plan;
-    const float *loss;  /* pieces without a zero among their losses are done already */
-    size_t rows;        /* inputs of a batch at most, at least the longest piece's */
-    size_t threads;     /* that share the work */
-    uint64_t remaining; /* inputs */
+    struct loss_file *file; /* pieces whose losses it has are done already */
+    size_t rows;            /* inputs of a batch at most, at least the longest piece's */
+    size_t threads;         /* that share the work */
+    uint64_t remaining;     /* inputs */
     /* private */
     struct piece next;  /* the last piece given out, in order */
     struct piece *tail; /* the last stretch, longest first; NULL before it */
@@ -40,8 +45,8 @@ struct batches {
 };
 
 /* BATCH_TOKENS: inputs of a batch, unless the work is too little or a piece longer. */
-int batches_open(struct batches *b, const struct plan *plan, const float *loss, size_t batch_tokens,
-                 size_t threads, struct err *e);
+int batches_open(struct batches *b, const struct plan *plan, struct loss_file *file,
+                 size_t batch_tokens, size_t threads, struct err *e);
 void batches_close(struct batches *b);
 
 /* The next batch of one thread; its number of inputs, 0 when what is left, if anything, is for all

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/scan/job.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -247,13 +248,36 @@ static int write_record(const struct record *r, const struct job *job,
     return status;
 }
 
-static void sum_up(struct record *r, const struct plan *plan, const float *loss)
+/* The sums of losses in FILE: a document at a time, in order, so that their bits do not depend on how
+ * they came there. */
+static int sum_up(struct record *r, const struct plan *plan, const struct loss_file *file,
+                  struct err *e)
 {
+    enum { BLOCK = 1 << 16 };
+    float *block = malloc(BLOCK * sizeof *block);
+    if (!block) return err_memory(e, r->losses);
+    uint64_t read = 0;
+    size_t used = 0, have = 0;
+    int status = 0;
     r->moments = (struct moments){0};
-    for (size_t d = plan->begin, n; d < plan->end; d++, loss += n) {
-        n = plan_predictions(plan, d);
-        moments_document(&r->moments, loss, n);
+    for (size_t d = plan->begin; d < plan->end && !status; d++) {
+        size_t n = plan_predictions(plan, d);
+        double sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            if (used == have) {
+                uint64_t left = file->count - read;
+                have = left < BLOCK ? (size_t)left : BLOCK;
+                status = loss_file_read(file, read, block, have, e);
+                if (status) break;
+                read += have;
+                used = 0;
+            }
+            sum += (double)block[used++];
+        }
+        moments_cluster(&r->moments, sum, n);
     }
+    free(block);
+    return status;
 }
 
 /* Computes what is missing of one model's losses into FILE, then fills the record. *spoilt: what FILE
@@ -272,15 +296,17 @@ static int compute(struct record *r, const struct job *job, const struct flat_mo
                                    .spill = o->out};
     char *label = record_file_name(r);
     progress_begin(label ? label : "scan", "tokens", job->plan.inputs);
-    int status = scan_within(&model, &job->plan, &options, file->values, &result, e);
+    out_catch_interrupts(true);
+    int status = scan_within(&model, &job->plan, &options, file, &result, e);
+    out_catch_interrupts(false);
     progress_end();
-    free(label);
-    neox_unload(&model);
     if (status) {
         *spoilt = err_is_local(e); /* these weights and this text will never do */
-        return err_prefix(e, "%s", flat->path);
+        err_prefix(e, "%s", e->kind == ERR_INTERRUPTED && label ? label : flat->path);
     }
-    sum_up(r, &job->plan, file->values);
+    free(label);
+    neox_unload(&model);
+    if (status || sum_up(r, &job->plan, file, e)) return -1;
     if (!isfinite(r->moments.sum)) {
         *spoilt = true;
         return err_kind(
@@ -301,41 +327,67 @@ static int compute(struct record *r, const struct job *job, const struct flat_mo
 static int copy(struct record *r, const struct job *job, const struct record *same,
                 struct loss_file *file, struct err *e)
 {
+    enum { BLOCK = 1 << 20 };
     struct npy a;
     uint64_t n = job->plan.predictions;
     if (npy_open(&a, same->losses, e)) return -1;
     int status = 0;
-    if (strcmp(a.descr, "<f4") || a.columns || a.rows != n) {
+    if (strcmp(a.descr, "<f4") || a.columns || a.rows != n)
         status = err_kind(e, ERR_DAMAGED,
                           "%s: expected %" PRIu64 " float32 losses, found %" PRIu64 " of %s",
                           same->losses, n, a.rows, a.descr);
-    } else {
-        memcpy(file->values, a.data, n * sizeof *file->values);
-        sum_up(r, &job->plan, file->values);
-        if (r->moments.sum != same->moments.sum)
-            status = err_kind(e, ERR_DAMAGED, "%s: the losses sum to %.17g, its .json says %.17g",
-                              same->losses, r->moments.sum, same->moments.sum);
-    }
+    for (uint64_t at = 0; at < n && !status; at += BLOCK)
+        status =
+            loss_file_put(file, at, (const float *)a.data + at, n - at < BLOCK ? n - at : BLOCK, e);
     npy_close(&a);
+    if (!status) status = sum_up(r, &job->plan, file, e);
+    if (!status && r->moments.sum != same->moments.sum)
+        status = err_kind(e, ERR_DAMAGED, "%s: the losses sum to %.17g, its .json says %.17g",
+                          same->losses, r->moments.sum, same->moments.sum);
     r->same_as = record_checkpoint(same);
     return status ? -1 : r->same_as ? 0 : err_memory(e, same->losses);
 }
 
-/* Computes (or copies from SAME) and gives the losses their final name. The record first: losses under their final name
- * always have one. */
+/* What is there under the final name, of another scan or without its record, goes before the new
+ * record comes: at no time do the two not belong together. */
+static int withdraw(const struct record *r, struct err *e)
+{
+    if (!unlink(r->losses)) return sync_directory(r->losses, e);
+    return errno == ENOENT ? 0 : err_errno(e, "%s: cannot replace", r->losses);
+}
+
+/* Computes (or copies from SAME) and gives the losses their final name. The record first: losses
+ * under their final name always have one. 1: another process is at it, which *e names. */
 static int fill(struct record *r, struct job *job, const struct flat_model *flat,
                 const struct record *same, struct err *e)
 {
     struct loss_file file;
     bool spoilt = false;
     job->corpus.limit = (uint32_t)flat->config.vocab;
-    if (loss_file_open(&file, r->losses, strtoull(r->key, NULL, 16), job->plan.predictions, e))
-        return -1;
-    int status = same ? copy(r, job, same, &file, e) : compute(r, job, flat, &file, &spoilt, e);
+    int status =
+        loss_file_open(&file, r->losses, strtoull(r->key, NULL, 16), job->plan.predictions, e);
+    if (status > 0) {
+        char *name = record_file_name(r);
+        err_prefix(e, "%s", name ? name : r->losses);
+        free(name);
+    }
+    if (status) return status;
+    /* Another process may have finished before the lock was ours. */
+    status = finished(r, job->o, e);
+    if (status) {
+        loss_file_close(&file, status < 0);
+        return status > 0 ? 0 : status;
+    }
+    if (file.log.unlocked)
+        progress_warn(
+            "%s: this file system knows no locks: do not scan the same from two processes",
+            r->losses);
+    status = same ? copy(r, job, same, &file, e) : compute(r, job, flat, &file, &spoilt, e);
     if (status && same) spoilt = true;
+    if (!status) status = withdraw(r, e);
     if (!status) status = write_record(r, job, flat, e);
     if (!status) status = loss_file_commit(&file, e);
-    if (file.fd >= 0) loss_file_close(&file, !spoilt);
+    loss_file_close(&file, !spoilt);
     return status;
 }
 
@@ -347,6 +399,7 @@ int job_scan(struct job *job, const char *model, const struct record *same, stru
     int status = describe(r, job, &flat, e);
     int there = status ? 0 : finished(r, job->o, e);
     if (there < 0) status = -1;
+    if (there > 0) loss_file_sweep(r->losses, strtoull(r->key, NULL, 16), job->plan.predictions);
     /* Another GELU, for one, is no part of the weights. */
     if (!status && same && strcmp(same->key, r->key)) same = NULL;
     if (!status && !there && job->plan.longest > flat.config.max_positions)
@@ -354,5 +407,6 @@ int job_scan(struct job *job, const char *model, const struct record *same, stru
                       job->plan.longest, flat.config.max_positions);
     if (!status && !there) status = fill(r, job, &flat, same, e);
     flat_close(&flat);
+    if (status > 0) record_free(r);
     return status;
 }

@@ -45,10 +45,12 @@ struct job {
 int job_open(struct job *job, const struct scan_request *request, struct err *e);
 void job_close(struct job *job);
 
-/* Computes what is missing of MODEL's losses and fills *r, which the caller frees. SAME: the record
+/* Computes what is missing of MODEL's losses and fills *r, which the caller frees. 1: another process
+ * is computing them, *e says which ("MODEL-stepN: process 123 on HOST") and *r stays empty. SAME: the record
  * of a model scanned before with the same weights, whose losses are copied; or NULL. Errors: the model
  * cannot be read, another scan's losses are in the way, a loss is not finite (then what was computed
- * is thrown away; after any other error it is kept, and the same call goes on with it). */
+ * is thrown away; after any other error it is kept, and the same call goes on with it), interrupted
+ * (out_catch_interrupts). */
 int job_scan(struct job *job, const char *model, const struct record *same, struct record *r,
              struct err *e);
 

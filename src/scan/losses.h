@@ -1,55 +1,77 @@
 /* losses.h - the loss store: one .npy of float32 nats per checkpoint beside a .json that says where
  * they come from.
  *
- * While a scan runs its losses are in "NAME.npy.part-KEY", zeros where nothing has been computed;
- * KEY stands for everything the losses depend on, so a later scan of the same thing goes on where
- * this one was stopped. The final names appear when all is done.
+ * While a scan runs its losses are in "NAME.npy.part-KEY", all of its space taken, and beside it a
+ * log, "NAME.npy.part-KEY.log", says which of them have been computed: a record a batch, with a
+ * checksum of its losses and one of itself. KEY stands for everything the losses depend on. A later
+ * scan of the same thing believes what the log says and the losses confirm, computes the rest, and
+ * so ends with the same bytes wherever the one before was stopped: killed, or by a power cut, after
+ * which any of the writes not followed by an fsync may be missing. Neither order nor completeness of
+ * such writes is relied on; syncing every SYNC_SECONDS only bounds what has to be computed again.
+ *
+ * The log (loss_log.h) is locked by the process that fills the file, so that two never do. The
+ * final name appears when all is there and on the disk; the log goes last.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_LOSSES_H
 #define TRIPOD_LOSSES_H
 
-#include <jansson.h>
+#include <pthread.h>
 
 #include "src/base/file.h"
+#include "src/scan/loss_log.h"
+#include "src/scan/moments.h"
 
-/* What a mean over clustered losses needs; moments of shards add up. For documents with n losses of
- * sum S. */
-struct moments {
-    double documents;   /* with at least one loss */
-    double predictions; /* sum n */
-    double sum;         /* sum S, nats */
-    double squares;     /* sum S^2 */
-    double cross;       /* sum S n */
-    double lengths;     /* sum n^2 */
+enum { SYNC_SECONDS = 10 };
+
+/* Losses first .. end. */
+struct loss_range {
+    uint64_t first, end;
 };
-
-void moments_document(struct moments *m, const float *loss, size_t n);
-void moments_add(struct moments *m, const struct moments *other);
-double moments_mean(const struct moments *m);
-/* Standard error of the mean, clustered by document (linearised ratio estimator, Cochran 1977,
- * eq. 6.9); NaN for one document. */
-double moments_error(const struct moments *m);
-json_t *moments_json(const struct moments *m);
-int moments_from_json(struct moments *m, const json_t *object, const char *path, struct err *e);
 
 /* The file being filled. */
 struct loss_file {
-    int fd;
+    uint64_t count; /* of all its losses */
+    uint64_t kept;  /* of those that are there */
+    bool resumed;   /* some were there when it was opened */
+    /* private */
     char *path, *part;
-    uint64_t count;
-    float *values; /* the data, mapped for reading and writing */
-    void *map;
-    size_t bytes;
-    bool resumed;
+    int data;      /* descriptor of the part, -1: none */
+    float *memory; /* instead of files */
+    struct loss_log log;
+    struct loss_range *ranges; /* what is there: sorted, apart from one another */
+    size_t ranges_n, ranges_room;
+    uint64_t synced; /* when, in ns of the monotonic clock */
+    bool syncing;    /* a thread is at it */
+    bool named;      /* the names of part and log are on the disk */
+    pthread_mutex_t lock;
 };
 
-/* Opens or creates PATH's part for COUNT losses. */
+/* Opens or creates PATH's part for COUNT losses. 1: another process has it, *e says which ("process
+ * 123 on HOST"), and the file is closed. Errors: cannot write, no space. */
 int loss_file_open(struct loss_file *f, const char *path, uint64_t key, uint64_t count,
                    struct err *e);
-/* Gives the file its final name. */
+/* The same without a file: losses that nobody keeps, in f->memory. */
+int loss_file_memory(struct loss_file *f, uint64_t count, struct err *e);
+
+/* Whether these losses are there, computed by this process or an earlier one. Any thread. */
+bool loss_file_has(struct loss_file *f, uint64_t first, uint64_t count);
+
+/* Keeps losses FIRST .. FIRST + COUNT. Any thread. Errors: cannot write, no space. */
+int loss_file_put(struct loss_file *f, uint64_t first, const float *values, uint64_t count,
+                  struct err *e);
+
+/* Reads losses that are there. */
+int loss_file_read(const struct loss_file *f, uint64_t first, float *values, uint64_t count,
+                   struct err *e);
+
+/* Gives the complete file its final name, once it is on the disk, and closes it. */
 int loss_file_commit(struct loss_file *f, struct err *e);
-/* Closes, leaving the part to be resumed if KEEP. */
+/* Removes the log that a power cut may have left behind when it came with the last steps of a commit:
+ * one without its part, and nobody's. */
+void loss_file_sweep(const char *path, uint64_t key, uint64_t count);
+
+/* Closes; KEEP leaves what is there, on the disk, for a later scan. Safe on a closed one. */
 void loss_file_close(struct loss_file *f, bool keep);
 
 #endif

@@ -2,16 +2,18 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/scan/scan.h"
 
+#include <inttypes.h>
 #include <omp.h>
 
-#include "src/scan/batches.h"
+#include "src/base/file.h"
 #include "src/base/progress.h"
+#include "src/scan/batches.h"
 
 /* What the threads share. */
 struct scan {
     const struct neox *model;
     const struct plan *plan;
-    float *loss;
+    struct loss_file *file;
     struct batches batches;
     struct scan_result *result;
     bool stop; /* an error: the first is in *e */
@@ -32,12 +34,17 @@ static void fail(struct scan *s, const struct err *e)
     }
 }
 
-static bool stopped(const struct scan *s)
+static bool failed(const struct scan *s)
 {
     bool stop;
 #pragma omp atomic read
     stop = s->stop;
     return stop;
+}
+
+static bool stopped(const struct scan *s)
+{
+    return failed(s) || out_interrupted();
 }
 
 static void compute(struct scan *s, struct neox_run *run, const struct batch *batch)
@@ -87,10 +94,11 @@ static void work_alone(struct scan *s)
 #pragma omp critical(scan_batches)
         rows = batches_take(&s->batches, (size_t)omp_get_thread_num(), &batch);
         if (!rows) break;
-        status = batch_fill(&batch, s->plan, s->loss, &e);
+        status = batch_fill(&batch, s->plan, &e);
         if (status) break;
         compute(s, &run, &batch);
-        count(s, &batch);
+        status = batch_keep(&batch, s->file, &e);
+        if (!status) count(s, &batch);
     }
     if (status) fail(s, &e);
     close_run(s, &run);
@@ -105,7 +113,7 @@ static void prepare_rest(struct scan *s)
     if (stopped(s) || !left) return;
     int status = batch_open(&s->rest, left, &e);
     if (!status) rows = batches_rest(&s->batches, &s->rest);
-    if (!status) status = batch_fill(&s->rest, s->plan, s->loss, &e);
+    if (!status) status = batch_fill(&s->rest, s->plan, &e);
     if (!status && rows) status = neox_run_open(&s->common, s->model, rows, &e);
     if (status) fail(s, &e);
     s->together = !status && rows;
@@ -120,17 +128,26 @@ static void work_together(struct scan *s)
     if (neox_run_join(&run, &s->common, s->model, omp_get_thread_num(), omp_get_num_threads(), &e))
         fail(s, &e);
 #pragma omp barrier
-    if (!stopped(s)) compute(s, &run, &s->rest);
+    /* An interrupt seen by some of them only would leave these waiting. */
+    if (!failed(s)) compute(s, &run, &s->rest);
     close_run(s, &run);
 }
 
-int scan_model(const struct neox *model, const struct plan *plan,
-               const struct scan_options *options, float *loss, struct scan_result *result,
-               struct err *e)
+int scan_interrupted(const struct loss_file *file, struct err *e)
 {
-    struct scan s = {.model = model, .plan = plan, .loss = loss, .result = result, .e = e};
+    return err_kind(e, ERR_INTERRUPTED,
+                    "interrupted: %" PRIu64 " of %" PRIu64
+                    " losses are kept; the same command goes on",
+                    file->kept, file->count);
+}
+
+int scan_model(const struct neox *model, const struct plan *plan,
+               const struct scan_options *options, struct loss_file *file,
+               struct scan_result *result, struct err *e)
+{
+    struct scan s = {.model = model, .plan = plan, .file = file, .result = result, .e = e};
     *result = (struct scan_result){0};
-    if (batches_open(&s.batches, plan, loss, options->batch_tokens, (size_t)options->threads, e))
+    if (batches_open(&s.batches, plan, file, options->batch_tokens, (size_t)options->threads, e))
         return -1;
     double start = omp_get_wtime();
 #pragma omp parallel num_threads(options->threads)
@@ -141,10 +158,13 @@ int scan_model(const struct neox *model, const struct plan *plan,
         prepare_rest(&s);
         work_together(&s);
     }
-    if (s.together && !s.stop) count(&s, &s.rest);
+    int status = s.stop ? -1 : 0;
+    if (!status && s.together) status = batch_keep(&s.rest, file, e);
+    if (!status && s.together) count(&s, &s.rest);
+    if (!status && out_interrupted()) status = scan_interrupted(file, e);
     result->seconds = omp_get_wtime() - start;
     neox_run_close(&s.common);
     batch_close(&s.rest);
     batches_close(&s.batches);
-    return s.stop ? -1 : 0;
+    return status;
 }

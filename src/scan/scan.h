@@ -10,6 +10,7 @@
 #define TRIPOD_SCAN_H
 
 #include "models/neox/neox.h"
+#include "src/scan/losses.h"
 #include "src/scan/plan.h"
 
 struct scan_options {
@@ -29,12 +30,16 @@ struct scan_result {
     double busy;                /* seconds inside the forward pass, summed over threads */
 };
 
-/* Fills loss[0 .. plan->predictions), leaving pieces alone that are there already (no zero among
- * their losses). Progress is reported as inputs. Errors: out of memory, a token id outside the
- * model's vocabulary (named with its document). */
+/* Computes the plan's losses that FILE does not have, and keeps them there a batch at a time.
+ * Progress is reported as inputs. Errors: out of memory, a token id outside the model's vocabulary
+ * (named with its document), FILE's, and ERR_INTERRUPTED once out_interrupted() says so and the
+ * batches under way are kept. */
 int scan_model(const struct neox *model, const struct plan *plan,
-               const struct scan_options *options, float *loss, struct scan_result *result,
-               struct err *e);
+               const struct scan_options *options, struct loss_file *file,
+               struct scan_result *result, struct err *e);
+
+/* Fills *e for a scan that was interrupted: what is kept. Returns -1. */
+int scan_interrupted(const struct loss_file *file, struct err *e);
 
 /* Inputs a thread computes at a time when the user does not say. */
 enum { SCAN_BATCH_TOKENS = 2048 };

@@ -21,7 +21,7 @@
 enum {
     LEAST_ROWS = 256,    /* inputs of a part made smaller to save memory */
     PARTS = 2,           /* a thread */
-    INPUT_BYTES = 128,   /* of the batch's tables, an input; pieces of one input are the worst */
+    INPUT_BYTES = 160,   /* of the batch's tables, an input; pieces of one input are the worst */
     ROUNDING = 4 << 20,  /* an allocation's huge pages, a thread's stack */
     OVERHEAD = 16 << 20, /* what reads ahead; whatever else grows */
 };
@@ -30,7 +30,8 @@ struct streamed {
     const struct plan *plan;
     const struct scan_options *options;
     struct neox_stream stream;
-    float *loss;
+    struct loss_file *file;
+    const struct batch *batch; /* the large one that is computed */
     struct scan_result *result;
     struct piece next; /* the last piece that was computed */
     /* Of a large batch: */
@@ -115,27 +116,13 @@ static int choose(struct streamed *s, struct err *e)
 
 /* --- a large batch --- */
 
-static float *losses_of(const struct streamed *s, const struct piece *p)
-{
-    return s->loss + p->loss;
-}
-
-static bool is_done(const struct streamed *s, const struct piece *p)
-{
-    const float *l = losses_of(s, p);
-    for (size_t i = 0; i < p->n - p->skip; i++) {
-        if (l[i] == 0) return false;
-    }
-    return true;
-}
-
 /* The next pieces, up to s->inputs; their inputs, 0: there are no more. */
 static size_t collect(struct streamed *s, struct batch *batch)
 {
     size_t inputs = 0;
     for (struct piece p = s->next; plan_next(s->plan, &p) && inputs + p.n <= s->inputs;) {
         s->next = p;
-        if (is_done(s, &p)) {
+        if (loss_file_has(s->file, p.loss, p.n - p.skip)) {
             progress_add(p.n);
             continue;
         }
@@ -145,14 +132,24 @@ static size_t collect(struct streamed *s, struct batch *batch)
     return inputs;
 }
 
-/* Progress in parts of a token: as if all steps took the same time. */
+/* Keeps the losses of these pieces of the large batch. */
+static int keep(struct streamed *s, const struct neox_piece *pieces, size_t count, struct err *e)
+{
+    const struct batch *all = s->batch;
+    size_t first = (size_t)(pieces - all->inputs);
+    struct batch part = {
+        .pieces = all->pieces + first, .inputs = all->inputs + first, .count = count};
+    return batch_keep(&part, s->file, e);
+}
+
+/* Progress in parts of a token: as if all steps took the same time. A large batch takes too long to
+ * be finished when the scan is interrupted. */
 static int after(void *context, const struct neox_piece *pieces, size_t count, size_t step,
                  size_t steps, struct err *e)
 {
     struct streamed *s = context;
     uint64_t inputs = 0, predictions = 0;
     double flop = 0;
-    (void)e;
     for (size_t i = 0; i < count; i++) {
         const struct neox_piece *p = &pieces[i];
         flop += neox_flop(&s->stream.model->config, p->n, p->skip);
@@ -160,7 +157,8 @@ static int after(void *context, const struct neox_piece *pieces, size_t count, s
         predictions += p->n - p->skip;
     }
     progress_add(inputs * (step + 1) / steps - inputs * step / steps);
-    if (step + 1 < steps) return 0;
+    if (step + 1 < steps) return out_interrupted() ? scan_interrupted(s->file, e) : 0;
+    if (keep(s, pieces, count, e)) return -1;
 #pragma omp critical(scan_result)
     {
         s->result->flop += flop;
@@ -203,10 +201,11 @@ static int one_batch(struct streamed *s, size_t *inputs, struct err *e)
     if (choose(s, e) || open_spill(s, e)) return -1;
     int status = batch_open(&batch, s->inputs, e);
     *inputs = status ? 0 : collect(s, &batch);
-    if (!status) status = batch_fill(&batch, s->plan, s->loss, e);
+    if (!status) status = batch_fill(&batch, s->plan, e);
     if (!status && *inputs) {
         int file = s->stream.spill;
         s->stream.rows = s->rows;
+        s->batch = &batch;
         if (!s->spill) s->stream.spill = -1;
         status = neox_stream(&s->stream, batch.inputs, batch.count, e);
         s->stream.spill = file;
@@ -236,13 +235,13 @@ static void warn(const struct streamed *s)
 }
 
 int scan_streamed(const struct neox *model, const struct plan *plan,
-                  const struct scan_options *options, float *loss, struct scan_result *result,
-                  struct err *e)
+                  const struct scan_options *options, struct loss_file *file,
+                  struct scan_result *result, struct err *e)
 {
     struct streamed s = {
         .plan = plan,
         .options = options,
-        .loss = loss,
+        .file = file,
         .result = result,
         .next = {.document = plan->begin},
         .stream = {.model = model, .threads = options->threads, .spill = -1, .after = after}};
@@ -254,7 +253,10 @@ int scan_streamed(const struct neox *model, const struct plan *plan,
     double start = omp_get_wtime();
     int status = choose(&s, e);
     if (!status) warn(&s);
-    for (size_t inputs = 1; inputs && !status;) status = one_batch(&s, &inputs, e);
+    for (size_t inputs = 1; inputs && !status;) {
+        status = one_batch(&s, &inputs, e);
+        if (!status && out_interrupted()) status = scan_interrupted(file, e);
+    }
     if (s.stream.spill >= 0) close(s.stream.spill);
     result->busy = s.stream.busy;
     for (int i = 0; i < NEOX_PHASES; i++) result->phases[i] = s.stream.phases[i];
@@ -264,13 +266,13 @@ int scan_streamed(const struct neox *model, const struct plan *plan,
 
 /* A model that lies in memory anyway, and not in a mapped file, cannot be streamed. */
 int scan_within(const struct neox *model, const struct plan *plan,
-                const struct scan_options *options, float *loss, struct scan_result *result,
-                struct err *e)
+                const struct scan_options *options, struct loss_file *file,
+                struct scan_result *result, struct err *e)
 {
     size_t rows = at_least(at_most(options->batch_tokens, plan->inputs), plan->longest);
     neox_weights_release(model);
     uint64_t need =
         memory_resident() + model->flat->map.size + OVERHEAD + workspaces(model, options, rows);
     bool resident = !model->flat->map.data || need <= limit(options);
-    return (resident ? scan_model : scan_streamed)(model, plan, options, loss, result, e);
+    return (resident ? scan_model : scan_streamed)(model, plan, options, file, result, e);
 }

@@ -13,16 +13,16 @@
 
 #include "src/scan/scan.h"
 
-/* As scan_model, within options->memory bytes. Losses are there after every large batch: what an
- * interruption loses is at most one. Warns of what it costs. Errors: as there; so much memory is not
+/* As scan_model, within options->memory bytes. Losses are kept as parts of a large batch come
+ * out of the head: what an interruption loses is at most one large batch. Warns of what it costs. Errors: as there; so much memory is not
  * enough (the message says how much is); the disk's. */
 int scan_streamed(const struct neox *model, const struct plan *plan,
-                  const struct scan_options *options, float *loss, struct scan_result *result,
-                  struct err *e);
+                  const struct scan_options *options, struct loss_file *file,
+                  struct scan_result *result, struct err *e);
 
 /* The one of scan_model and scan_streamed that options->memory asks for. */
 int scan_within(const struct neox *model, const struct plan *plan,
-                const struct scan_options *options, float *loss, struct scan_result *result,
-                struct err *e);
+                const struct scan_options *options, struct loss_file *file,
+                struct scan_result *result, struct err *e);
 
 #endif

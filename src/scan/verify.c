@@ -265,21 +265,19 @@ static void compare(const struct check *c, const struct plan *part, const float 
     }
 }
 
-/* Computes the documents of PART with FLAT; *loss is the caller's to free. */
+/* Computes the documents of PART with FLAT. */
 static int compute(const struct check *c, const struct flat_model *flat, const struct plan *part,
-                   float **loss, struct err *e)
+                   struct loss_file *losses, struct err *e)
 {
     const struct verify_request *o = c->o;
     struct neox model;
     struct scan_result result;
     struct scan_options options = {.threads = o->threads, .batch_tokens = SCAN_BATCH_TOKENS};
-    *loss = calloc(part->predictions, sizeof **loss);
-    if (!*loss) return err_memory(e, c->record.losses);
     if (neox_load(&model, flat, o->kernels, &products_native, part->longest, e)) return -1;
     model.config.activation = (enum neox_activation)c->gelu;
     char *label = record_file_name(&c->record);
     progress_begin(label ? label : "verify", "tokens", part->inputs);
-    int status = scan_within(&model, part, &options, *loss, &result, e);
+    int status = scan_within(&model, part, &options, losses, &result, e);
     progress_end();
     free(label);
     neox_unload(&model);
@@ -308,15 +306,16 @@ static int recompute(struct verifier *v, struct check *c, struct verified *r, st
 {
     struct flat_model flat;
     struct plan part = {0};
-    float *loss = NULL;
+    struct loss_file losses = {0};
     if (find_model(v, c, &flat, e)) return -1;
     v->corpus.limit = (uint32_t)flat.config.vocab;
     int status = plan_draw(&part, &c->plan, v->o->documents, v->o->seed, &r->documents, e);
-    if (!status) status = compute(c, &flat, &part, &loss, e);
-    if (!status) compare(c, &part, loss, r);
+    if (!status) status = loss_file_memory(&losses, part.predictions, e);
+    if (!status) status = compute(c, &flat, &part, &losses, e);
+    if (!status) compare(c, &part, losses.memory, r);
     if (!status && r->differences)
         status = corpus_read(&v->corpus, r->document, r->token, 1, &r->id, e);
-    free(loss);
+    loss_file_close(&losses, false);
     plan_free(&part);
     flat_close(&flat);
     return status;

@@ -134,11 +134,11 @@ if mkdir "$T/small" && mount -t tmpfs -o size=32k tmpfs "$T/small" 2>/dev/null; 
     fails "full disk" 'No space left' "$TRIPOD" scan -m "$T/big" -c "$T/longer" -o "$T/small" --window 2048
     no_losses "a full disk leaves nothing" "$T/small"
     rm -f "$T"/small/*
-    # The losses (four pages) fit, their record does not: what was computed stays and is not computed again.
-    mount -o remount,size=16k "$T/small"
+    # The losses (four pages) and their log fit, their record does not: what was computed stays and is not computed again.
+    mount -o remount,size=20k "$T/small"
     fails "full disk after computing" 'json: .*No space left' "$TRIPOD" scan -m "$T/big" -c "$T/long" -o "$T/small"
     no_losses "it leaves no losses under a final name" "$T/small"
-    if cmp -s -i 128 "$T"/small/*.part-* "$T"/whole/*.npy; then echo "ok it keeps what was computed"; else echo "FAIL computed losses are gone"; code=1; fi
+    if cmp -s -i 128 "$T"/small/*.part-???????????????? "$T"/whole/*.npy; then echo "ok it keeps what was computed"; else echo "FAIL computed losses are gone"; code=1; fi
     mount -o remount,size=64k "$T/small"
     ok "a later scan only writes the record" "$TRIPOD" scan -m "$T/big" -c "$T/long" -o "$T/small" --json
     shows "nothing is computed again" '"tokens_per_s": 0.0'
