@@ -2,11 +2,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/neox/neox_stream.h"
 
-#include <errno.h>
 #include <omp.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "models/neox/neox_weights.h"
 
@@ -104,21 +102,11 @@ static int keep_in_memory(struct pass *p)
 /* x of a part from the file or to it. */
 static int spill(const struct pass *p, const struct part *part, void *x, bool in, struct err *e)
 {
-    char *at = x;
-    size_t left = neox_stream_bytes(p->s->model, part->inputs);
-    off_t offset = (off_t)part->at;
-    while (left) {
-        ssize_t n =
-            in ? pread(p->s->spill, at, left, offset) : pwrite(p->s->spill, at, left, offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n == 0) errno = in ? EIO : ENOSPC;
-        if (n <= 0)
-            return err_errno(e, "activations: cannot %s the spill file", in ? "read" : "write");
-        at += n;
-        offset += n;
-        left -= (size_t)n;
-    }
-    return 0;
+    size_t bytes = neox_stream_bytes(p->s->model, part->inputs);
+    int status =
+        in ? read_at(p->s->spill, x, bytes, part->at) : write_at(p->s->spill, x, bytes, part->at);
+    return status ? err_errno(e, "activations: cannot %s the spill file", in ? "read" : "write")
+                  : 0;
 }
 
 static void compute(const struct neox *m, struct neox_run *run, size_t step)

@@ -21,7 +21,7 @@
 enum {
     LEAST_ROWS = 256,    /* inputs of a part made smaller to save memory */
     PARTS = 2,           /* a thread */
-    INPUT_BYTES = 128,   /* of the batch's tables, an input; pieces of one input are the worst */
+    INPUT_BYTES = 160,   /* of the batch's tables, an input; pieces of one input are the worst */
     ROUNDING = 4 << 20,  /* an allocation's huge pages, a thread's stack */
     OVERHEAD = 16 << 20, /* what reads ahead; whatever else grows */
 };

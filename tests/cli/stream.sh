@@ -66,6 +66,24 @@ scan "after a kill" cut --threads 2 --memory 60M
 same "it goes on with the same bits" "$T/fits" "$T/cut"
 ok "verify" "$TRIPOD" verify "$T/cut" --documents all
 
+# Interrupted, it says so between two layers, and goes on. (A shell's background job ignores SIGINT unless told otherwise.)
+env --default-signal=INT "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/int" --threads 1 --simd=scalar --memory 45M >/dev/null 2>"$T/err" &
+pid=$!
+for _ in $(seq 400); do
+    if grep -q 'do not fit' "$T/err"; then break; fi
+    sleep 0.05
+done
+kill -INT $pid
+wait $pid
+status=$?
+if [ $status -eq 130 ] && [ "$(wc -l <"$T/err")" -eq 2 ] && tail -n 1 "$T/err" | grep -q '^tripod: .*interrupted: 0 of '; then
+    echo "ok Ctrl-C between layers"
+else
+    echo "FAIL Ctrl-C: exit $status: $(cat "$T/err")"; code=1
+fi
+scan "after an interrupt" int --threads 2 --memory 60M
+same "it goes on, with the same bits" "$T/fits" "$T/int"
+
 misuse "bytes" '--memory: expected a number of bytes such as 8G or 512M, found .8X' "$TRIPOD" scan "$T/m.tripod" -c "$T/c" --memory 8X
 misuse "too few bytes" '--memory: expected 1M to .* bytes, found .5K' "$TRIPOD" scan "$T/m.tripod" -c "$T/c" --memory 5K
 
