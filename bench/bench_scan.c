@@ -128,7 +128,7 @@ static int scan_once(const struct bench *bench, const char *model_path, const ch
     double start = omp_get_wtime();
     if (model_open(&flat, model_path, NULL, e)) return -1;
     int status = corpus_open(&corpus, prefix, e);
-    if (!status) status = plan_make(&plan, &corpus, &protocol, 0, 0, 1, e);
+    if (!status) status = plan_make(&plan, &corpus, &protocol, 0, SIZE_MAX, e);
     if (!status)
         status = neox_load(&model, &flat, bench->kernels, &products_native, plan.longest, e);
     if (!status) status = loss_file_open(&file, out, 0, plan.predictions, e);

@@ -11,38 +11,37 @@
 #include <unistd.h>
 
 #include "src/base/file.h"
+#include "models/flat/locate.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
+#include "src/cmd_scan.h"
 #include "src/commands.h"
 #include "src/report/report_losses.h"
-#include "src/scan/job.h"
 #include "src/scan/twins.h"
 
 enum { DEFAULT_MAX_TOKENS = 1024, MOST_TOKENS = 1 << 30 };
 
-struct args {
-    struct cli_common common;
-    struct cli_kernels simd;
-    struct texts models, corpora;
-    struct scan_request request;
-    int gemm;
-};
-#define ARGS struct args
+#define ARGS struct cmd_scan
 
 static const char *const gemms[] = {"native", "onednn", NULL};
 static const char *const gelus[] = {"erf", "tanh", NULL};
 
 static int take_shard(void *args, const char *value, struct err *e)
 {
-    struct scan_request *o = &((struct args *)args)->request;
+    struct cmd_scan *a = args;
+    struct scan_request *o = &a->request;
     int end = 0;
+    a->shard_given = true;
+    o->shard = 0;
+    o->shards = 1;
+    if (!strcmp(value, "none")) return 0;
     if (sscanf(value, "%zu/%zu%n", &o->shard, &o->shards, &end) != 2 || value[end] ||
         value[0] == '-' || o->shards == 0 || o->shards > 1000000 || o->shard >= o->shards)
         return err_set(e, "--shard: expected I/N with I from 0 to N - 1, found '%s'", value);
     return 0;
 }
 
-static const struct option_row options[] = {
+const struct option_row cmd_scan_options[] = {
     OPTION_PLAINS(models, "[MODEL...]"),
     OPTION_TEXTS("model", 'm', "MODEL", models,
                  "A Hugging Face folder, a file made by `tripod import`, or a hub name such as "
@@ -67,7 +66,8 @@ static const struct option_row options[] = {
     OPTION_SIZE("documents", 0, "N", request.documents, 1, MOST_TOKENS,
                 "Only the first N documents"),
     OPTION_CALL("shard", 0, "I/N", take_shard,
-                "Only part I (from 0) of N parts; `tripod gather` joins them"),
+                "Only part I (from 0) of N parts of equal cost, 'none': all; `tripod gather` joins "
+                "them (default: in an array of Slurm jobs the task's part, else all)"),
     OPTION_CHOICE("gelu", 0, request.gelu, gelus,
                   "GELU (default: the model's; Hugging Face says erf); with tanh Pythia was "
                   "trained"),
@@ -82,14 +82,14 @@ static const struct option_row options[] = {
     OPTION_END,
 };
 
-static const struct args defaults = {
+const struct cmd_scan cmd_scan_defaults = {
     .common.beside = true,
     .request = {.out = "losses", .shards = 1, .batch_tokens = SCAN_BATCH_TOKENS, .gelu = -1}};
 
-static int check(void *args, struct err *e)
+int cmd_scan_check(void *args, struct err *e)
 {
-    const struct args *a = args;
-    struct protocol *p = &((struct args *)args)->request.protocol;
+    const struct cmd_scan *a = args;
+    struct protocol *p = &((struct cmd_scan *)args)->request.protocol;
     if (!a->models.n) return err_set(e, "no model: give one with -m");
     if (!a->corpora.n) return err_set(e, "no corpus: give one with -c");
     if (p->stride && !p->window) return err_set(e, "--stride needs --window");
@@ -121,7 +121,7 @@ static void warn_replaced(const struct job *job)
     }
 }
 
-static int write_results(const struct args *a, const struct record *records, size_t n,
+static int write_results(const struct cmd_scan *a, const struct record *records, size_t n,
                          struct err *e)
 {
     struct sheet *s = sheet_open();
@@ -134,9 +134,8 @@ static int write_results(const struct args *a, const struct record *records, siz
     return status;
 }
 
-static int run(void *args, struct err *e)
+void cmd_scan_request(struct cmd_scan *a)
 {
-    struct args *a = args;
     struct scan_request *o = &a->request;
     o->model = a->models.item[0];
     o->corpora = (char *const *)(uintptr_t)a->corpora.item;
@@ -144,24 +143,94 @@ static int run(void *args, struct err *e)
     o->threads = a->common.threads = cli_use_threads(a->common.threads);
     o->kernels = cli_kernels(&a->simd);
     o->gemm = products_find(gemms[a->gemm]);
-    struct job job;
-    struct record *records = calloc(a->models.n, sizeof *records);
-    size_t *first = calloc(a->models.n, sizeof *first), done = 0;
-    int status = records && first ? job_open(&job, o, e) : err_memory(e, NULL);
-    if (!records || !first) goto out;
-    if (!status) warn_replaced(&job);
-    if (!status) status = twins_find(first, a->models.item, a->models.n, e);
-    for (; done < a->models.n && !status; done++) {
-        if (done + 1 < a->models.n) read_ahead(a->models.item[done + 1]);
-        status = job_scan(&job, a->models.item[done],
+}
+
+int cmd_scan_costs(struct neox_cost **costs, const char *const *models, size_t n, struct err *e)
+{
+    *costs = calloc(n, sizeof **costs);
+    int status = *costs ? 0 : err_memory(e, NULL);
+    for (size_t i = 0; i < n && !status; i++) {
+        struct flat_model flat;
+        status = model_open(&flat, models[i], NULL, e);
+        if (status) break;
+        (*costs)[i] = neox_cost(&flat.config);
+        flat_close(&flat);
+    }
+    return status;
+}
+
+/* Where --shard is not given an array of Slurm jobs gives it. */
+static int find_shard(struct cmd_scan *a, struct err *e)
+{
+    struct scan_request *o = &a->request;
+    if (a->shard_given) return 0;
+    if (shard_from_slurm(&o->shard, &o->shards, e)) return -1;
+    if (o->shards > 1)
+        progress_note("--shard %zu/%zu, by SLURM_ARRAY_TASK_ID (--shard none: all of it)", o->shard,
+                      o->shards);
+    return 0;
+}
+
+/* The models of this shard, and which documents of each. */
+struct todo {
+    const char **models;
+    struct share *shares;
+    size_t n;
+};
+
+static int make_todo(struct todo *t, const struct cmd_scan *a, const struct job *job, struct err *e)
+{
+    const struct scan_request *o = &a->request;
+    struct neox_cost *costs = NULL;
+    size_t n = a->models.n;
+    *t = (struct todo){calloc(n, sizeof *t->models), calloc(n, sizeof *t->shares), 0};
+    if (!t->models || !t->shares) return err_memory(e, NULL);
+    for (size_t i = 0; i < n; i++) t->shares[i].end = job->work.documents;
+    int status = o->shards > 1 ? cmd_scan_costs(&costs, a->models.item, n, e) : 0;
+    if (!status && o->shards > 1) shares_find(t->shares, &job->work, costs, n, o->shard, o->shards);
+    free(costs);
+    for (size_t i = 0; i < n && !status; i++) {
+        if (t->shares[i].begin == t->shares[i].end) continue;
+        t->models[t->n] = a->models.item[i];
+        t->shares[t->n++] = t->shares[i];
+    }
+    if (!status && !t->n)
+        progress_note("shard %zu/%zu has nothing to do: there are more shards than documents",
+                      o->shard, o->shards);
+    return status;
+}
+
+static int scan_all(const struct cmd_scan *a, struct job *job, const struct todo *t, struct err *e)
+{
+    struct record *records = calloc(t->n + 1, sizeof *records);
+    size_t *first = calloc(t->n + 1, sizeof *first), done = 0;
+    int status = records && first ? twins_find(first, t->models, t->n, e) : err_memory(e, NULL);
+    for (; done < t->n && !status; done++) {
+        if (done + 1 < t->n) read_ahead(t->models[done + 1]);
+        status = job_scan(job, t->models[done], t->shares[done],
                           first[done] < done ? &records[first[done]] : NULL, &records[done], e);
     }
     if (!status) status = write_results(a, records, done, e);
     for (size_t i = 0; i < done; i++) record_free(&records[i]);
-    job_close(&job);
-out:
     free(records);
     free(first);
+    return status;
+}
+
+static int run(void *args, struct err *e)
+{
+    struct cmd_scan *a = args;
+    struct job job;
+    struct todo todo = {0};
+    cmd_scan_request(a);
+    if (find_shard(a, e)) return -1;
+    int status = job_open(&job, &a->request, e);
+    if (!status) warn_replaced(&job);
+    if (!status) status = make_todo(&todo, a, &job, e);
+    if (!status) status = scan_all(a, &job, &todo, e);
+    job_close(&job);
+    free(todo.models);
+    free(todo.shares);
     return status;
 }
 
@@ -179,10 +248,14 @@ const struct command cmd_scan = {
         "1024\n\n"
         "Before anything is computed the weights of several models are compared by their checksums: "
         "models of the same weights under different steps or names, or with some tensors in common, "
-        "are warned of. The same weights are computed once and copied (\"same_as\" in the .json).\n",
-    .options = options,
-    .defaults = &defaults,
-    .size = sizeof defaults,
-    .check = check,
+        "are warned of. The same weights are computed once and copied (\"same_as\" in the .json).\n\n"
+        "Shards are cut by cost over models and documents: N machines with --shard 0/N to N-1/N and "
+        "the same models in the same order, corpus and options end together, and have computed "
+        "everything once. A model that lies whole in a shard is written under its own name; of "
+        "others there are parts (.shard-I-of-N), which gather joins in any order.\n",
+    .options = cmd_scan_options,
+    .defaults = &cmd_scan_defaults,
+    .size = sizeof cmd_scan_defaults,
+    .check = cmd_scan_check,
     .run = run,
 };

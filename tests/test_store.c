@@ -17,6 +17,7 @@
 #include "src/base/npy.h"
 #include "src/scan/plan.h"
 #include "src/scan/record.h"
+#include "src/scan/shares.h"
 #include "src/base/rng.h"
 
 static char directory[] = "/tmp/tripod-test-XXXXXX";
@@ -44,7 +45,10 @@ static void check_plan(const struct corpus *c, const struct protocol *protocol, 
 {
     struct err e;
     uint64_t predictions = 0, expected = 0;
+    struct work work;
+    struct neox_cost cost = {.row = 7, .pair = 1, .scored = 2};
     size_t documents = 0;
+    assert_int_equal(work_open(&work, c, protocol, 0, &e), 0);
     for (size_t i = 0; i < c->documents; i++) {
         size_t n = corpus_length(c, i);
         if (protocol->max_tokens && n > protocol->max_tokens) n = protocol->max_tokens;
@@ -52,8 +56,10 @@ static void check_plan(const struct corpus *c, const struct protocol *protocol, 
     }
     for (size_t s = 0; s < shards; s++) {
         struct plan plan;
-        if (plan_make(&plan, c, protocol, 0, s, shards, &e))
-            continue; /* more shards than documents */
+        struct share share;
+        shares_find(&share, &work, &cost, 1, s, shards);
+        if (share.begin == share.end) continue; /* more shards than documents */
+        assert_int_equal(plan_make(&plan, c, protocol, share.begin, share.end, &e), 0);
         assert_int_equal(plan.begin, documents);
         documents = plan.end;
         uint64_t at = 0, inputs = 0;
@@ -155,8 +161,8 @@ static void batches_keep_all_threads_busy(void **state)
         struct corpus c;
         struct plan plan;
         make_corpus(&c, lengths, n);
-        assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 1024}, 0, 0, 1, &e),
-                         0);
+        assert_int_equal(
+            plan_make(&plan, &c, &(struct protocol){.max_tokens = 1024}, 0, SIZE_MAX, &e), 0);
         for (size_t threads = 1; threads <= 9; threads++) {
             memset(seen, 0, sizeof seen);
             uint64_t time = simulate(&plan, loss, threads, 2048, seen, &rest);
@@ -178,7 +184,8 @@ static void nothing_to_predict_is_an_error(void **state)
     struct corpus c;
     struct plan plan;
     make_corpus(&c, (size_t[]){0, 1, 1}, 3);
-    assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 9}, 0, 0, 1, &e), -1);
+    assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 9}, 0, SIZE_MAX, &e),
+                     -1);
     assert_non_null(strstr(e.text, "nothing to predict"));
     corpus_close(&c);
 }

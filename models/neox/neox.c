@@ -54,11 +54,20 @@ void neox_forward(const struct neox *m, struct neox_run *r, const struct neox_pi
     neox_head(m, r, r->h);                         /* [scored] to the pieces */
 }
 
+struct neox_cost neox_cost(const struct neox_config *c)
+{
+    uint64_t d = c->hidden, layers = c->layers;
+    return (struct neox_cost){
+        .row = layers * 2 * d * (4 * d + 2 * c->ffn), /* the products */
+        .pair = layers * 2 * d,                       /* Q K^T and P V, lower triangle */
+        .scored = 2 * d * c->vocab,
+    };
+}
+
 double neox_flop(const struct neox_config *c, size_t n, size_t skip)
 {
-    double d = (double)c->hidden, rows = (double)n;
-    double products = 2 * d * (4 * d + 2 * (double)c->ffn); /* a row through one layer */
-    double attention = 2 * d * rows * (rows + 1);           /* Q K^T and P V, lower triangle */
-    return (double)c->layers * (rows * products + attention) +
-           (double)(n - skip) * 2 * d * (double)c->vocab;
+    const struct neox_cost cost = neox_cost(c);
+    double rows = (double)n;
+    return (double)cost.row * rows + (double)cost.pair * rows * (rows + 1) +
+           (double)cost.scored * (double)(n - skip);
 }

@@ -21,4 +21,10 @@ void neox_forward(const struct neox *model, struct neox_run *run, const struct n
  * d^2 L + 2 d V) + 2 d L n (n + 1). */
 double neox_flop(const struct neox_config *config, size_t n, size_t skip);
 
+/* The same as whole numbers: FLOP of an input, of each of a piece's n (n + 1), of a scored input. */
+struct neox_cost {
+    uint64_t row, pair, scored;
+};
+struct neox_cost neox_cost(const struct neox_config *config);
+
 #endif

@@ -12,6 +12,9 @@ void progress_begin(const char *label, const char *unit, uint64_t total);
 void progress_add(uint64_t amount);
 void progress_end(void); /* wipes the line */
 
+/* "tripod: TEXT" on stderr, likewise: what a user should know and has not asked for. */
+void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* "tripod: warning: TEXT" on stderr, terminal or not, after wiping the progress line: for what is lost
  * or doubtful without being an error. As of errors: "FILE: place: what", one line. */
 void progress_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -19,8 +19,13 @@
 
 char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm)
 {
-    char *all = format_string("%016" PRIx64 " %s %s %zu/%zu %d %d", model, r->corpus_hash,
-                              r->protocol, r->shard, r->shards, gelu, gemm->number);
+    char part[64];
+    if (r->end)
+        snprintf(part, sizeof part, "documents %zu-%zu", r->begin, r->end);
+    else
+        snprintf(part, sizeof part, "%zu/%zu", r->shard, r->shards);
+    char *all = format_string("%016" PRIx64 " %s %s %s %d %d", model, r->corpus_hash, r->protocol,
+                              part, gelu, gemm->number);
     char *key = all ? format_string("%016" PRIx64, (uint64_t)XXH3_64bits(all, strlen(all))) : NULL;
     free(all);
     return key;
@@ -129,16 +134,23 @@ int job_open(struct job *job, const struct scan_request *o, struct err *e)
     int status = corpus_open(&job->corpus, prefix, e);
     if (!status) status = check_tokenizer(job, job->corpus.prefix, e);
     free(prefix);
+    if (!status) status = work_open(&job->work, &job->corpus, &o->protocol, o->documents, e);
     /* Of what is used only: the Pile in training order has 600 GB. */
-    size_t used = job->corpus.documents;
-    if (o->documents && o->documents < used) used = o->documents;
-    if (status || corpus_hash(&job->corpus, used, &job->corpus_hash, e)) return -1;
-    if (plan_make(&job->plan, &job->corpus, &o->protocol, o->documents, o->shard, o->shards, e))
-        return -1;
-    job->counts = (struct text_counts){-1, -1};
-    if (job->tokenizer && text_count(&job->plan, job->tokenizer, &job->counts, e)) return -1;
+    if (status || corpus_hash(&job->corpus, job->work.documents, &job->corpus_hash, e)) return -1;
     job->protocol = protocol_text(&o->protocol, o->documents);
     return job->protocol ? 0 : err_memory(e, NULL);
+}
+
+/* Plans the documents of SHARE, unless they are the last model's. */
+static int plan_share(struct job *job, struct share share, struct err *e)
+{
+    if (job->plan.begin == share.begin && job->plan.end == share.end) return 0;
+    plan_free(&job->plan);
+    job->counts = (struct text_counts){-1, -1};
+    if (plan_make(&job->plan, &job->corpus, &job->o->protocol, share.begin, share.end, e) ||
+        !job->tokenizer)
+        return job->plan.predictions ? 0 : -1;
+    return text_count(&job->plan, job->tokenizer, &job->counts, e);
 }
 
 void job_close(struct job *job)
@@ -168,8 +180,14 @@ static int describe(struct record *r, const struct job *job, const struct flat_m
                          .bytes = job->counts.bytes,
                          .words = job->counts.words,
                          .mfu = -1,
-                         .shard = o->shard,
-                         .shards = o->shards};
+                         .shards = 1};
+    if (job->plan.end - job->plan.begin < job->work.documents) {
+        r->shard = o->shard;
+        r->shards = o->shards;
+        r->begin = job->plan.begin;
+        r->end = job->plan.end;
+        r->of = job->work.documents;
+    }
     r->corpus_hash = format_string("%016" PRIx64, job->corpus_hash);
     r->protocol = strdup(job->protocol);
     r->weights = format_string("%016" PRIx64, flat_weights_hash(flat));
@@ -201,7 +219,8 @@ static int finished(struct record *r, const struct scan_request *o, struct err *
             status = -1;
         } else if (strcmp(old.key, r->key)) {
             status = err_set(e,
-                             "%s: holds losses of another corpus, protocol or model of that name: "
+                             "%s: holds losses of another corpus, protocol, part or model of that "
+                             "name: "
                              "choose another -o, or --force",
                              r->losses);
             record_free(&old);
@@ -306,7 +325,7 @@ static int copy(struct record *r, const struct job *job, const struct record *sa
     } else {
         memcpy(file->values, a.data, n * sizeof *file->values);
         sum_up(r, &job->plan, file->values);
-        if (r->moments.sum != same->moments.sum)
+        if (!moments_equal(&r->moments, &same->moments))
             status = err_kind(e, ERR_DAMAGED, "%s: the losses sum to %.17g, its .json says %.17g",
                               same->losses, r->moments.sum, same->moments.sum);
     }
@@ -333,11 +352,11 @@ static int fill(struct record *r, struct job *job, const struct flat_model *flat
     return status;
 }
 
-int job_scan(struct job *job, const char *model, const struct record *same, struct record *r,
-             struct err *e)
+int job_scan(struct job *job, const char *model, struct share share, const struct record *same,
+             struct record *r, struct err *e)
 {
     struct flat_model flat;
-    if (model_open(&flat, model, NULL, e)) return -1;
+    if (plan_share(job, share, e) || model_open(&flat, model, NULL, e)) return -1;
     int status = describe(r, job, &flat, e);
     int there = status ? 0 : finished(r, job->o, e);
     if (there < 0) status = -1;

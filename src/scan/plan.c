@@ -84,23 +84,6 @@ bool plan_next(const struct plan *plan, struct piece *piece)
     return false;
 }
 
-/* The first document of shard INDEX: where the predictions before it come nearest to INDEX / SHARDS
- * of all. */
-static size_t shard_begin(const uint64_t *offset, size_t documents, size_t index, size_t shards)
-{
-    uint64_t target = (uint64_t)((unsigned __int128)offset[documents] * index / shards);
-    size_t lo = 0, hi = documents;
-    if (index == shards) return documents;
-    while (lo < hi) {
-        size_t middle = lo + (hi - lo) / 2;
-        if (offset[middle] < target)
-            lo = middle + 1;
-        else
-            hi = middle;
-    }
-    return lo > 0 && target - offset[lo - 1] < offset[lo] - target ? lo - 1 : lo;
-}
-
 /* Sums up pieces once the offsets are there. */
 static void measure(struct plan *plan)
 {
@@ -113,26 +96,24 @@ static void measure(struct plan *plan)
 }
 
 int plan_make(struct plan *plan, const struct corpus *corpus, const struct protocol *protocol,
-              size_t documents, size_t index, size_t shards, struct err *e)
+              size_t begin, size_t end, struct err *e)
 {
-    *plan = (struct plan){.protocol = *protocol, .corpus = corpus};
-    if (documents == 0 || documents > corpus->documents) documents = corpus->documents;
-    uint64_t *offset = malloc((documents + 1) * sizeof *offset);
-    if (!offset)
+    if (end > corpus->documents) end = corpus->documents;
+    if (begin > end) begin = end;
+    size_t documents = end - begin;
+    *plan = (struct plan){.protocol = *protocol, .corpus = corpus, .begin = begin, .end = end};
+    plan->offset = malloc((documents + 1) * sizeof *plan->offset);
+    if (!plan->offset)
         return err_kind(e, ERR_MEMORY, "%s: out of memory for %zu documents", corpus->prefix,
                         documents);
-    offset[0] = 0;
-    for (size_t i = 0; i < documents; i++) offset[i + 1] = offset[i] + inputs_of(plan, i);
-    plan->begin = shard_begin(offset, documents, index, shards);
-    plan->end = shard_begin(offset, documents, index + 1, shards);
-    uint64_t before = offset[plan->begin];
-    for (size_t i = plan->begin; i <= plan->end; i++) offset[i - plan->begin] = offset[i] - before;
-    plan->offset = offset;
+    plan->offset[0] = 0;
+    for (size_t i = 0; i < documents; i++)
+        plan->offset[i + 1] = plan->offset[i] + inputs_of(plan, begin + i);
     measure(plan);
     if (plan->predictions) return 0;
     plan_free(plan);
-    return err_set(e, "%s: nothing to predict: no document of two tokens or more among %zu%s",
-                   corpus->prefix, documents, shards > 1 ? " in this shard" : "");
+    return err_set(e, "%s: nothing to predict: no document of two tokens or more among %zu",
+                   corpus->prefix, documents);
 }
 
 /* Knuth's Algorithm S (The Art of Computer Programming 2, 3.4.2): one number a document. */

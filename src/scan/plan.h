@@ -33,18 +33,17 @@ struct piece {
 struct plan {
     struct protocol protocol;
     const struct corpus *corpus;
-    size_t begin, end;    /* the documents of this shard */
+    size_t begin, end;    /* its documents */
     uint64_t *offset;     /* [end - begin + 1] predictions before each document */
     uint64_t predictions; /* offset[end - begin] */
     uint64_t inputs;      /* rows to compute, context included */
     size_t longest;       /* inputs of the longest piece */
 };
 
-/* Plans the first `documents` (0: all) of the corpus, of these shard `index` of `shards`:
- * consecutive documents, cut so that the shards have about the same number of predictions. The
- * corpus must outlive the plan. Errors: nothing to predict; out of memory. */
+/* Plans documents [begin, end) of the corpus, as far as it has them. It must outlive the plan.
+ * Errors: nothing to predict; out of memory. */
 int plan_make(struct plan *plan, const struct corpus *corpus, const struct protocol *protocol,
-              size_t documents, size_t index, size_t shards, struct err *e);
+              size_t begin, size_t end, struct err *e);
 void plan_free(struct plan *plan);
 
 /* The plan of N documents of PLAN's, drawn without replacement from those that predict anything

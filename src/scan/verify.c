@@ -155,7 +155,15 @@ static int find_corpus(struct verifier *v, struct check *c, struct err *e)
     if (strcmp(hash, r->corpus_hash))
         return err_set(e, "%s: expected the corpus %s of %s, found %s", v->corpus.prefix,
                        r->corpus_hash, c->json, hash);
-    return plan_make(&c->plan, &v->corpus, &c->protocol, c->documents, r->shard, r->shards, e);
+    struct work work;
+    if (work_open(&work, &v->corpus, &c->protocol, c->documents, e)) return -1;
+    if (r->end && r->of != work.documents)
+        return err_kind(e, ERR_DAMAGED,
+                        "%s: document_range: expected documents of the corpus's %zu, found of %zu",
+                        c->json, work.documents, r->of);
+    struct share share = r->end ? (struct share){r->begin, r->end}
+                                : share_by_predictions(&work, r->shard, r->shards);
+    return plan_make(&c->plan, &v->corpus, &c->protocol, share.begin, share.end, e);
 }
 
 /* --- the stored losses --- */
@@ -180,12 +188,10 @@ static bool same_sums(const struct check *c)
 {
     const float *loss = c->stored.data;
     const uint64_t *offset = c->plan.offset;
-    const struct moments *b = &c->record.moments;
     struct moments a = {0};
     for (size_t d = 0; d < c->plan.end - c->plan.begin; d++)
         moments_document(&a, loss + offset[d], (size_t)(offset[d + 1] - offset[d]));
-    return a.documents == b->documents && a.predictions == b->predictions && a.sum == b->sum &&
-           a.squares == b->squares && a.cross == b->cross && a.lengths == b->lengths;
+    return moments_equal(&a, &c->record.moments);
 }
 
 /* --- the model --- */

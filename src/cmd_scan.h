@@ -1,0 +1,32 @@
+/* cmd_scan.h - the arguments of `tripod scan`, which `tripod slurm` takes too.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_CMD_SCAN_H
+#define TRIPOD_CMD_SCAN_H
+
+#include "src/cli.h"
+#include "src/scan/job.h"
+
+struct cmd_scan {
+    struct cli_common common;
+    struct cli_kernels simd;
+    struct texts models, corpora;
+    struct scan_request request;
+    int gemm;
+    bool shard_given;
+};
+
+/* For OPTION_GROUP. */
+extern const struct option_row cmd_scan_options[];
+extern const struct cmd_scan cmd_scan_defaults;
+
+/* struct command's check. */
+int cmd_scan_check(void *args, struct err *e);
+
+/* Completes a->request, for job_open. */
+void cmd_scan_request(struct cmd_scan *a);
+
+/* What each of the N models costs: *costs [N], which the caller frees. Opens each. */
+int cmd_scan_costs(struct neox_cost **costs, const char *const *models, size_t n, struct err *e);
+
+#endif
