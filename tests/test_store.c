@@ -62,12 +62,13 @@ static void check_plan(const struct corpus *c, const struct protocol *protocol, 
         assert_int_equal(plan_make(&plan, c, protocol, share.begin, share.end, &e), 0);
         assert_int_equal(plan.begin, documents);
         documents = plan.end;
-        uint64_t at = 0, inputs = 0;
+        uint64_t at = 0, inputs = 0, pairs = 0;
         struct piece p = {.document = plan.begin};
         while (plan_next(&plan, &p)) {
             assert_true(p.n > p.skip);
             assert_true(p.document >= plan.begin && p.document < plan.end);
-            assert_int_equal(plan.offset[p.document - plan.begin] + p.first + p.skip, at);
+            assert_int_equal(p.loss, at);
+            assert_int_equal(plan_offset(&plan, p.document) + p.first + p.skip, at);
             if (protocol->window) {
                 assert_true(p.n <= protocol->window);
                 assert_int_equal(p.first % protocol->stride, 0);
@@ -78,9 +79,12 @@ static void check_plan(const struct corpus *c, const struct protocol *protocol, 
             assert_true(p.n <= plan.longest);
             at += p.n - p.skip;
             inputs += p.n;
+            pairs += p.n * (p.n + 1);
         }
         assert_int_equal(at, plan.predictions);
+        assert_int_equal(plan_offset(&plan, plan.end), at);
         assert_int_equal(inputs, plan.inputs);
+        assert_int_equal(pairs, plan.pairs);
         predictions += at;
         plan_free(&plan);
     }
@@ -112,6 +116,55 @@ static void plans_predict_every_token_once(void **state)
         }
     }
     corpus_close(&c);
+}
+
+/* More documents than a block of the plan has, blocks of nothing among them; drawn ones keep their
+ * order and predict what they did. */
+static void plans_of_many_documents(void **state)
+{
+    (void)state;
+    enum { N = 7 * PLAN_BLOCK + 5, FROM = 3 };
+    size_t *lengths = calloc(N, sizeof *lengths);
+    for (size_t i = 0; i < N; i++) {
+        size_t block = i / PLAN_BLOCK;
+        lengths[i] = block == 1 || block == 2 || block == 5 ? i % 2 : (size_t)rng_below(3, 0, i, 9);
+    }
+    struct corpus c;
+    make_corpus(&c, lengths, N);
+    for (size_t shards = 1; shards < 300; shards += 149)
+        check_plan(&c, &(struct protocol){.max_tokens = 5, .window = 3, .stride = 2}, shards);
+    struct err e;
+    struct plan plan, part;
+    assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 9}, FROM, N + 9, &e), 0);
+    assert_int_equal(plan.end, N);
+    const size_t wanted[] = {1, 7, 1000, 0};
+    for (size_t k = 0; k < 4; k++) {
+        size_t drawn, seen = 0, left = plan.documents, wants = wanted[k] ? wanted[k] : left;
+        assert_int_equal(plan_draw(&part, &plan, wanted[k], 5, &drawn, &e), 0);
+        assert_int_equal(drawn, wanted[k] ? wanted[k] : plan.documents);
+        assert_int_equal(part.documents, drawn);
+        uint64_t at = 0;
+        struct piece p = {.document = part.begin};
+        for (size_t d = FROM; d < N; d++) {
+            size_t n = plan_predictions(&part, d);
+            assert_int_equal(plan_offset(&part, d), at);
+            bool taken = lengths[d] > 1 && rng_below(5, 0, d, left) < wants - seen;
+            left -= lengths[d] > 1;
+            assert_int_equal(n > 0, taken);
+            if (n == 0) continue;
+            assert_true(plan_next(&part, &p));
+            assert_true(p.document == d && p.n == lengths[d] - 1 && p.loss == at);
+            at += n;
+            seen++;
+        }
+        assert_false(plan_next(&part, &p));
+        assert_int_equal(seen, drawn);
+        assert_int_equal(part.predictions, at);
+        plan_free(&part);
+    }
+    plan_free(&plan);
+    corpus_close(&c);
+    free(lengths);
 }
 
 /* Equal threads, each of which takes its next batch when it has done its last, and the rest shared
@@ -161,8 +214,7 @@ static void batches_keep_all_threads_busy(void **state)
         struct corpus c;
         struct plan plan;
         make_corpus(&c, lengths, n);
-        assert_int_equal(
-            plan_make(&plan, &c, &(struct protocol){.max_tokens = 1024}, 0, SIZE_MAX, &e), 0);
+        assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 1024}, 0, n, &e), 0);
         for (size_t threads = 1; threads <= 9; threads++) {
             memset(seen, 0, sizeof seen);
             uint64_t time = simulate(&plan, loss, threads, 2048, seen, &rest);
@@ -184,8 +236,7 @@ static void nothing_to_predict_is_an_error(void **state)
     struct corpus c;
     struct plan plan;
     make_corpus(&c, (size_t[]){0, 1, 1}, 3);
-    assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 9}, 0, SIZE_MAX, &e),
-                     -1);
+    assert_int_equal(plan_make(&plan, &c, &(struct protocol){.max_tokens = 9}, 0, 3, &e), -1);
     assert_non_null(strstr(e.text, "nothing to predict"));
     corpus_close(&c);
 }
@@ -320,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_predict_every_token_once),
+        cmocka_unit_test(plans_of_many_documents),
         cmocka_unit_test(nothing_to_predict_is_an_error),
         cmocka_unit_test(batches_keep_all_threads_busy),
         cmocka_unit_test(moments_are_those_of_the_documents),

@@ -327,6 +327,31 @@ static void damaged_indexes(void **state)
     free(prefix);
 }
 
+static void a_file_that_shrinks_is_an_error(void **state)
+{
+    (void)state;
+    struct corpus_writer w;
+    struct corpus c;
+    struct err e;
+    static uint32_t ids[20000];
+    char *prefix = name("H"), *bin = name("H.bin");
+    assert_int_equal(corpus_writer_open(&w, prefix, 10, &e), 0);
+    assert_int_equal(corpus_writer_add(&w, ids, 20000, &e), 0);
+    assert_int_equal(corpus_writer_end(&w, &e), 0);
+    assert_int_equal(corpus_writer_commit(&w, &e), 0);
+    assert_int_equal(corpus_open(&c, prefix, &e), 0);
+    assert_int_equal(truncate(bin, 5001), 0);
+    assert_int_equal(corpus_read(&c, 0, 0, 2500, ids, &e), 0);
+    assert_int_equal(corpus_read(&c, 0, 0, 2501, ids, &e), -1);
+    assert_non_null(strstr(e.text, "H.bin: cut short: it had 40000 bytes"));
+    assert_int_equal(e.kind, ERR_DAMAGED);
+    corpus_close(&c);
+    remove_file("H.bin");
+    remove_file("H.idx");
+    free(prefix);
+    free(bin);
+}
+
 static void nothing_is_left_of_a_corpus_given_up(void **state)
 {
     (void)state;
@@ -505,6 +530,7 @@ int main(void)
         cmocka_unit_test(every_integer_type),
         cmocka_unit_test(shards_are_one),
         cmocka_unit_test(damaged_indexes),
+        cmocka_unit_test(a_file_that_shrinks_is_an_error),
         cmocka_unit_test(nothing_is_left_of_a_corpus_given_up),
         cmocka_unit_test(damaged_zstd),
         cmocka_unit_test(json_lines),

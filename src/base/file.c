@@ -12,31 +12,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int map_open(struct map *m, const char *path, struct err *e)
+int file_open(const char *path, uint64_t *size, struct err *e)
 {
-    *m = (struct map){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return err_errno(e, "%s: cannot open", path);
     struct stat st;
-    int status = -1;
     if (fstat(fd, &st)) {
         err_errno(e, "%s: cannot stat", path);
     } else if (S_ISDIR(st.st_mode)) {
         err_set(e, "%s: expected a file, found a directory", path);
     } else if (!S_ISREG(st.st_mode)) {
         err_set(e, "%s: expected a regular file", path);
-    } else if (st.st_size == 0) {
-        status = 0;
     } else {
-        void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-        if (data == MAP_FAILED) {
-            err_errno(e, "%s: cannot map", path);
-        } else {
-            m->data = data;
-            m->size = (size_t)st.st_size;
-            status = 0;
-        }
+        *size = (uint64_t)st.st_size;
+        return fd;
     }
+    close(fd);
+    return -1;
+}
+
+int map_open(struct map *m, const char *path, struct err *e)
+{
+    *m = (struct map){0};
+    uint64_t size;
+    int fd = file_open(path, &size, e), status = 0;
+    if (fd < 0) return -1;
+    void *data = size ? mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+    if (data == MAP_FAILED)
+        status = err_errno(e, "%s: cannot map", path);
+    else
+        *m = (struct map){data, (size_t)size};
     close(fd);
     return status;
 }

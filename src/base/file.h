@@ -16,13 +16,17 @@
 
 #include "src/base/err.h"
 
+/* Opens PATH to read: its descriptor, and its size in *size. Errors: cannot open, not a regular file
+ * (a directory is named as such). */
+int file_open(const char *path, uint64_t *size, struct err *e);
+
 /* A whole file mapped read-only. `data` is NULL for an empty file. */
 struct map {
     const uint8_t *data;
     size_t size;
 };
 
-/* Maps PATH. Errors: cannot open, not a regular file (a directory is named as such). */
+/* Maps PATH. Errors: file_open's. */
 int map_open(struct map *m, const char *path, struct err *e);
 void map_close(struct map *m);
 

@@ -33,11 +33,6 @@ void batch_close(struct batch *b)
     *b = (struct batch){0};
 }
 
-static uint64_t loss_offset(const struct plan *plan, const struct piece *p)
-{
-    return plan->offset[p->document - plan->begin] + p->first + p->skip;
-}
-
 int batch_fill(struct batch *b, const struct plan *plan, float *loss, struct err *e)
 {
     uint32_t *tokens = b->tokens;
@@ -45,7 +40,7 @@ int batch_fill(struct batch *b, const struct plan *plan, float *loss, struct err
         const struct piece *p = &b->pieces[i];
         if (corpus_read(plan->corpus, p->document, p->first, p->n + 1, tokens, e)) return -1;
         b->inputs[i] = (struct neox_piece){
-            .tokens = tokens, .n = p->n, .skip = p->skip, .loss = loss + loss_offset(plan, p)};
+            .tokens = tokens, .n = p->n, .skip = p->skip, .loss = loss + p->loss};
         tokens += p->n + 1;
     }
     return 0;
@@ -77,9 +72,9 @@ void batches_close(struct batches *b)
     *b = (struct batches){0};
 }
 
-static bool is_done(const struct plan *plan, const float *loss, const struct piece *p)
+static bool is_done(const float *loss, const struct piece *p)
 {
-    const float *l = loss + loss_offset(plan, p);
+    const float *l = loss + p->loss;
     for (size_t i = 0; i < p->n - p->skip; i++) {
         if (l[i] == 0) return false;
     }
@@ -124,7 +119,7 @@ static size_t move(struct batches *b, struct batch *batch, struct piece p)
     else
         b->next = p;
     b->remaining -= p.n;
-    if (is_done(b->plan, b->loss, &p)) {
+    if (is_done(b->loss, &p)) {
         progress_add(p.n);
         return 0;
     }

@@ -267,9 +267,10 @@ static int write_record(const struct record *r, const struct job *job,
 static void sum_up(struct record *r, const struct plan *plan, const float *loss)
 {
     r->moments = (struct moments){0};
-    for (size_t d = 0; d < plan->end - plan->begin; d++)
-        moments_document(&r->moments, loss + plan->offset[d],
-                         (size_t)(plan->offset[d + 1] - plan->offset[d]));
+    for (size_t d = plan->begin, n; d < plan->end; d++, loss += n) {
+        n = plan_predictions(plan, d);
+        moments_document(&r->moments, loss, n);
+    }
 }
 
 /* Computes what is missing of one model's losses into FILE, then fills the record. *spoilt: what FILE

@@ -44,21 +44,34 @@ int protocol_parse(struct protocol *p, size_t *documents, const char *text, cons
                            path, text);
 }
 
-/* Inputs of a document: all its tokens but the last, after truncation. */
-static size_t inputs_of(const struct plan *plan, size_t document)
+/* Inputs of a document: all its tokens but the last, after truncation. Each but context predicts. */
+static size_t inputs_of(const struct corpus *corpus, const struct protocol *p, size_t document)
 {
-    size_t tokens = corpus_length(plan->corpus, document);
-    if (plan->protocol.max_tokens && tokens > plan->protocol.max_tokens)
-        tokens = plan->protocol.max_tokens;
+    size_t tokens = corpus_length(corpus, document);
+    if (p->max_tokens && tokens > p->max_tokens) tokens = p->max_tokens;
     return tokens ? tokens - 1 : 0;
 }
 
-/* The piece of a document that starts at input `first`; n = 0 when there is none. */
-static struct piece piece_at(const struct plan *plan, size_t document, size_t first)
+size_t plan_predictions(const struct plan *plan, size_t document)
 {
-    const struct protocol *p = &plan->protocol;
-    const uint64_t *offset = plan->offset + (document - plan->begin);
-    size_t inputs = (size_t)(offset[1] - offset[0]); /* every input but context predicts */
+    size_t i = document - plan->begin;
+    if (plan->drawn && !(plan->drawn[i / 8] >> i % 8 & 1)) return 0;
+    return inputs_of(plan->corpus, &plan->protocol, document);
+}
+
+uint64_t plan_offset(const struct plan *plan, size_t document)
+{
+    size_t block = (document - plan->begin) / PLAN_BLOCK;
+    uint64_t at = plan->before[block];
+    for (size_t d = plan->begin + block * PLAN_BLOCK; d < document; d++)
+        at += plan_predictions(plan, d);
+    return at;
+}
+
+/* The piece of a document of so many inputs that starts at input `first`; n = 0 when there is
+ * none. */
+static struct piece piece_at(const struct protocol *p, size_t document, size_t inputs, size_t first)
+{
     struct piece piece = {.document = document, .first = first};
     if (first >= inputs) return piece;
     piece.n = inputs - first;
@@ -70,6 +83,7 @@ static struct piece piece_at(const struct plan *plan, size_t document, size_t fi
 
 bool plan_next(const struct plan *plan, struct piece *piece)
 {
+    const uint64_t loss = piece->loss + piece->n - piece->skip;
     size_t document = piece->document, first = 0;
     if (piece->n) {
         if (plan->protocol.window)
@@ -78,21 +92,41 @@ bool plan_next(const struct plan *plan, struct piece *piece)
             document++;
     }
     for (; document < plan->end; document++, first = 0) {
-        *piece = piece_at(plan, document, first);
+        size_t i = document - plan->begin, block = i / PLAN_BLOCK;
+        if (i % PLAN_BLOCK == 0 && plan->before[block] == plan->before[block + 1]) {
+            document += PLAN_BLOCK - 1; /* nothing in a whole block */
+            continue;
+        }
+        *piece = piece_at(&plan->protocol, document, plan_predictions(plan, document), first);
+        piece->loss = loss;
         if (piece->n) return true;
     }
     return false;
 }
 
-/* Sums up pieces once the offsets are there. */
-static void measure(struct plan *plan)
+/* Sums up the documents. */
+static int measure(struct plan *plan, struct err *e)
 {
-    plan->predictions = plan->offset[plan->end - plan->begin];
-    struct piece piece = {.document = plan->begin};
-    while (plan_next(plan, &piece)) {
-        plan->inputs += piece.n;
-        if (piece.n > plan->longest) plan->longest = piece.n;
+    const struct protocol *p = &plan->protocol;
+    size_t n = plan->end - plan->begin, blocks = (n + PLAN_BLOCK - 1) / PLAN_BLOCK;
+    plan->before = malloc((blocks + 1) * sizeof *plan->before);
+    if (!plan->before)
+        return err_kind(e, ERR_MEMORY, "%s: out of memory for %zu documents", plan->corpus->prefix,
+                        n);
+    for (size_t i = 0; i < n; i++) {
+        size_t inputs = plan_predictions(plan, plan->begin + i);
+        if (i % PLAN_BLOCK == 0) plan->before[i / PLAN_BLOCK] = plan->predictions;
+        plan->documents += inputs > 0;
+        plan->predictions += inputs;
+        for (size_t first = 0; first < inputs; first += p->window ? p->stride : inputs) {
+            struct piece piece = piece_at(p, 0, inputs, first);
+            plan->inputs += piece.n;
+            plan->pairs += (uint64_t)piece.n * (piece.n + 1);
+            if (piece.n > plan->longest) plan->longest = piece.n;
+        }
     }
+    plan->before[blocks] = plan->predictions;
+    return 0;
 }
 
 int plan_make(struct plan *plan, const struct corpus *corpus, const struct protocol *protocol,
@@ -100,50 +134,42 @@ int plan_make(struct plan *plan, const struct corpus *corpus, const struct proto
 {
     if (end > corpus->documents) end = corpus->documents;
     if (begin > end) begin = end;
-    size_t documents = end - begin;
     *plan = (struct plan){.protocol = *protocol, .corpus = corpus, .begin = begin, .end = end};
-    plan->offset = malloc((documents + 1) * sizeof *plan->offset);
-    if (!plan->offset)
-        return err_kind(e, ERR_MEMORY, "%s: out of memory for %zu documents", corpus->prefix,
-                        documents);
-    plan->offset[0] = 0;
-    for (size_t i = 0; i < documents; i++)
-        plan->offset[i + 1] = plan->offset[i] + inputs_of(plan, begin + i);
-    measure(plan);
+    if (measure(plan, e)) return -1;
     if (plan->predictions) return 0;
     plan_free(plan);
-    return err_set(e, "%s: nothing to predict: no document of two tokens or more among %zu",
-                   corpus->prefix, documents);
+    return err_set(e,
+                   "%s: nothing to predict: no document of two tokens or more among the %zu from "
+                   "document %zu",
+                   corpus->prefix, end - begin, begin);
 }
 
 /* Knuth's Algorithm S (The Art of Computer Programming 2, 3.4.2): one number a document. */
 int plan_draw(struct plan *part, const struct plan *plan, size_t n, uint64_t seed, size_t *drawn,
               struct err *e)
 {
-    size_t documents = plan->end - plan->begin, left = 0;
-    *drawn = 0;
-    *part = (struct plan){.protocol = plan->protocol,
-                          .corpus = plan->corpus,
-                          .begin = plan->begin,
-                          .end = plan->end,
-                          .offset = malloc((documents + 1) * sizeof *part->offset)};
-    if (!part->offset) return err_memory(e, plan->corpus->prefix);
-    for (size_t i = 0; i < documents; i++) left += plan->offset[i] < plan->offset[i + 1];
-    if (n == 0 || n > left) n = left;
-    part->offset[0] = 0;
-    for (size_t i = 0; i < documents; i++) {
-        uint64_t predictions = plan->offset[i + 1] - plan->offset[i];
-        bool taken = predictions && rng_below(seed, 0, plan->begin + i, left) < n - *drawn;
-        left -= predictions != 0;
-        *drawn += taken;
-        part->offset[i + 1] = part->offset[i] + (taken ? predictions : 0);
+    size_t documents = plan->end - plan->begin, left = plan->documents;
+    *drawn = n && n < left ? n : left;
+    *part = (struct plan){
+        .protocol = plan->protocol, .corpus = plan->corpus, .begin = plan->begin, .end = plan->end};
+    if (n && n < left) {
+        part->drawn = calloc(documents / 8 + 1, 1);
+        if (!part->drawn) return err_memory(e, plan->corpus->prefix);
+        for (size_t i = 0; i < documents && n; i++) {
+            if (!plan_predictions(plan, plan->begin + i)) continue;
+            bool taken = rng_below(seed, 0, plan->begin + i, left--) < n;
+            part->drawn[i / 8] |= (uint8_t)(taken << i % 8);
+            n -= taken;
+        }
     }
-    measure(part);
-    return 0;
+    int status = measure(part, e);
+    if (status) plan_free(part);
+    return status;
 }
 
 void plan_free(struct plan *plan)
 {
-    free(plan->offset);
+    free(plan->before);
+    free(plan->drawn);
     *plan = (struct plan){0};
 }

@@ -25,23 +25,32 @@ int protocol_parse(struct protocol *protocol, size_t *documents, const char *tex
                    struct err *e);
 
 /* One pass through the model: inputs first .. first + n of a document, token first + n being the
- * last target. */
+ * last target. Its first loss (input first + skip's) is number `loss` of the plan's. */
 struct piece {
     size_t document, first, n, skip;
+    uint64_t loss;
 };
 
+/* A plan takes a few bytes for every thousand documents: the corpus's index has their lengths. */
 struct plan {
     struct protocol protocol;
     const struct corpus *corpus;
-    size_t begin, end;    /* its documents */
-    uint64_t *offset;     /* [end - begin + 1] predictions before each document */
-    uint64_t predictions; /* offset[end - begin] */
-    uint64_t inputs;      /* rows to compute, context included */
+    size_t begin, end; /* its documents */
+    size_t documents;  /* those of them that predict anything */
+    /* Sums over the pieces. The FLOP of any model follow from them (neox_flop, which is linear in
+     * the three): */
+    uint64_t predictions; /* n - skip */
+    uint64_t inputs;      /* n: rows to compute, context included */
+    uint64_t pairs;       /* n (n + 1) */
     size_t longest;       /* inputs of the longest piece */
+    /* private */
+    uint64_t *before; /* predictions before every PLAN_BLOCK-th document, and all of them */
+    uint8_t *drawn;   /* plan_draw: a bit a document; NULL: all of them */
 };
+enum { PLAN_BLOCK = 1024 };
 
-/* Plans documents [begin, end) of the corpus, as far as it has them. It must outlive the plan.
- * Errors: nothing to predict; out of memory. */
+/* Plans the documents [begin, end) of the corpus, END cut to what it has. The corpus must outlive the
+ * plan. Errors: nothing to predict; out of memory. */
 int plan_make(struct plan *plan, const struct corpus *corpus, const struct protocol *protocol,
               size_t begin, size_t end, struct err *e);
 void plan_free(struct plan *plan);
@@ -51,6 +60,11 @@ void plan_free(struct plan *plan);
  * with no predictions. *drawn: how many, fewer where there are fewer. */
 int plan_draw(struct plan *part, const struct plan *plan, size_t n, uint64_t seed, size_t *drawn,
               struct err *e);
+
+/* Predictions of a document, and those before it (up to PLAN_BLOCK lengths are read for that: going
+ * through documents or pieces, keep count). DOCUMENT: begin .. end - 1; of plan_offset: .. end. */
+size_t plan_predictions(const struct plan *plan, size_t document);
+uint64_t plan_offset(const struct plan *plan, size_t document);
 
 /* Steps through the pieces in order: start from a zeroed piece with document = begin. False at the
  * end. */

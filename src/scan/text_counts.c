@@ -17,8 +17,7 @@ int text_count(const struct plan *plan, const struct tokenizer *tokenizer,
     uint32_t ids[CHUNK];
     uint64_t bytes = 0, words = 0;
     for (size_t d = plan->begin; d < plan->end; d++) {
-        size_t tokens =
-            (size_t)(plan->offset[d - plan->begin + 1] - plan->offset[d - plan->begin]) + 1;
+        size_t tokens = plan_predictions(plan, d) + 1;
         bool space = true;
         for (size_t at = 0, n; tokens > 1 && at < tokens; at += n) {
             n = tokens - at < CHUNK ? tokens - at : CHUNK;

@@ -187,10 +187,11 @@ static int open_stored(struct check *c, struct err *e)
 static bool same_sums(const struct check *c)
 {
     const float *loss = c->stored.data;
-    const uint64_t *offset = c->plan.offset;
     struct moments a = {0};
-    for (size_t d = 0; d < c->plan.end - c->plan.begin; d++)
-        moments_document(&a, loss + offset[d], (size_t)(offset[d + 1] - offset[d]));
+    for (size_t d = c->plan.begin, n; d < c->plan.end; d++, loss += n) {
+        n = plan_predictions(&c->plan, d);
+        moments_document(&a, loss, n);
+    }
     return moments_equal(&a, &c->record.moments);
 }
 
@@ -248,16 +249,16 @@ static void compare(const struct check *c, const struct plan *part, const float 
                     struct verified *r)
 {
     const float *stored = c->stored.data;
-    for (size_t d = 0; d < part->end - part->begin; d++) {
-        const float *a = stored + c->plan.offset[d], *b = computed + part->offset[d];
-        size_t n = (size_t)(part->offset[d + 1] - part->offset[d]);
+    for (struct piece p = {.document = part->begin}; plan_next(part, &p);) {
+        size_t at = p.first + p.skip, n = p.n - p.skip;
+        const float *a = stored + plan_offset(&c->plan, p.document) + at, *b = computed + p.loss;
         for (size_t i = 0; i < n; i++) {
             double difference = fabs((double)a[i] - (double)b[i]);
             if (r->exact ? bits_of(a[i]) == bits_of(b[i]) : difference <= VERIFY_TOLERANCE)
                 continue;
             if (!r->differences++) {
-                r->document = part->begin + d;
-                r->token = i + 1;
+                r->document = p.document;
+                r->token = at + i + 1;
                 r->stored = a[i];
                 r->computed = b[i];
             }

@@ -3,12 +3,18 @@
 #include "src/text/corpus.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { HEADER = 34, CHUNK = 4096 };
+enum {
+    HEADER = 34,
+    CHUNK = 4096,
+    RELEASE = 1 << 20, /* documents after which the pages of the index are let go */
+};
 static const uint8_t magic[9] = "MMIDIDX\0";
 
 enum { TYPE_U8 = 1, TYPE_I8, TYPE_I16, TYPE_I32, TYPE_I64, TYPE_F32, TYPE_F64, TYPE_U16 };
@@ -33,6 +39,13 @@ static int32_t load_size(const struct corpus *c, size_t document)
 static uint64_t load_pointer(const struct corpus *c, size_t document)
 {
     return load64(c->idx.data + HEADER + 4 * c->documents + 8 * document);
+}
+
+/* Lets go of the pages of the index read so far: they would count as this process's memory. They come
+ * back when they are read again, by other threads too. */
+static void release(const struct corpus *c)
+{
+    madvise((void *)(uintptr_t)c->idx.data, c->idx.size, MADV_DONTNEED);
 }
 
 char *corpus_prefix(const char *path)
@@ -82,7 +95,7 @@ bool corpus_exists(const char *path)
     return yes;
 }
 
-/* Maps P.bin or its shards. */
+/* Opens P.bin or its shards. */
 static int open_bin(struct corpus *c, struct err *e)
 {
     char *whole = format_string("%s.bin", c->prefix);
@@ -97,7 +110,6 @@ static int open_bin(struct corpus *c, struct err *e)
         err_memory(e, c->prefix);
         goto out;
     }
-    c->shards = shards;
     if (sharded && shards != last && shards != (size_t)last + 1) {
         err_kind(e, ERR_DAMAGED, "%s-*-of-%05u.bin: expected %u or %u shards, found %zu", c->prefix,
                  last, last, last + 1, shards);
@@ -105,10 +117,12 @@ static int open_bin(struct corpus *c, struct err *e)
     }
     for (size_t i = 0; i < shards; i++) {
         char *name = sharded ? shard_name(c->prefix, i, last) : strdup(whole);
-        int bad = name ? map_open(&c->bin[i], name, e) : err_memory(e, c->prefix);
+        uint64_t size;
+        c->bin[i] = name ? file_open(name, &size, e) : err_memory(e, c->prefix);
         free(name);
-        if (bad) goto out;
-        c->shard_start[i + 1] = c->shard_start[i] + c->bin[i].size;
+        if (c->bin[i] < 0) goto out;
+        c->shards = i + 1;
+        c->shard_start[i + 1] = c->shard_start[i] + size;
     }
     status = 0;
 out:
@@ -157,6 +171,7 @@ static int check_index(struct corpus *c, const char *name, struct err *e)
                 "%s: sequence %zu: %ld tokens at byte %lld do not fit into the .bin's %llu bytes",
                 name, i, (long)length, (long long)start, (unsigned long long)bin);
         c->tokens += (uint64_t)length;
+        if (i % RELEASE == RELEASE - 1) release(c);
     }
     uint64_t previous = 0;
     for (size_t i = 0; i < c->groups; i++) {
@@ -167,7 +182,9 @@ static int check_index(struct corpus *c, const char *name, struct err *e)
                             name, i, (unsigned long long)previous, (unsigned long long)n,
                             (long long)at);
         previous = at;
+        if (i % RELEASE == RELEASE - 1) release(c);
     }
+    release(c);
     return 0;
 }
 
@@ -189,7 +206,7 @@ int corpus_open(struct corpus *c, const char *path, struct err *e)
 void corpus_close(struct corpus *c)
 {
     map_close(&c->idx);
-    for (size_t i = 0; i < c->shards; i++) map_close(&c->bin[i]);
+    for (size_t i = 0; i < c->shards; i++) close(c->bin[i]);
     free(c->bin);
     free(c->shard_start);
     free(c->prefix);
@@ -198,23 +215,31 @@ void corpus_close(struct corpus *c)
 
 size_t corpus_length(const struct corpus *c, size_t document)
 {
+    if (document % RELEASE == RELEASE - 1) release(c);
     return (size_t)load_size(c, document);
 }
 
-/* BYTES of the .bin from START: in place where they lie in one shard, else copied to SCRATCH. */
-static const uint8_t *stored(const struct corpus *c, uint64_t start, size_t bytes, uint8_t *scratch)
+/* BYTES of the .bin from byte START, which may lie in several shards. */
+static int read_bin(const struct corpus *c, uint64_t start, size_t bytes, uint8_t *out,
+                    struct err *e)
 {
     size_t shard = 0;
-    while (start >= c->shard_start[shard + 1]) shard++;
-    size_t at = (size_t)(start - c->shard_start[shard]);
-    if (bytes <= c->bin[shard].size - at) return c->bin[shard].data + at;
-    for (size_t done = 0; done < bytes; shard++, at = 0) {
-        size_t n = c->bin[shard].size - at;
-        if (n > bytes - done) n = bytes - done;
-        if (n) memcpy(scratch + done, c->bin[shard].data + at, n);
-        done += n;
+    while (bytes) {
+        while (start >= c->shard_start[shard + 1]) shard++;
+        uint64_t left = c->shard_start[shard + 1] - start;
+        ssize_t n = pread(c->bin[shard], out, bytes < left ? bytes : (size_t)left,
+                          (off_t)(start - c->shard_start[shard]));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return err_errno(e, "%s.bin: cannot read", c->prefix);
+        if (n == 0)
+            return err_kind(e, ERR_DAMAGED,
+                            "%s.bin: cut short: it had %llu bytes when it was opened", c->prefix,
+                            (unsigned long long)c->shard_start[c->shards]);
+        out += n;
+        start += (uint64_t)n;
+        bytes -= (size_t)n;
     }
-    return scratch;
+    return 0;
 }
 
 static int64_t load_id(const uint8_t *p, int type)
@@ -260,9 +285,9 @@ int corpus_read(const struct corpus *c, size_t document, size_t first, size_t co
     uint8_t scratch[CHUNK * 8];
     for (size_t done = 0; done < count;) {
         size_t n = count - done < CHUNK ? count - done : CHUNK;
-        const uint8_t *p = stored(c, start + done * c->width, n * c->width, scratch);
+        if (read_bin(c, start + done * c->width, n * c->width, scratch, e)) return -1;
         for (size_t i = 0; i < n; i++) {
-            int64_t id = load_id(p + i * c->width, c->type);
+            int64_t id = load_id(scratch + i * c->width, c->type);
             if (id < 0 || id >= limit)
                 return err_set(
                     e, "%s.bin: document %zu, token %zu: expected an id below %lld, found %lld",
@@ -311,7 +336,7 @@ int corpus_writer_open(struct corpus_writer *w, const char *prefix, size_t vocab
     if (!bin || !idx || !state)
         err_memory(e, prefix);
     else if (!out_open(&w->bin, bin, e) && !out_open(&w->idx, idx, e))
-        status = 0;
+        status = out_write(&w->idx, (const uint8_t[HEADER]){0}, HEADER, e);
     if (state) XXH3_64bits_reset(state);
     free(bin);
     free(idx);
@@ -339,18 +364,11 @@ int corpus_writer_add(struct corpus_writer *w, const uint32_t *ids, size_t count
 
 int corpus_writer_end(struct corpus_writer *w, struct err *e)
 {
-    if (w->documents == w->capacity) {
-        size_t capacity = w->capacity ? 2 * w->capacity : 1024;
-        int32_t *sizes = realloc(w->sizes, capacity * sizeof *sizes);
-        if (!sizes)
-            return err_kind(e, ERR_MEMORY, "%s: out of memory for %zu documents", w->idx.path,
-                            capacity);
-        w->sizes = sizes;
-        w->capacity = capacity;
-    }
-    uint64_t length = w->current;
+    const uint64_t length = w->current;
+    const int32_t size = (int32_t)length;
+    if (out_write(&w->idx, &size, sizeof size, e)) return -1;
     XXH3_64bits_update(w->hash, &length, sizeof length);
-    w->sizes[w->documents++] = (int32_t)length;
+    w->documents++;
     w->tokens += length;
     if (length > w->longest) w->longest = length;
     w->current = 0;
@@ -362,32 +380,51 @@ uint64_t corpus_writer_hash(const struct corpus_writer *w)
     return XXH3_64bits_digest(w->hash);
 }
 
-static int write_index(struct corpus_writer *w, struct err *e)
+/* The pointers from the sizes, which are read back from the file. */
+static int write_pointers(struct corpus_writer *w, struct err *e)
+{
+    int32_t sizes[CHUNK];
+    uint64_t pointer = 0, size;
+    int fd = file_open(w->idx.part, &size, e), status = fd < 0 ? -1 : 0;
+    for (size_t done = 0; done < w->documents && !status;) {
+        size_t n = w->documents - done < CHUNK ? w->documents - done : CHUNK;
+        ssize_t got = pread(fd, sizes, n * sizeof *sizes, (off_t)(HEADER + done * sizeof *sizes));
+        if (got >= 0) errno = EIO; /* it is shorter than what was written */
+        if (got != (ssize_t)(n * sizeof *sizes))
+            status = err_errno(e, "%s: cannot read what was written", w->idx.path);
+        for (size_t i = 0; i < n && !status; i++) {
+            status = out_write(&w->idx, &pointer, sizeof pointer, e);
+            pointer += (uint64_t)sizes[i] * widths[w->type];
+        }
+        done += n;
+    }
+    if (fd >= 0) close(fd);
+    return status;
+}
+
+/* What follows the sizes, then the header: until then the file is no index. */
+static int finish_index(struct corpus_writer *w, struct err *e)
 {
     uint8_t header[HEADER] = {0};
-    uint64_t version = 1, n = w->documents, m = n + 1, pointer = 0;
+    const uint64_t version = 1, n = w->documents, m = n + 1;
     memcpy(header, magic, sizeof magic);
     memcpy(header + 9, &version, 8);
     header[17] = (uint8_t)w->type;
     memcpy(header + 18, &n, 8);
     memcpy(header + 26, &m, 8);
-    if (out_write(&w->idx, header, sizeof header, e) ||
-        out_write(&w->idx, w->sizes, 4 * w->documents, e))
-        return -1;
-    for (size_t i = 0; i < w->documents; i++) {
-        if (out_write(&w->idx, &pointer, 8, e)) return -1;
-        pointer += (uint64_t)w->sizes[i] * widths[w->type];
-    }
+    if (fflush(w->idx.file)) return err_errno(e, "%s: cannot write", w->idx.path);
+    if (write_pointers(w, e)) return -1;
     for (uint64_t i = 0; i < m; i++) {
-        if (out_write(&w->idx, &i, 8, e)) return -1;
+        if (out_write(&w->idx, &i, sizeof i, e)) return -1;
     }
-    return 0;
+    if (fseeko(w->idx.file, 0, SEEK_SET)) return err_errno(e, "%s: cannot write", w->idx.path);
+    return out_write(&w->idx, header, sizeof header, e);
 }
 
 int corpus_writer_commit(struct corpus_writer *w, struct err *e)
 {
     char *bin = strdup(w->bin.path);
-    int status = bin ? write_index(w, e) : err_memory(e, w->bin.path);
+    int status = bin ? finish_index(w, e) : err_memory(e, w->bin.path);
     /* A full disk should show before the first of the two is in its place. */
     if (!status && fflush(w->bin.file)) status = err_errno(e, "%s: cannot write", w->bin.path);
     if (!status && fflush(w->idx.file)) status = err_errno(e, "%s: cannot write", w->idx.path);
@@ -405,8 +442,6 @@ void corpus_writer_abort(struct corpus_writer *w)
 {
     out_abort(&w->bin);
     out_abort(&w->idx);
-    free(w->sizes);
     XXH3_freeState(w->hash);
-    w->sizes = NULL;
     w->hash = NULL;
 }

@@ -7,6 +7,9 @@
  * writes, one row of 2049 tokens in the preshuffled data Pythia was trained on. Everything read
  * from P.idx is checked against P.bin at opening.
  *
+ * Memory does not grow with the corpus, neither reading nor writing: P.idx is mapped and its pages are
+ * let go every million documents, P.bin is read where it is needed.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_CORPUS_H
 #define TRIPOD_CORPUS_H
@@ -29,12 +32,13 @@ struct corpus {
     size_t width;   /* bytes of a token in the file */
     char *prefix;   /* P */
     /* private */
-    struct map idx, *bin; /* bin: one map, or one for each shard P-00000-of-00020.bin, in order */
+    struct map idx;
+    int *bin; /* one file, or one for each shard P-00000-of-00020.bin, in order */
     size_t shards;
     uint64_t *shard_start; /* byte offset of each shard in the whole, [shards + 1] */
 };
 
-/* PREFIX is P, P.bin or P.idx. The files stay mapped until corpus_close. Where P.bin does not exist
+/* PREFIX is P, P.bin or P.idx. The files stay open until corpus_close. Where P.bin does not exist
  * its shards P-00000-of-NNNNN.bin are used. Errors name the file: missing, not an index, unknown or
  * floating-point type, an index cut short, a sequence outside P.bin. A corpus without documents is
  * not an error here. */
@@ -48,10 +52,10 @@ bool corpus_exists(const char *prefix);
 /* P of P, P.bin or P.idx; the caller frees; NULL when out of memory. */
 char *corpus_prefix(const char *path);
 
-size_t corpus_length(const struct corpus *c, size_t document); /* tokens */
+size_t corpus_length(const struct corpus *c, size_t document); /* tokens; thread-safe */
 
 /* Tokens [first, first + count) of a document. Errors: outside the document, a negative id, an id
- * >= limit. Thread-safe. */
+ * >= limit; the file cannot be read or is shorter than it was. Thread-safe. */
 int corpus_read(const struct corpus *c, size_t document, size_t first, size_t count, uint32_t *out,
                 struct err *e);
 
@@ -60,8 +64,7 @@ int corpus_read(const struct corpus *c, size_t document, size_t first, size_t co
  * them. */
 int corpus_hash(const struct corpus *c, size_t documents, uint64_t *hash, struct err *e);
 
-/* Writing: streaming; both files appear together at commit. Zero-initialise. Memory: 4 bytes a
- * document. */
+/* Writing: streaming; both files appear together at commit. Zero-initialise. */
 struct corpus_writer {
     uint64_t tokens; /* of the documents ended so far */
     size_t documents;
@@ -70,9 +73,7 @@ struct corpus_writer {
     /* private */
     struct out bin, idx;
     uint64_t current; /* tokens of the document not ended yet */
-    int32_t *sizes;
-    size_t capacity;
-    void *hash; /* state of corpus_writer_hash */
+    void *hash;       /* state of corpus_writer_hash */
 };
 
 /* P.bin and P.idx; uint16 where VOCABULARY (largest id + 1) fits, else int32. Both are created at

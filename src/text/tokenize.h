@@ -4,7 +4,7 @@
  * A file is plain text (one document a file) or JSON lines (one document a line, in a field),
  * either compressed with zstd or not, "-" is stdin. Reading, decompressing, splitting JSON and
  * encoding are spread over the threads OpenMP has, in batches of a few MB, and written in order:
- * memory does not grow with the input except for a single JSON line, and for 4 bytes a document.
+ * memory does not grow with the input except for a single JSON line.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_TOKENIZE_H
