@@ -65,9 +65,6 @@ const struct option_row cmd_scan_options[] = {
                 "Start a window every N inputs; what overlaps is context (default: the window)"),
     OPTION_SIZE("documents", 0, "N", request.documents, 1, MOST_TOKENS,
                 "Only the first N documents"),
-    OPTION_CALL("shard", 0, "I/N", take_shard,
-                "Only part I (from 0) of N parts of equal cost, 'none': all; `tripod gather` joins "
-                "them (default: in an array of Slurm jobs the task's part, else all)"),
     OPTION_CHOICE("gelu", 0, request.gelu, gelus,
                   "GELU (default: the model's; Hugging Face says erf); with tanh Pythia was "
                   "trained"),
@@ -78,13 +75,19 @@ const struct option_row cmd_scan_options[] = {
     OPTION_CHOICE("gemm", 0, gemm, gemms, "Matrix products by our own kernels or by oneDNN"),
     OPTION_FLAG("force", 0, request.force,
                 "Compute again what is there, even the losses of another corpus or protocol"),
+    OPTION_END,
+};
+
+static const struct option_row options[] = {
+    {.type = OPTION_TYPE_GROUP, .group = cmd_scan_options},
+    OPTION_CALL("shard", 0, "I/N", take_shard,
+                "Only part I (from 0) of N parts of equal cost, 'none': all; `tripod gather` joins "
+                "them (default: in an array of Slurm jobs the task's part, else all)"),
     OPTION_GROUP(cli_common_options, common),
     OPTION_END,
 };
 
-const struct cmd_scan cmd_scan_defaults = {
-    .common.beside = true,
-    .request = {.out = "losses", .shards = 1, .batch_tokens = SCAN_BATCH_TOKENS, .gelu = -1}};
+static const struct cmd_scan defaults = CMD_SCAN_DEFAULTS;
 
 int cmd_scan_check(void *args, struct err *e)
 {
@@ -252,10 +255,11 @@ const struct command cmd_scan = {
         "Shards are cut by cost over models and documents: N machines with --shard 0/N to N-1/N and "
         "the same models in the same order, corpus and options end together, and have computed "
         "everything once. A model that lies whole in a shard is written under its own name; of "
-        "others there are parts (.shard-I-of-N), which gather joins in any order.\n",
-    .options = cmd_scan_options,
-    .defaults = &cmd_scan_defaults,
-    .size = sizeof cmd_scan_defaults,
+        "others there are parts (.shard-I-of-N), which gather joins in any order. `tripod slurm` "
+        "writes the script that runs them on a cluster.\n",
+    .options = options,
+    .defaults = &defaults,
+    .size = sizeof defaults,
     .check = cmd_scan_check,
     .run = run,
 };

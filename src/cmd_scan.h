@@ -16,9 +16,17 @@ struct cmd_scan {
     bool shard_given;
 };
 
-/* For OPTION_GROUP. */
+/* What is scanned and how, for OPTION_GROUP: without --shard, threads and output. */
 extern const struct option_row cmd_scan_options[];
-extern const struct cmd_scan cmd_scan_defaults;
+#define CMD_SCAN_DEFAULTS                                                                          \
+    {                                                                                              \
+        .common.beside = true, .request = {                                                        \
+            .out = "losses",                                                                       \
+            .shards = 1,                                                                           \
+            .batch_tokens = SCAN_BATCH_TOKENS,                                                     \
+            .gelu = -1                                                                             \
+        }                                                                                          \
+    }
 
 /* struct command's check. */
 int cmd_scan_check(void *args, struct err *e);
