@@ -12,6 +12,7 @@
 #include "src/base/json.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
+#include "src/cmd_scan.h"
 #include "src/commands.h"
 #include "src/report/report_losses.h"
 #include "src/report/report_plan.h"
@@ -19,15 +20,7 @@
 
 enum { DEFAULT_MAX_TOKENS = 1024, MOST_TOKENS = 1 << 30 };
 
-struct args {
-    struct cli_common common;
-    struct cli_kernels simd;
-    struct texts models, corpora;
-    struct scan_request request;
-    int gemm, order;
-    bool dry_run, quiet;
-};
-#define ARGS struct args
+#define ARGS struct cmd_scan
 
 static const char *const gemms[] = {"native", "onednn", NULL};
 static const char *const orders[] = {"size", "step", "given", NULL}; /* enum catalog_order */
@@ -35,15 +28,20 @@ static const char *const gelus[] = {"erf", "tanh", NULL};
 
 static int take_shard(void *args, const char *value, struct err *e)
 {
-    struct scan_request *o = &((struct args *)args)->request;
+    struct cmd_scan *a = args;
+    struct scan_request *o = &a->request;
     int end = 0;
+    a->shard_given = true;
+    o->shard = 0;
+    o->shards = 1;
+    if (!strcmp(value, "none")) return 0;
     if (sscanf(value, "%zu/%zu%n", &o->shard, &o->shards, &end) != 2 || value[end] ||
         value[0] == '-' || o->shards == 0 || o->shards > 1000000 || o->shard >= o->shards)
         return err_set(e, "--shard: expected I/N with I from 0 to N - 1, found '%s'", value);
     return 0;
 }
 
-static const struct option_row options[] = {
+const struct option_row cmd_scan_options[] = {
     OPTION_PLAINS(models, "[MODEL...]"),
     OPTION_TEXTS(
         "model", 'm', "MODEL", models,
@@ -68,21 +66,12 @@ static const struct option_row options[] = {
                 "Start a window every N inputs; what overlaps is context (default: the window)"),
     OPTION_SIZE("documents", 0, "N", request.documents, 1, MOST_TOKENS,
                 "Only the first N documents"),
-    OPTION_CALL("shard", 0, "I/N", take_shard,
-                "Only part I (from 0) of N parts; `tripod gather` joins them"),
     OPTION_CHOICE("gelu", 0, request.gelu, gelus,
                   "GELU (default: the model's; Hugging Face says erf); with tanh Pythia was "
                   "trained"),
-    OPTION_HEADING("The plan:"),
-    OPTION_FLAG(
-        "dry-run", 0, dry_run,
-        "Print what would be done, and stop: exit 0, models that are missing or damaged among "
-        "it or not. Text is tokenised for it"),
+    OPTION_HEADING("How it is computed:"),
     OPTION_CHOICE("order", 0, order, orders,
                   "Small models first, then early steps; early steps first; or as given"),
-    OPTION_FLAG("quiet", 'q', quiet,
-                "On a terminal, no plan and no progress; warnings and errors stay"),
-    OPTION_HEADING("How it is computed:"),
     OPTION_SIZE("batch-tokens", 0, "N", request.batch_tokens, 1, MOST_TOKENS,
                 "Inputs a thread computes at a time; the losses do not depend on it"),
     OPTION_BYTES(
@@ -93,18 +82,31 @@ static const struct option_row options[] = {
     OPTION_CHOICE("gemm", 0, gemm, gemms, "Matrix products by our own kernels or by oneDNN"),
     OPTION_FLAG("force", 0, request.force,
                 "Compute again what is there, even the losses of another corpus or protocol"),
+    OPTION_END,
+};
+
+static const struct option_row options[] = {
+    {.type = OPTION_TYPE_GROUP, .group = cmd_scan_options},
+    OPTION_HEADING("How much of it:"),
+    OPTION_CALL("shard", 0, "I/N", take_shard,
+                "Only part I (from 0) of N parts of equal cost, 'none': all; `tripod gather` joins "
+                "them (default: in an array of Slurm jobs the task's part, else all)"),
+    OPTION_FLAG(
+        "dry-run", 0, dry_run,
+        "Print what would be done, and stop: exit 0, models that are missing or damaged among "
+        "it or not. Text is tokenised for it"),
+    OPTION_FLAG("quiet", 'q', quiet,
+                "On a terminal, no plan and no progress; warnings and errors stay"),
     OPTION_GROUP(cli_common_options, common),
     OPTION_END,
 };
 
-static const struct args defaults = {
-    .common.beside = true,
-    .request = {.out = "losses", .shards = 1, .batch_tokens = SCAN_BATCH_TOKENS, .gelu = -1}};
+static const struct cmd_scan defaults = CMD_SCAN_DEFAULTS;
 
-static int check(void *args, struct err *e)
+int cmd_scan_check(void *args, struct err *e)
 {
-    const struct args *a = args;
-    struct protocol *p = &((struct args *)args)->request.protocol;
+    const struct cmd_scan *a = args;
+    struct protocol *p = &((struct cmd_scan *)args)->request.protocol;
     if (!a->models.n) return err_set(e, "no model: give one with -m");
     if (!a->corpora.n) return err_set(e, "no corpus: give one with -c");
     if (p->stride && !p->window) return err_set(e, "--stride needs --window");
@@ -128,7 +130,7 @@ static void warn_replaced(const struct job *job)
 }
 
 /* Losses in the queue's order, and what has none. */
-static int write_results(const struct args *a, const struct queue *q, struct err *e)
+static int write_results(const struct cmd_scan *a, const struct queue *q, struct err *e)
 {
     struct sheet *s = sheet_open();
     struct record *done = calloc(q->n + 1, sizeof *done); /* borrowed */
@@ -156,7 +158,7 @@ static int write_results(const struct args *a, const struct queue *q, struct err
 }
 
 /* The plan: the command's result with --dry-run, else for whoever waits at a terminal. */
-static int write_plan(const struct args *a, const struct queue *q, struct err *e)
+static int write_plan(const struct cmd_scan *a, const struct queue *q, struct err *e)
 {
     if (!a->dry_run && (a->quiet || !isatty(STDERR_FILENO))) return 0;
     struct queue_rate rate = queue_rate(q);
@@ -191,38 +193,60 @@ static bool find_first(struct scan_request *o, const struct catalog *models)
     return first;
 }
 
-static int run_queue(const struct args *a, struct queue *q, struct job *job, struct err *e)
+static int run_queue(const struct cmd_scan *a, struct queue *q, struct job *job, struct err *e)
 {
+    const struct scan_request *o = &a->request;
+    if (job && !q->n)
+        progress_note("shard %zu/%zu has nothing to do: there are more shards than documents",
+                      o->shard, o->shards);
     if (write_plan(a, q, e)) return -1;
     if (a->dry_run) return 0;
     if (sweep_run(q, job, e) || write_results(a, q, e)) return -1;
     return queue_verdict(q, e);
 }
 
-static int run(void *args, struct err *e)
+int cmd_scan_models(struct cmd_scan *a, struct catalog *models, bool *any, struct err *e)
 {
-    struct args *a = args;
     struct scan_request *o = &a->request;
     o->corpora = (char *const *)(uintptr_t)a->corpora.item;
     o->corpora_n = a->corpora.n;
     o->threads = a->common.threads = cli_use_threads(a->common.threads);
     o->kernels = cli_kernels(&a->simd);
     o->gemm = products_find(gemms[a->gemm]);
-    progress_quiet(a->quiet);
-    struct catalog models;
+    if (catalog_open(models, a->models.item, a->models.n, e)) return -1;
+    catalog_sort(models, (enum catalog_order)a->order);
+    *any = find_first(o, models);
+    return 0;
+}
+
+/* Where --shard is not given an array of Slurm jobs gives it. */
+static int find_shard(struct cmd_scan *a, struct err *e)
+{
+    struct scan_request *o = &a->request;
+    if (a->shard_given) return 0;
+    if (shard_from_slurm(&o->shard, &o->shards, e)) return -1;
+    if (o->shards > 1)
+        progress_note("--shard %zu/%zu, by SLURM_ARRAY_TASK_ID (--shard none: all of it)", o->shard,
+                      o->shards);
+    return 0;
+}
+
+static int run(void *args, struct err *e)
+{
+    struct cmd_scan *a = args;
+    struct catalog models = {0};
     struct queue queue = {0};
     struct job job = {0};
-    int status = catalog_open(&models, a->models.item, a->models.n, e);
-    if (!status) {
-        catalog_sort(&models, (enum catalog_order)a->order);
-        bool any = find_first(o, &models);
-        if (any) status = job_open(&job, o, e);
-        if (any && !status) warn_replaced(&job);
-        if (!status) status = queue_open(&queue, &models, any ? &job : NULL, e);
-        if (!status) status = run_queue(a, &queue, any ? &job : NULL, e);
-        queue_close(&queue);
-        if (any) job_close(&job);
-    }
+    bool any = false;
+    progress_quiet(a->quiet);
+    int status = find_shard(a, e);
+    if (!status) status = cmd_scan_models(a, &models, &any, e);
+    if (!status && any) status = job_open(&job, &a->request, e);
+    if (!status && any) warn_replaced(&job);
+    if (!status) status = queue_open(&queue, &models, any ? &job : NULL, e);
+    if (!status) status = run_queue(a, &queue, any ? &job : NULL, e);
+    queue_close(&queue);
+    if (any) job_close(&job);
     catalog_close(&models);
     return status;
 }
@@ -260,6 +284,6 @@ const struct command cmd_scan = {
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,
-    .check = check,
+    .check = cmd_scan_check,
     .run = run,
 };

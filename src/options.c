@@ -253,6 +253,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
     for (size_t i = 0; i < p->rows.n; i++) {
         const struct option_row *o = p->rows.at[i].row;
         if (!is_option(o) || key != (o->letter ? o->letter : FIRST_KEY + (int)i)) continue;
+        if (p->command->seen && p->command->seen(p->args, o, value, p->e)) return refuse(state, p);
         return set_field(&p->rows.at[i], value, p->e) ? refuse(state, p) : 0;
     }
     return ARGP_ERR_UNKNOWN;

@@ -142,6 +142,9 @@ struct command {
     /* What the rows of options cannot say (two that exclude each other ...): 0, or -1 with *e for
      * misuse. May be NULL. May also complete the arguments. */
     int (*check)(void *args, struct err *e);
+    /* Told of every option of the line, in order, before its row takes it; VALUE as in parse. 0, or -1
+     * with *e for misuse. May be NULL. */
+    int (*seen)(void *args, const struct option_row *row, const char *value, struct err *e);
     int (*run)(void *args, struct err *e); /* 0, or -1 with *e */
     /* Chosen by the first plain word of the line; NULL-terminated, or NULL. */
     const struct command *const *children;

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "src/scan/plan.h"
+#include "src/scan/shares.h"
 
 enum {
     MOST_MB = 64, /* resident, of a process that began with less than 16 */
@@ -95,11 +95,14 @@ static int read_empty(struct err *e)
     int status = corpus_open(&c, prefix, e);
     free(prefix);
     if (status) return -1;
-    size_t begin, end;
+    struct work work;
+    struct share share;
     status = expected(e, "documents", n, c.documents);
     if (!status) status = corpus_hash(&c, n, &hash, e);
     const struct protocol protocol = {.max_tokens = 1024};
-    if (!status) plan_shard(&c, &protocol, 0, 1, 3, &begin, &end);
+    if (!status) status = work_open(&work, &c, &protocol, 0, e);
+    if (!status) shares_find(&share, &work, &(struct neox_cost){.row = 1}, 1, 1, 3);
+    if (!status) status = expected(e, "documents of the shards before", 0, share.begin);
     if (!status) status = plan_make(&plan, &c, &protocol, 0, SIZE_MAX, e);
     if (!status) status = expected(e, "predictions", 2, plan.predictions);
     struct piece p = {.document = plan.begin};

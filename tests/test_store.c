@@ -24,6 +24,7 @@
 #include "src/base/npy.h"
 #include "src/scan/plan.h"
 #include "src/scan/record.h"
+#include "src/scan/shares.h"
 #include "src/base/rng.h"
 
 static char directory[] = "/tmp/tripod-test-XXXXXX";
@@ -51,7 +52,10 @@ static void check_plan(const struct corpus *c, const struct protocol *protocol, 
 {
     struct err e;
     uint64_t predictions = 0, expected = 0;
+    struct work work;
+    struct neox_cost cost = {.row = 7, .pair = 1, .scored = 2};
     size_t documents = 0;
+    assert_int_equal(work_open(&work, c, protocol, 0, &e), 0);
     for (size_t i = 0; i < c->documents; i++) {
         size_t n = corpus_length(c, i);
         if (protocol->max_tokens && n > protocol->max_tokens) n = protocol->max_tokens;
@@ -59,10 +63,10 @@ static void check_plan(const struct corpus *c, const struct protocol *protocol, 
     }
     for (size_t s = 0; s < shards; s++) {
         struct plan plan;
-        size_t begin, end;
-        plan_shard(c, protocol, 0, s, shards, &begin, &end);
-        if (plan_make(&plan, c, protocol, begin, end, &e))
-            continue; /* more shards than documents */
+        struct share share;
+        shares_find(&share, &work, &cost, 1, s, shards);
+        if (share.begin == share.end) continue; /* more shards than documents */
+        assert_int_equal(plan_make(&plan, c, protocol, share.begin, share.end, &e), 0);
         assert_int_equal(plan.begin, documents);
         documents = plan.end;
         uint64_t at = 0, inputs = 0, pairs = 0;

@@ -140,7 +140,7 @@ void progress_end(void)
     line.active = 0;
 }
 
-void progress_note(const char *format, ...)
+void progress_wait(const char *format, ...)
 {
     struct err e; /* as below */
     char text[sizeof e.text];
@@ -154,14 +154,27 @@ void progress_note(const char *format, ...)
     fflush(stderr);
 }
 
-void progress_warn(const char *format, ...)
+static void say(const char *kind, const char *format, va_list args)
 {
     struct err e; /* makes one line of it, whatever a file's name holds */
     char text[sizeof e.text];
+    vsnprintf(text, sizeof text, format, args);
+    err_set(&e, "%s", text);
+    fprintf(stderr, "%stripod: %s%s\n", line.active ? "\r\033[K" : "", kind, e.text);
+}
+
+void progress_note(const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    say("", format, args);
     va_end(args);
-    err_set(&e, "%s", text);
-    fprintf(stderr, "%stripod: warning: %s\n", line.active ? "\r\033[K" : "", e.text);
+}
+
+void progress_warn(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say("warning: ", format, args);
+    va_end(args);
 }

@@ -14,7 +14,7 @@ void progress_begin(const char *label, const char *unit, uint64_t total);
 void progress_add(uint64_t amount);
 void progress_end(void); /* wipes the line */
 /* The line with nothing to count: "waiting for ...". Until progress_end. */
-void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void progress_wait(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* What begins next is the I-th of N: the line then says "WHAT I of N", and how long all of them
  * will take. COST of this one and of REST after it are in one unit of the caller's (FLOP,
@@ -23,6 +23,9 @@ void progress_task(const char *what, size_t i, size_t n, double cost, double res
 
 /* No progress line from now on. */
 void progress_quiet(bool quiet);
+
+/* "tripod: TEXT" on stderr, likewise: what a user should know and has not asked for. */
+void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* "tripod: warning: TEXT" on stderr, terminal or not, after wiping the progress line: for what is lost
  * or doubtful without being an error. As of errors: "FILE: place: what", one line. */

@@ -41,7 +41,20 @@ static int read_records(struct gathered *g, const char *directory, struct err *e
     return status;
 }
 
-/* By size, then model, step, shard. */
+/* What a record is of: documents [begin, end) of so many, or, of records of before, shards. */
+struct stretch {
+    size_t begin, end, of;
+    const char *unit;
+};
+
+static struct stretch stretch_of(const struct record *r)
+{
+    if (r->shards == 1) return (struct stretch){0, SIZE_MAX, SIZE_MAX, "document"};
+    if (!r->end) return (struct stretch){r->shard, r->shard + 1, r->shards, "shard"};
+    return (struct stretch){r->begin, r->end, r->of, "document"};
+}
+
+/* By size, then model, step, place. */
 static int by_checkpoint(const void *pa, const void *pb)
 {
     const struct record *a = pa, *b = pb;
@@ -49,32 +62,65 @@ static int by_checkpoint(const void *pa, const void *pb)
     int name = strcmp(a->model, b->model);
     if (name) return name;
     if (a->step != b->step) return a->step < b->step ? -1 : 1;
-    if (a->shards != b->shards) return a->shards < b->shards ? -1 : 1;
-    return a->shard < b->shard ? -1 : a->shard > b->shard;
+    struct stretch s = stretch_of(a), t = stretch_of(b);
+    if (s.begin != t.begin) return s.begin < t.begin ? -1 : 1;
+    if (s.end != t.end) return s.end < t.end ? -1 : 1;
+    return strcmp(a->losses, b->losses);
 }
 
 static int same_checkpoint(const struct record *a, const struct record *b)
 {
-    return a->step == b->step && a->shards == b->shards && !strcmp(a->model, b->model);
+    return a->step == b->step && !strcmp(a->model, b->model);
 }
 
-/* Sums the shards R[0 .. n) of one checkpoint, which must be all of them, of the same corpus as
+/* Documents [BEGIN, END) are missing; LEFT, RIGHT: the parts beside them, one of them may be NULL. */
+static int missing(const struct record *left, const struct record *right, size_t begin, size_t end,
+                   struct err *e)
+{
+    const struct record *r = left ? left : right;
+    size_t shard = left ? left->shard + 1 : right->shard ? right->shard - 1 : 0;
+    return err_kind(e, ERR_MISSING,
+                    "%s: expected %ss %zu to %zu of %s %s it, found none: shard %zu/%zu", r->losses,
+                    stretch_of(r).unit, begin, end - 1, r->model, left ? "after" : "before", shard,
+                    r->shards);
+}
+
+/* Whether the parts R[0 .. n), sorted, are everything once. */
+static int check_cover(const struct record *r, size_t n, struct err *e)
+{
+    const struct stretch first = stretch_of(r);
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct stretch s = stretch_of(&r[i]);
+        if (s.begin < at)
+            return err_set(e, "%s: has %ss that %s has, too: remove one of the two", r[i].losses,
+                           s.unit, r[i - 1].losses);
+        if (s.of != first.of || s.unit != first.unit)
+            return err_set(e, "%s: expected a part of %zu %ss as %s is, found one of %zu %ss",
+                           r[i].losses, first.of, first.unit, r->losses, s.of, s.unit);
+        if (s.begin > at) return missing(i ? &r[i - 1] : NULL, &r[i], at, s.begin, e);
+        at = s.end;
+    }
+    return at == first.of ? 0 : missing(&r[n - 1], NULL, at, first.of, e);
+}
+
+/* Sums the parts R[0 .. n) of one checkpoint, which must be all of it, of the same corpus as
  * FIRST. */
 static int join(struct checkpoint *c, struct record *r, size_t n, const struct record *first,
                 struct err *e)
 {
-    c->shards = malloc(n * sizeof *c->shards);
-    if (!c->shards) return err_memory(e, r->losses);
+    c->parts = malloc(n * sizeof *c->parts);
+    if (!c->parts) return err_memory(e, r->losses);
+    c->part_count = n;
     c->whole = *r;
+    c->whole.shard = c->whole.end = 0;
+    c->whole.shards = 1;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(r[i].corpus_hash, first->corpus_hash) || strcmp(r[i].protocol, first->protocol))
             return err_set(e, "%s: expected corpus %s (%s) as in %s, found %s (%s)", r[i].losses,
                            first->corpus_hash, first->protocol, first->losses, r[i].corpus_hash,
                            r[i].protocol);
-        if (r[i].shard != i || n != r->shards)
-            return err_set(e, "%s: expected shards 0 to %zu of %s, found %zu of them", r->losses,
-                           r->shards - 1, r->model, n);
-        c->shards[i] = &r[i];
+        c->parts[i] = &r[i];
         if (i == 0) continue;
         if (r->weights && r[i].weights && strcmp(r->weights, r[i].weights))
             return err_set(e, "%s: expected losses of the same weights (%s) as %s, found %s",
@@ -84,13 +130,15 @@ static int join(struct checkpoint *c, struct record *r, size_t n, const struct r
         c->whole.bytes = c->whole.bytes < 0 || r[i].bytes < 0 ? -1 : c->whole.bytes + r[i].bytes;
         c->whole.words = c->whole.words < 0 || r[i].words < 0 ? -1 : c->whole.words + r[i].words;
     }
+    if (check_cover(r, n, e)) return -1;
+    moments_settle(&c->whole.moments);
     if (c->whole.moments.predictions != 0 && n > 1)
         c->whole.tokens_per_s =
             c->whole.seconds > 0 ? c->whole.moments.predictions / c->whole.seconds : 0;
     return 0;
 }
 
-static int join_shards(struct gathered *g, struct err *e)
+static int join_parts(struct gathered *g, struct err *e)
 {
     qsort(g->records, g->record_count, sizeof *g->records, by_checkpoint);
     g->checkpoints = calloc(g->record_count, sizeof *g->checkpoints);
@@ -165,7 +213,7 @@ int gather_points(const struct gathered *g, const char *path, struct err *e)
     return status;
 }
 
-/* The losses of one checkpoint, shard by shard, as one sequence. */
+/* The losses of one checkpoint, part by part, as one sequence. */
 struct loss_column {
     struct npy *parts;
     size_t count, part;
@@ -183,11 +231,11 @@ static float next_loss(struct loss_column *c)
 
 static int open_column(struct loss_column *column, const struct checkpoint *c, struct err *e)
 {
-    column->parts = calloc(c->whole.shards, sizeof *column->parts);
+    column->parts = calloc(c->part_count, sizeof *column->parts);
     if (!column->parts) return err_memory(e, NULL);
-    for (size_t i = 0; i < c->whole.shards; i++) {
+    for (size_t i = 0; i < c->part_count; i++) {
         struct npy *a = &column->parts[i];
-        const struct record *r = c->shards[i];
+        const struct record *r = c->parts[i];
         if (npy_open(a, r->losses, e)) return -1;
         column->count++;
         if (strcmp(a->descr, "<f4") || a->columns || (double)a->rows != r->moments.predictions)
@@ -261,13 +309,13 @@ int gather_matrix(const struct gathered *g, const char *path, struct err *e)
 int gather_open(struct gathered *g, const char *directory, struct err *e)
 {
     *g = (struct gathered){0};
-    return read_records(g, directory, e) || join_shards(g, e) || find_same(g, e) ? -1 : 0;
+    return read_records(g, directory, e) || join_parts(g, e) || find_same(g, e) ? -1 : 0;
 }
 
 void gather_close(struct gathered *g)
 {
     for (size_t i = 0; i < g->count; i++) {
-        free(g->checkpoints[i].shards);
+        free(g->checkpoints[i].parts);
         free(g->checkpoints[i].same_as);
     }
     for (size_t i = 0; i < g->record_count; i++) record_free(&g->records[i]);

@@ -7,10 +7,11 @@
 
 #include "src/scan/record.h"
 
-/* One checkpoint: its shards in order, their sums in `whole`. */
+/* One checkpoint: its parts in the documents' order, their sums in `whole`. */
 struct checkpoint {
-    struct record whole;    /* strings borrowed from the first shard */
-    struct record **shards; /* [whole.shards] */
+    struct record whole; /* strings borrowed from the first part; shard 0 of 1 */
+    struct record **parts;
+    size_t part_count;
     char *same_as; /* the first checkpoint here of equal weights, whole.same_as; NULL: none */
 };
 
@@ -21,9 +22,11 @@ struct gathered {
     size_t count;
 };
 
-/* Reads every loss record of DIRECTORY, by size, model and step, shards joined. Errors: there is
- * none, a shard is missing or twice there, corpora or protocols differ. The caller frees, after an
- * error too. */
+/* Reads every loss record of DIRECTORY, by size, model and step, parts joined: whichever shards of
+ * whatever number they are, if together they are every document once. The sums are those of the
+ * unsharded scan to the last bit, where all records have exact ones. Errors: there is no record,
+ * documents are missing or twice there, corpora, protocols or weights differ. The caller frees,
+ * after an error too. */
 int gather_open(struct gathered *g, const char *directory, struct err *e);
 void gather_close(struct gathered *g);
 

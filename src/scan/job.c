@@ -23,8 +23,13 @@
 
 char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm)
 {
-    char *all = format_string("%016" PRIx64 " %s %s %zu/%zu %d %d", model, r->corpus_hash,
-                              r->protocol, r->shard, r->shards, gelu, gemm->number);
+    char part[64];
+    if (r->end)
+        snprintf(part, sizeof part, "documents %zu-%zu", r->begin, r->end);
+    else
+        snprintf(part, sizeof part, "%zu/%zu", r->shard, r->shards);
+    char *all = format_string("%016" PRIx64 " %s %s %s %d %d", model, r->corpus_hash, r->protocol,
+                              part, gelu, gemm->number);
     char *key = all ? format_string("%016" PRIx64, (uint64_t)XXH3_64bits(all, strlen(all))) : NULL;
     free(all);
     return key;
@@ -141,18 +146,23 @@ int job_open(struct job *job, const struct scan_request *o, struct err *e)
         return -1;
     if (tokenised ? corpus_open(&job->corpus, o->corpora[0], e) : open_texts(job, e)) return -1;
     if (tokenised && check_tokenizer(job, job->corpus.prefix, e)) return -1;
+    if (work_open(&job->work, &job->corpus, &o->protocol, o->documents, e)) return -1;
     /* Of what is used only: the Pile in training order has 600 GB. */
-    size_t used = job->corpus.documents;
-    bool some = o->documents && o->documents < used;
-    if (some) used = o->documents;
-    if ((tokenised || some) && known_hash(&job->corpus, used, o->out, &job->corpus_hash, e))
+    size_t used = job->work.documents;
+    if ((tokenised || used < job->corpus.documents) &&
+        known_hash(&job->corpus, used, o->out, &job->corpus_hash, e))
         return -1;
-    size_t begin, end;
-    plan_shard(&job->corpus, &o->protocol, o->documents, o->shard, o->shards, &begin, &end);
-    if (plan_make(&job->plan, &job->corpus, &o->protocol, begin, end, e)) return -1;
     job->protocol = protocol_text(&o->protocol, o->documents);
-    if (!job->protocol) return err_memory(e, NULL);
+    return job->protocol ? 0 : err_memory(e, NULL);
+}
+
+int job_plan(struct job *job, struct share share, struct err *e)
+{
+    if (job->plan.begin == share.begin && job->plan.end == share.end) return 0;
+    plan_free(&job->plan);
     job->counts = (struct text_counts){-1, -1};
+    if (plan_make(&job->plan, &job->corpus, &job->o->protocol, share.begin, share.end, e))
+        return -1;
     return job->tokenizer ? count_text(job, e) : 0;
 }
 
@@ -182,8 +192,14 @@ int job_describe(struct record *r, const struct job *job, const struct flat_mode
                          .bytes = job->counts.bytes,
                          .words = job->counts.words,
                          .mfu = -1,
-                         .shard = o->shard,
-                         .shards = o->shards};
+                         .shards = 1};
+    if (job->plan.end - job->plan.begin < job->work.documents) {
+        r->shard = o->shard;
+        r->shards = o->shards;
+        r->begin = job->plan.begin;
+        r->end = job->plan.end;
+        r->of = job->work.documents;
+    }
     r->corpus_hash = format_string("%016" PRIx64, job->corpus_hash);
     r->protocol = strdup(job->protocol);
     r->weights = format_string("%016" PRIx64, weights);
@@ -213,7 +229,8 @@ int job_finished(struct record *r, const struct job *job, struct err *e)
             status = -1;
         } else if (strcmp(old.key, r->key)) {
             status = err_set(e,
-                             "%s: holds losses of another corpus, protocol or model of that name: "
+                             "%s: holds losses of another corpus, protocol, part or model of that "
+                             "name: "
                              "choose another -o, or --force",
                              r->losses);
             record_free(&old);
@@ -356,7 +373,7 @@ static int copy(struct record *r, const struct job *job, const struct record *sa
             loss_file_put(file, at, (const float *)a.data + at, n - at < BLOCK ? n - at : BLOCK, e);
     npy_close(&a);
     if (!status) status = sum_up(r, &job->plan, file, e);
-    if (!status && r->moments.sum != same->moments.sum)
+    if (!status && !moments_equal(&r->moments, &same->moments))
         status = err_kind(e, ERR_DAMAGED, "%s: the losses sum to %.17g, its .json says %.17g",
                           same->losses, r->moments.sum, same->moments.sum);
     r->same_as = record_checkpoint(same);
@@ -406,9 +423,11 @@ static int fill(struct record *r, struct job *job, const struct flat_model *flat
     return status;
 }
 
-int job_scan(struct job *job, const char *model, const struct flat_model *flat,
+int job_scan(struct job *job, const char *model, const struct flat_model *flat, struct share share,
              const struct record *same, struct record *r, struct err *e)
 {
+    *r = (struct record){0};
+    if (job_plan(job, share, e)) return -1;
     int status = job_describe(r, job, flat, flat_weights_hash(flat), e);
     int there = status ? 0 : job_finished(r, job, e);
     if (there < 0) status = -1;

@@ -18,6 +18,7 @@
 #include "models/neox/neox.h"
 #include "src/scan/record.h"
 #include "src/scan/scan.h"
+#include "src/scan/shares.h"
 #include "src/scan/text_counts.h"
 #include "src/text/tokenize.h"
 
@@ -28,7 +29,7 @@ struct scan_request {
     size_t corpora_n;
     const char *out, *tokenizer, *field; /* tokenizer, field: NULL when not given */
     struct protocol protocol;
-    size_t documents, shard, shards; /* documents 0: all */
+    size_t documents, shard, shards; /* documents 0: all; shard is only a name: see job_scan */
     int threads;
     size_t batch_tokens;
     uint64_t memory; /* bytes the process may use; 0: what the machine has */
@@ -44,7 +45,8 @@ struct job {
     struct text_file
         *files; /* what was read of each text, now or when it was tokenised; else NULL */
     struct corpus corpus;
-    struct plan plan;
+    struct work work;
+    struct plan plan; /* of the documents of the model at hand */
     uint64_t corpus_hash;
     struct text_counts counts; /* of the predicted text */
     char *protocol;
@@ -54,8 +56,11 @@ struct job {
 int job_open(struct job *job, const struct scan_request *request, struct err *e);
 void job_close(struct job *job);
 
-/* All of a model's record but what the scan finds out. IS: its head will do, without tensors;
- * WEIGHTS: flat_weights_hash. The caller frees *r, after an error too. */
+/* Plans the documents of SHARE (not empty) and counts their text, unless they are those planned. */
+int job_plan(struct job *job, struct share share, struct err *e);
+
+/* All of a model's record of the documents planned but what the scan finds out. IS: its head will
+ * do, without tensors; WEIGHTS: flat_weights_hash. The caller frees *r, after an error too. */
 int job_describe(struct record *r, const struct job *job, const struct flat_model *is,
                  uint64_t weights, struct err *e);
 
@@ -65,19 +70,21 @@ int job_finished(struct record *r, const struct job *job, struct err *e);
 
 enum { JOB_BUSY = 1 };
 
-/* Computes what is missing of the losses of MODEL, the name it was opened by, and fills *r, which the
- * caller frees, after an error too. SAME: the record of a model scanned before with the same weights,
- * whose losses are copied; or NULL. JOB_BUSY: another process is computing them, *e says which
- * ("MODEL-stepN: process 123 on HOST"). Errors: another scan's losses are in the way, a loss is not
- * finite (then what was computed is thrown away; after any other error it is kept, and the same call
- * goes on with it), interrupted (out_catch_interrupts). */
-int job_scan(struct job *job, const char *model, const struct flat_model *flat,
+/* Computes what is missing of the losses of MODEL, the name it was opened by, of the documents of SHARE
+ * (not empty), and fills *r, which the caller frees, after an error too: those of all documents under
+ * the model's name, those of some as a part that says which. SAME: the record of a model scanned
+ * before with the same weights, whose losses are copied if they are of the same documents; or NULL.
+ * JOB_BUSY: another process is computing them, *e says which ("MODEL-stepN: process 123 on HOST").
+ * Errors: another scan's losses are in the way, a loss is not finite (then what was computed is
+ * thrown away; after any other error it is kept, and the same call goes on with it), interrupted
+ * (out_catch_interrupts). */
+int job_scan(struct job *job, const char *model, const struct flat_model *flat, struct share share,
              const struct record *same, struct record *r, struct err *e);
 
 /* The FMA peak of the threads and kernels asked for, FLOP/s, measured now; 0: not known. */
 double job_peak(const struct scan_request *o);
 
-/* The key of R's losses (its corpus hash, protocol and shard) under a model of that hash; GELU:
+/* The key of R's losses (its corpus hash, protocol and documents) under a model of that hash; GELU:
  * enum neox_activation. The caller frees; NULL when out of memory. */
 char *losses_key(const struct record *r, uint64_t model, int gelu, const struct products *gemm);
 

@@ -104,31 +104,6 @@ bool plan_next(const struct plan *plan, struct piece *piece)
     return false;
 }
 
-/* The first document of shard INDEX: where the predictions before it come nearest to INDEX / SHARDS
- * of TOTAL. */
-static size_t shard_begin(const struct corpus *corpus, const struct protocol *p, size_t documents,
-                          uint64_t total, size_t index, size_t shards)
-{
-    uint64_t target = (uint64_t)((unsigned __int128)total * index / shards), at = 0, last = 0;
-    size_t document = 0;
-    if (index == shards) return documents;
-    for (; at < target; document++) {
-        last = at;
-        at += inputs_of(corpus, p, document);
-    }
-    return document && target - last < at - target ? document - 1 : document;
-}
-
-void plan_shard(const struct corpus *corpus, const struct protocol *protocol, size_t documents,
-                size_t index, size_t shards, size_t *begin, size_t *end)
-{
-    uint64_t total = 0;
-    if (documents == 0 || documents > corpus->documents) documents = corpus->documents;
-    for (size_t d = 0; d < documents && shards > 1; d++) total += inputs_of(corpus, protocol, d);
-    *begin = shard_begin(corpus, protocol, documents, total, index, shards);
-    *end = shard_begin(corpus, protocol, documents, total, index + 1, shards);
-}
-
 /* Sums up the documents. */
 static int measure(struct plan *plan, struct err *e)
 {

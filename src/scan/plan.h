@@ -55,11 +55,6 @@ int plan_make(struct plan *plan, const struct corpus *corpus, const struct proto
               size_t begin, size_t end, struct err *e);
 void plan_free(struct plan *plan);
 
-/* The documents of shard INDEX of SHARDS of the first DOCUMENTS (0: all): consecutive ones, cut so
- * that the shards have about the same number of predictions. */
-void plan_shard(const struct corpus *corpus, const struct protocol *protocol, size_t documents,
-                size_t index, size_t shards, size_t *begin, size_t *end);
-
 /* The plan of N documents of PLAN's, drawn without replacement from those that predict anything
  * (0: all of these); the same ones for the same SEED wherever it is drawn. The others stay in it
  * with no predictions. *drawn: how many, fewer where there are fewer. */

@@ -31,6 +31,21 @@ static bool part_exists(const struct record *r)
     return there;
 }
 
+static double flop_of(const struct neox_config *c, const struct plan *plan)
+{
+    const struct neox_cost cost = neox_cost(c);
+    return (double)cost.row * (double)plan->inputs + (double)cost.pair * (double)plan->pairs +
+           (double)cost.scored * (double)plan->predictions;
+}
+
+/* Rows of a thread's batches. */
+static size_t batch_rows(const struct job *job)
+{
+    size_t rows = job->o->batch_tokens;
+    if (rows > job->plan.inputs) rows = (size_t)job->plan.inputs;
+    return rows > job->plan.longest ? rows : job->plan.longest;
+}
+
 int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
 {
     struct catalog_entry *m = x->model;
@@ -41,7 +56,10 @@ int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
         x->why = m->why;
         return 0;
     }
-    x->memory = m->bytes;
+    if (job_plan(q->job, x->share, e)) return -1;
+    x->flop = flop_of(&m->is.config, &q->job->plan);
+    x->memory = m->bytes + (uint64_t)q->job->o->threads *
+                               neox_run_bytes(&m->is.config, q->job->o->gemm, batch_rows(q->job));
     x->disk = NPY_HEADER + q->job->plan.predictions * sizeof(float);
     /* Losses belong to weights, which an import has yet to read. */
     if (m->state == CATALOG_TO_IMPORT) return 0;
@@ -60,59 +78,38 @@ int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
     return there < 0 && x->why.kind == ERR_MEMORY ? -1 : 0;
 }
 
-/* Of the plan's pieces of n inputs, of which s are scored, the sums of n, n (n + 1) and s: what
- * a model costs is linear in them. */
-struct sums {
-    double rows, pairs, scored;
-};
-
-static struct sums sums_of(const struct plan *plan)
+/* What the shard has of each model: nothing of those that cannot be used. */
+static int find_shares(struct share *shares, const struct catalog *models, const struct job *job,
+                       struct err *e)
 {
-    struct sums sums = {0};
-    struct piece p = {.document = plan->begin};
-    while (plan_next(plan, &p)) {
-        sums.rows += (double)p.n;
-        sums.pairs += (double)p.n * ((double)p.n + 1);
-        sums.scored += (double)(p.n - p.skip);
+    struct neox_cost *costs = calloc(models->n + 1, sizeof *costs);
+    if (!costs) return err_memory(e, "models");
+    for (size_t i = 0; i < models->n; i++) {
+        const struct catalog_entry *m = &models->entries[i];
+        if (catalog_usable(m)) costs[i] = neox_cost(&m->is.config);
     }
-    return sums;
-}
-
-static double flop_of(const struct neox_config *c, const struct sums *sums)
-{
-    const struct neox_cost cost = neox_cost(c);
-    return (double)cost.row * sums->rows + (double)cost.pair * sums->pairs +
-           (double)cost.scored * sums->scored;
-}
-
-/* Rows of a thread's batches. */
-static size_t batch_rows(const struct job *job)
-{
-    size_t rows = job->o->batch_tokens;
-    if (rows > job->plan.inputs) rows = (size_t)job->plan.inputs;
-    return rows > job->plan.longest ? rows : job->plan.longest;
-}
-
-int queue_open(struct queue *q, struct catalog *models, const struct job *job, struct err *e)
-{
-    *q = (struct queue){.job = job, .n = models->n, .twice = models->twice};
-    q->entries = calloc(q->n + 1, sizeof *q->entries);
-    if (!q->entries) return err_memory(e, "models");
-    struct sums sums = {0};
-    if (job) sums = sums_of(&job->plan);
-    for (size_t i = 0; i < q->n; i++) {
-        struct queue_entry *x = &q->entries[i];
-        x->model = &models->entries[i];
-        if (queue_look(q, x, e)) return -1;
-        if (!job) continue;
-        x->begin = job->plan.begin;
-        x->end = job->plan.end;
-        if (!catalog_usable(x->model)) continue;
-        const struct neox_config *c = &x->model->is.config;
-        x->flop = flop_of(c, &sums);
-        x->memory += (uint64_t)job->o->threads * neox_run_bytes(c, job->o->gemm, batch_rows(job));
-    }
+    shares_find(shares, &job->work, costs, models->n, job->o->shard, job->o->shards);
+    free(costs);
     return 0;
+}
+
+int queue_open(struct queue *q, struct catalog *models, struct job *job, struct err *e)
+{
+    *q = (struct queue){.job = job, .twice = models->twice};
+    q->entries = calloc(models->n + 1, sizeof *q->entries);
+    struct share *shares = calloc(models->n + 1, sizeof *shares);
+    int status = q->entries && shares ? 0 : err_memory(e, "models");
+    if (!status && job) status = find_shares(shares, models, job, e);
+    for (size_t i = 0; i < models->n && !status; i++) {
+        struct catalog_entry *m = &models->entries[i];
+        if (catalog_usable(m) && shares[i].begin == shares[i].end) continue;
+        struct queue_entry *x = &q->entries[q->n++];
+        x->model = m;
+        x->share = shares[i];
+        status = queue_look(q, x, e);
+    }
+    free(shares);
+    return status;
 }
 
 void queue_close(struct queue *q)

@@ -21,8 +21,8 @@ extern const char *const queue_states[];
 struct queue_entry {
     struct catalog_entry *model;
     enum queue_state state;
-    struct err why;    /* missing, failed */
-    size_t begin, end; /* its documents */
+    struct err why;     /* missing, failed */
+    struct share share; /* its documents */
     double flop;     /* useful ones of all its losses (neox_flop); 0 for missing and failed ones */
     uint64_t memory; /* weights and the threads' workspaces */
     uint64_t disk;   /* to be written beside the import: 0 when it is there */
@@ -30,15 +30,15 @@ struct queue_entry {
 };
 
 struct queue {
-    const struct job *job; /* NULL: no model can be used */
+    struct job *job; /* NULL: no model can be used */
     struct queue_entry *entries;
     size_t n, twice; /* twice: models given more than once */
 };
 
-/* One entry a model, in the catalogue's order; both must outlive the queue. JOB may be NULL
- * where no model is usable. The caller closes the queue, after an error too. Errors: out of
- * memory. */
-int queue_open(struct queue *q, struct catalog *models, const struct job *job, struct err *e);
+/* One entry a model of which the job's shard has documents, and one for each that cannot be used, in
+ * the catalogue's order; both must outlive the queue. JOB may be NULL where no model is usable. The
+ * caller closes the queue, after an error too. Errors: out of memory. */
+int queue_open(struct queue *q, struct catalog *models, struct job *job, struct err *e);
 void queue_close(struct queue *q);
 
 /* Finds the state of an entry again, after its import. */

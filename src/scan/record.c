@@ -49,6 +49,10 @@ json_t *record_json(const struct record *r, json_t *extra)
     json_object_set_new(o, "mfu", json_finite(r->mfu < 0 ? NAN : r->mfu));
     json_object_set_new(o, "shard",
                         json_pack("[I, I]", (json_int_t)r->shard, (json_int_t)r->shards));
+    if (r->end)
+        json_object_set_new(o, "document_range",
+                            json_pack("{s:I, s:I, s:I}", "first", (json_int_t)r->begin, "end",
+                                      (json_int_t)r->end, "of", (json_int_t)r->of));
     json_object_set_new(o, "corpus_hash", json_string(r->corpus_hash));
     json_object_set_new(o, "protocol", json_string(r->protocol));
     json_object_set_new(o, "key", json_string(r->key));
@@ -106,6 +110,33 @@ static double number_member(const json_t *o, const char *key, double fallback)
     return json_is_number(v) ? json_number_value(v) : fallback;
 }
 
+/* A shard's documents. */
+static int read_range(struct record *r, const json_t *o, const char *path, struct err *e)
+{
+    const json_t *shard = json_object_get(o, "shard"),
+                 *range = json_object_get(o, "document_range");
+    json_int_t index = json_integer_value(json_array_get(shard, 0));
+    json_int_t shards = json_integer_value(json_array_get(shard, 1));
+    if (shards < 1 || index < 0 || index >= shards)
+        return err_kind(e, ERR_DAMAGED, "%s: shard: expected [index, shards]", path);
+    r->shard = (size_t)index;
+    r->shards = (size_t)shards;
+    if (!range) return 0;
+    json_int_t begin = json_integer_value(json_object_get(range, "first"));
+    json_int_t end = json_integer_value(json_object_get(range, "end"));
+    json_int_t of = json_integer_value(json_object_get(range, "of"));
+    if (shards == 1 || begin < 0 || begin >= end || end > of)
+        return err_kind(e, ERR_DAMAGED,
+                        "%s: document_range: expected a shard's first < end <= of, found %lld, "
+                        "%lld, %lld of shard %lld/%lld",
+                        path, (long long)begin, (long long)end, (long long)of, (long long)index,
+                        (long long)shards);
+    r->begin = (size_t)begin;
+    r->end = (size_t)end;
+    r->of = (size_t)of;
+    return 0;
+}
+
 int record_read(struct record *r, const char *path, struct err *e)
 {
     *r = (struct record){0};
@@ -152,13 +183,8 @@ int record_read(struct record *r, const char *path, struct err *e)
     r->seconds = number_member(o, "seconds", 0);
     r->tokens_per_s = number_member(o, "tokens_per_s", 0);
     r->mfu = number_member(o, "mfu", -1);
-    const json_t *shard = json_object_get(o, "shard");
-    r->shard = (size_t)json_integer_value(json_array_get(shard, 0));
-    r->shards = (size_t)json_integer_value(json_array_get(shard, 1));
-    if (r->shards == 0 || r->shard >= r->shards)
-        status = err_kind(e, ERR_DAMAGED, "%s: shard: expected [index, shards]", path);
-    else
-        status = moments_from_json(&r->moments, json_object_get(o, "moments"), path, e);
+    status = read_range(r, o, path, e);
+    if (!status) status = moments_from_json(&r->moments, json_object_get(o, "moments"), path, e);
 out:
     json_decref(o);
     if (status) record_free(r);

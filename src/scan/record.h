@@ -13,8 +13,10 @@ struct record {
     struct moments moments;              /* of the losses, nats */
     double bytes, words;                 /* of the predicted text; -1 without a tokenizer */
     double seconds, tokens_per_s,
-        mfu; /* of the scan that finished it; mfu -1 when nothing was computed */
-    size_t shard, shards;
+        mfu;               /* of the scan that finished it; mfu -1 when nothing was computed */
+    size_t shard, shards;  /* 0 of 1: all documents */
+    size_t begin, end, of; /* a shard's documents, of so many; end 0: a record of before, cut by
+                              predictions (share_by_predictions) */
     char *corpus_hash, *protocol; /* what must agree before losses are put together */
     char *key;                    /* stands for everything the losses depend on */
     char *losses;                 /* the .npy */

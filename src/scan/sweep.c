@@ -145,7 +145,7 @@ static int scan_one(struct sweep *s, size_t i, struct err *e)
     int status = ahead_take(&s->ahead, x->model->model, &flat, &why);
     if (!status) {
         open_next(s, i);
-        status = job_scan(s->job, x->model->model, &flat, twin_of(s, i), &record, &why);
+        status = job_scan(s->job, x->model->model, &flat, x->share, twin_of(s, i), &record, &why);
         flat_close(&flat);
     }
     if (status == 0) {
@@ -192,7 +192,7 @@ static int compute_all(struct sweep *s, struct err *e)
         before = left;
         status = pass(s, &left, e);
         if (status || !left || left != before) continue;
-        progress_note("waiting: %s", e->text); /* there is nothing else to do */
+        progress_wait("waiting for %s", e->text); /* there is nothing else to do */
         sleep(1);
     } while (!status && left);
     progress_task("", 0, 0, 0, 0);

@@ -156,9 +156,15 @@ static int find_corpus(struct verifier *v, struct check *c, struct err *e)
     if (strcmp(hash, r->corpus_hash))
         return err_set(e, "%s: expected the corpus %s of %s, found %s", v->corpus.prefix,
                        r->corpus_hash, c->json, hash);
-    size_t begin, end;
-    plan_shard(&v->corpus, &c->protocol, c->documents, r->shard, r->shards, &begin, &end);
-    return plan_make(&c->plan, &v->corpus, &c->protocol, begin, end, e);
+    struct work work;
+    if (work_open(&work, &v->corpus, &c->protocol, c->documents, e)) return -1;
+    if (r->end && r->of != work.documents)
+        return err_kind(e, ERR_DAMAGED,
+                        "%s: document_range: expected documents of the corpus's %zu, found of %zu",
+                        c->json, work.documents, r->of);
+    struct share share = r->end ? (struct share){r->begin, r->end}
+                                : share_by_predictions(&work, r->shard, r->shards);
+    return plan_make(&c->plan, &v->corpus, &c->protocol, share.begin, share.end, e);
 }
 
 /* --- the stored losses --- */
@@ -182,14 +188,12 @@ static int open_stored(struct check *c, struct err *e)
 static bool same_sums(const struct check *c)
 {
     const float *loss = c->stored.data;
-    const struct moments *b = &c->record.moments;
     struct moments a = {0};
     for (size_t d = c->plan.begin, n; d < c->plan.end; d++, loss += n) {
         n = plan_predictions(&c->plan, d);
         moments_document(&a, loss, n);
     }
-    return a.documents == b->documents && a.predictions == b->predictions && a.sum == b->sum &&
-           a.squares == b->squares && a.cross == b->cross && a.lengths == b->lengths;
+    return moments_equal(&a, &c->record.moments);
 }
 
 /* --- the model --- */

@@ -34,6 +34,7 @@ flip() {
     cp -r "$T/l" "$T/$1"
     $python - "$T/$1/$name" "$2" "$3" "${4:-}" "$T/text.idx" <<'P'
 import json, struct, sys
+from fractions import Fraction
 import numpy as np
 name, index, bit, honest, idx = sys.argv[1:]
 a = np.load(name + ".npy")
@@ -45,8 +46,9 @@ if honest:
     raw = open(idx, "rb").read()
     sizes = np.frombuffer(raw, "<i4", struct.unpack_from("<Q", raw, 18)[0], 34)
     record, at = json.load(open(name + ".json")), 0
-    m = dict.fromkeys(record["moments"], 0.0)
-    keys = list(m)
+    keys = record["moments"]
+    m = {key: 0.0 for key in keys if key != "exact"}
+    exact = [0] * 4
     for n in np.maximum(sizes - 1, 0):
         s = 0.0
         for x in a[at:at + n]:
@@ -56,7 +58,11 @@ if honest:
             for key, value in (("documents", 1), ("predictions", n), ("sum", s), ("squares", s * s), ("cross", s * n), ("lengths", n * n)):
                 assert key in m, (key, keys)
                 m[key] += float(value)
-    record["moments"] = m
+            # The same in whole units: round() of a fraction is to even, too.
+            for i, (value, bits) in enumerate(((s, 60), (s * s, 48), (s * int(n), 48), (int(n) ** 2, 0))):
+                exact[i] += round(Fraction(value) * 2**bits)
+    assert len(keys["exact"]) == 4
+    record["moments"] = m | {"exact": ["%032x" % x for x in exact]}
     json.dump(record, open(name + ".json", "w"))
 P
 }

@@ -1,0 +1,54 @@
+/* shares.h - which documents of which models shard I of N computes: the same on every machine,
+ * whatever is done already.
+ *
+ * All the work of a scan is a line of cost: model after model in the order given, in each of them
+ * the documents in theirs. A document costs its useful FLOP (neox_flop), which is linear in three
+ * sums over its pieces, so three sums over the corpus give the cost of any model, in whole numbers.
+ * Shard I of N is the stretch [I / N, (I + 1) / N) of the line, both ends moved to the nearest
+ * boundary between documents. Hence the shards together are everything, once; each costs the N-th
+ * part to within one document; a model is in as few of them as that allows; and what a shard is
+ * follows from models, corpus and protocol alone.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_SHARES_H
+#define TRIPOD_SHARES_H
+
+#include "models/neox/neox.h"
+#include "src/scan/plan.h"
+
+/* The documents of a scan, and what they cost any model. */
+struct work {
+    const struct corpus *corpus;
+    struct protocol protocol;
+    size_t documents;
+    /* Over all pieces of n inputs, s of them scored: sums of n, n (n + 1), s. */
+    unsigned __int128 rows, pairs, scored;
+};
+
+/* The first DOCUMENTS (0: all) of the corpus, which must outlive the work. One pass over their
+ * lengths. Errors: nothing to predict. */
+int work_open(struct work *work, const struct corpus *corpus, const struct protocol *protocol,
+              size_t documents, struct err *e);
+
+/* FLOP of all the documents under one model. */
+double work_flop(const struct work *work, const struct neox_cost *model);
+
+/* Documents [begin, end) of one model; begin = end: none. */
+struct share {
+    size_t begin, end;
+};
+
+/* Fills SHARE [N] with what shard INDEX of SHARDS has of each of the N models: at most two passes
+ * over the lengths. A share that is not empty has something to predict. */
+void shares_find(struct share *share, const struct work *work, const struct neox_cost *models,
+                 size_t n, size_t index, size_t shards);
+
+/* What shards of one model were when they were cut by predictions: for losses of before. */
+struct share share_by_predictions(const struct work *work, size_t index, size_t shards);
+
+/* The shard of the Slurm array task this process runs in: *index of *shards, from
+ * SLURM_ARRAY_TASK_ID, _COUNT, _MIN and _STEP, for ids that need not start at 0; 0 of 1 where there
+ * is no array. Errors: the ids are not evenly spaced, a variable is no number. */
+int shard_from_slurm(size_t *index, size_t *shards, struct err *e);
+
+#endif
