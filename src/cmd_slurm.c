@@ -45,7 +45,7 @@ static const struct option_row options[] = {
                 "As many tasks as make each take about H hours, where --shards is not given"),
     OPTION_SIZE("cpus", 0, "N", cpus, 1, 4096,
                 "CPUs of a task, at most those of one socket (default: as many as here)"),
-    OPTION_REAL("gflops", 0, "G", gflops, 1e-3, 1e9,
+    OPTION_REAL("gflops", 0, "G", gflops, 1e-6, 1e9,
                 "GFLOP/s of a task (default: 0.85 of the FMA peak measured here, by CPU)"),
     OPTION_TEXT(
         "time", 0, "D-HH:MM:SS", time,

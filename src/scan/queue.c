@@ -78,7 +78,8 @@ int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
     return there < 0 && x->why.kind == ERR_MEMORY ? -1 : 0;
 }
 
-/* What the shard has of each model: nothing of those that cannot be used. */
+/* What the shard has of each model: nothing of those that cannot be used. Of several shards none may have
+ * other models than the rest, or some documents would be done twice and some never. */
 static int find_shares(struct share *shares, const struct catalog *models, const struct job *job,
                        struct err *e)
 {
@@ -86,7 +87,13 @@ static int find_shares(struct share *shares, const struct catalog *models, const
     if (!costs) return err_memory(e, "models");
     for (size_t i = 0; i < models->n; i++) {
         const struct catalog_entry *m = &models->entries[i];
-        if (catalog_usable(m)) costs[i] = neox_cost(&m->is.config);
+        if (catalog_usable(m)) {
+            costs[i] = neox_cost(&m->is.config);
+        } else if (job->o->shards > 1) {
+            free(costs);
+            *e = m->why;
+            return -1;
+        }
     }
     shares_find(shares, &job->work, costs, models->n, job->o->shard, job->o->shards);
     free(costs);

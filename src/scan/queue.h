@@ -37,7 +37,8 @@ struct queue {
 
 /* One entry a model of which the job's shard has documents, and one for each that cannot be used, in
  * the catalogue's order; both must outlive the queue. JOB may be NULL where no model is usable. The
- * caller closes the queue, after an error too. Errors: out of memory. */
+ * caller closes the queue, after an error too. Errors: out of memory; of several shards, a model that cannot
+ * be used. */
 int queue_open(struct queue *q, struct catalog *models, struct job *job, struct err *e);
 void queue_close(struct queue *q);
 
