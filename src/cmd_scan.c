@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/flat/locate.h"
 #include "src/base/file.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
@@ -44,10 +45,12 @@ static int take_shard(void *args, const char *value, struct err *e)
 
 static const struct option_row options[] = {
     OPTION_PLAINS(models, "[MODEL...]"),
-    OPTION_TEXTS("model", 'm', "MODEL", models,
-                 "A Hugging Face folder, a file made by `tripod import`, or a hub name such as "
-                 "EleutherAI/pythia-70m@step3000 found in the local cache. May be repeated; plain "
-                 "arguments are models too"),
+    OPTION_TEXTS(
+        "model", 'm', "MODEL", models,
+        "A Hugging Face folder, a file made by `tripod import` (of an archive all checkpoints, or "
+        "FILE@stepN), or a hub name such as "
+        "EleutherAI/pythia-70m@step3000 found in the local cache. May be repeated; plain "
+        "arguments are models too"),
     OPTION_TEXTS("corpus", 'c', "CORPUS", corpora,
                  "Text, JSON lines, either as .zst, or the prefix of a tokenised P.bin/P.idx. Text "
                  "may be repeated"),
@@ -134,9 +137,8 @@ static int write_results(const struct args *a, const struct record *records, siz
     return status;
 }
 
-static int run(void *args, struct err *e)
+static int scan_all(struct args *a, struct err *e)
 {
-    struct args *a = args;
     struct scan_request *o = &a->request;
     o->model = a->models.item[0];
     o->corpora = (char *const *)(uintptr_t)a->corpora.item;
@@ -162,6 +164,21 @@ static int run(void *args, struct err *e)
 out:
     free(records);
     free(first);
+    return status;
+}
+
+/* An archive stands for its checkpoints. */
+static int run(void *args, struct err *e)
+{
+    struct args *a = args;
+    const struct texts given = a->models;
+    char **names;
+    size_t n;
+    if (model_expand(given.item, given.n, &names, &n, e)) return -1;
+    a->models = (struct texts){(const char **)names, n};
+    int status = scan_all(a, e);
+    a->models = given;
+    model_names_free(names, n);
     return status;
 }
 

@@ -211,7 +211,7 @@ static int find_model(const struct verifier *v, const struct check *c, struct fl
         if (is_model(c, v->weights[i], e, &status)) name = o->models[i];
     if (status) return -1;
     if (!name) return err_set(e, "%s: does not say where its model is: give it with -m", c->json);
-    if (!o->models_n && !file_exists(name))
+    if (!o->models_n && !file_exists(name) && !model_is_archived(name))
         return err_kind(e, ERR_MISSING, "%s: its model %s is not there: give it with -m", c->json,
                         name);
     if (model_open(flat, name, NULL, e)) return -1;
