@@ -29,7 +29,7 @@ struct bench {
     bool cpu_time;          /* rates by CPU time of the slowest thread, not by the wall's */
     const char *models;     /* sizes, separated by commas: "70m,1.4b" */
     const char *blas;       /* a library with cblas_sgemm */
-    struct texts arguments; /* of scan */
+    struct texts arguments; /* of scan and archive */
     const char *save, *against;
     /* Set before a measurement begins: */
     int threads;
@@ -44,6 +44,7 @@ int bench_peak(struct bench *bench, struct err *e);
 int bench_kernels(struct bench *bench, struct err *e);
 int bench_gemm(struct bench *bench, struct err *e);
 int bench_scan(struct bench *bench, struct err *e);
+int bench_archive(struct bench *bench, struct err *e);
 
 /* Whether --models ("70m,1.4b", "all") names the size. */
 bool bench_listed(const struct bench *bench, const char *size);

@@ -40,12 +40,15 @@ static const struct option_row gemm_options[] = {
     SHARED_ROWS};
 static const struct option_row scan_options[] = {
     OPTION_PLAINS(arguments, "[TOKENS|short|MODEL...]"), MODEL_ROWS, SHARED_ROWS};
-static const struct option_row no_options[] = {OPTION_PLAIN(save, "peak|kernels|gemm|scan"),
+static const struct option_row archive_options[] = {OPTION_PLAINS(arguments, "FILE..."),
+                                                    SHARED_ROWS};
+static const struct option_row no_options[] = {OPTION_PLAIN(save, "peak|kernels|gemm|scan|archive"),
                                                OPTION_GROUP(cli_common_options, common),
                                                OPTION_END};
 
 #define DEFAULTS .rounds = 7, .models = "70m,160m,410m,1b", .common.beside = true
 static const struct bench defaults = {DEFAULTS, .rows = 1024};
+static const struct bench archive_defaults = {DEFAULTS};
 static const struct bench scan_defaults = {DEFAULTS, .rows = SCAN_BATCH_TOKENS};
 
 static int check(void *args, struct err *e)
@@ -64,11 +67,18 @@ static int check(void *args, struct err *e)
     return 0;
 }
 
+static int check_archive(void *args, struct err *e)
+{
+    const struct bench *bench = args;
+    return bench->arguments.n ? 0
+                              : err_set(e, "expected an archive made by tripod import --archive");
+}
+
 static int no_command(void *args, struct err *e)
 {
     const char *word = ((const struct bench *)args)->save;
-    return word ? err_set(e, "expected peak, kernels, gemm or scan, found '%s'", word)
-                : err_set(e, "what? peak, kernels, gemm or scan");
+    return word ? err_set(e, "expected peak, kernels, gemm, scan or archive, found '%s'", word)
+                : err_set(e, "what? peak, kernels, gemm, scan or archive");
 }
 
 static int load_baseline(struct bench *bench, struct err *e)
@@ -96,7 +106,7 @@ static void compare_to_baseline(struct bench *bench)
     json_object_set_new(bench->result, "against", ratios);
 }
 
-/* What the four have in common: the result they add to, the baseline, the output. */
+/* What they have in common: the result they add to, the baseline, the output. */
 static int run(struct bench *bench, const char *name, int (*measure)(struct bench *, struct err *),
                struct err *e)
 {
@@ -149,8 +159,15 @@ COMMAND(scan, scan_options, scan_defaults, check,
         "60), under random weights of the sizes in --models or under the MODELs named; MFU is "
         "useful FLOP/s over the FMA peak of the same minute.")
 
+COMMAND(
+    archive, archive_options, archive_defaults, check_archive,
+    "how fast an archive's checkpoints decode",
+    "Decodes all checkpoints of each archive, in the order of a sweep (each from the one before "
+    "it) and alone (from a whole one, through up to seven differences), by one thread and by "
+    "all; rates count the bytes that come out.")
+
 static const struct command *const children[] = {&command_peak, &command_kernels, &command_gemm,
-                                                 &command_scan, NULL};
+                                                 &command_scan, &command_archive, NULL};
 
 const struct command cmd_bench = {
     .name = "bench",

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 
 #include "models/checkpoint/checkpoint.h"
+#include "models/flat/archive.h"
 #include "models/flat/hub.h"
+#include "models/flat/archived.h"
 #include "models/flat/locate.h"
 #include "src/cli.h"
 #include "src/cmd_info.h"
@@ -30,9 +32,10 @@ static const struct option_row options[] = {
     OPTION_FLAG("verify", 0, verify, "Recompute checksums and counts; a difference is an error"),
     OPTION_FLAG("tensors", 0, tensors,
                 "List the tensors of models (on a terminal --details does, too)"),
-    OPTION_FLAG("compare", 0, compare,
-                "Compare the weights of two or more models (flat files, folders, hub names) with "
-                "the first's"),
+    OPTION_FLAG(
+        "compare", 0, compare,
+        "Compare the weights of two or more models (flat files, folders, hub names, FILE@stepN) with "
+        "the first's"),
     OPTION_GROUP(cli_common_options, common),
     OPTION_END,
 };
@@ -46,7 +49,7 @@ static json_t *number(double v)
     return json_real(v);
 }
 
-static void put_config(json_t *o, const struct neox_config *c)
+void info_config(json_t *o, const struct neox_config *c)
 {
     json_object_set_new(o, "parameters", number(neox_parameters(c, false)));
     json_object_set_new(o, "parameters_total", number(neox_parameters(c, true)));
@@ -86,10 +89,10 @@ static json_t *element_types(const bool found[3])
 static int info_model(const struct arguments *a, const char *path, json_t *o, struct err *e)
 {
     struct flat_model m;
-    if (flat_open(&m, path, e)) return -1;
+    if (model_open(&m, path, NULL, e)) return -1;
     int status = 0;
     if (a->verify) {
-        progress_begin("verify", "bytes", m.map.size);
+        progress_begin("verify", "bytes", m.bytes);
         status = flat_verify(&m, e);
         progress_end();
     }
@@ -97,7 +100,7 @@ static int info_model(const struct arguments *a, const char *path, json_t *o, st
     json_object_set_new(o, "model", json_utf8(m.name));
     json_object_set_new(o, "step", m.step < 0 ? json_null() : json_integer(m.step));
     json_object_set_new(o, "tokens_seen", m.tokens_seen < 0 ? json_null() : number(m.tokens_seen));
-    put_config(o, &m.config);
+    info_config(o, &m.config);
     bool found[3] = {false};
     json_t *list = json_array();
     for (size_t i = 0; i < m.tensor_count; i++) {
@@ -112,7 +115,7 @@ static int info_model(const struct arguments *a, const char *path, json_t *o, st
     }
     json_object_set_new(o, "type", element_types(found));
     json_object_set_new(o, "tensors", json_integer((json_int_t)m.tensor_count));
-    json_object_set_new(o, "bytes", json_integer((json_int_t)m.map.size));
+    json_object_set_new(o, "bytes", json_integer((json_int_t)m.bytes));
     json_object_set(o, "provenance", m.provenance);
     if (a->verify) json_object_set_new(o, "verified", json_true());
     json_object_set_new(o, "tensor_list", list);
@@ -149,7 +152,7 @@ static int info_folder(const struct arguments *a, const char *path, json_t *o, s
     json_object_set_new(o, "kind", json_string("folder"));
     json_object_set_new(o, "model", json_utf8(name));
     json_object_set_new(o, "step", step < 0 ? json_null() : json_integer(step));
-    put_config(o, &config);
+    info_config(o, &config);
     bool found[3] = {false};
     json_t *list = json_array();
     for (size_t i = 0; i < c.tensors.count; i++) {
@@ -348,6 +351,7 @@ static int info_one(const struct arguments *a, const char *path, json_t *o, stru
     json_object_set_new(o, "file", json_utf8(path));
     if (stat(path, &st)) {
         if (corpus_exists(path)) return info_corpus(a, path, o, e);
+        if (archived_is(path)) return info_model(a, path, o, e);
         /* A name in the Hugging Face cache is a folder. */
         char *folder = model_folder(path, e);
         if (!folder) return -1;
@@ -364,15 +368,17 @@ static int info_one(const struct arguments *a, const char *path, json_t *o, stru
     fclose(f);
     const char *dot = strrchr(path, '.');
     if (flat_is(head, n)) return info_model(a, path, o, e);
+    if (archive_is(head, n)) return info_archive(path, a->verify, o, e);
     if (n >= 6 && !memcmp(head, "\x93NUMPY", 6)) return info_array(a, path, o, e);
     if ((n >= 9 && !memcmp(head, "MMIDIDX\0\0", 9)) ||
         (dot && !strcmp(dot, ".bin") && corpus_exists(path)))
         return info_corpus(a, path, o, e);
     if (n && head[strspn((const char *)head, " \t\r\n")] == '{') return info_json(path, o, e);
-    return err_set(e,
-                   "%s: not a file this program writes or reads: expected a flat model, a .npy, "
-                   "a .bin/.idx corpus or a .json",
-                   path);
+    return err_set(
+        e,
+        "%s: not a file this program writes or reads: expected a flat model, an archive, a "
+        ".npy, a .bin/.idx corpus or a .json",
+        path);
 }
 
 /* --- output --- */
@@ -383,14 +389,15 @@ static enum table_unit unit_of(const char *key)
     static const struct {
         const char *key;
         enum table_unit unit;
-    } units[] = {{"parameters", TABLE_COUNT},    {"parameters_total", TABLE_COUNT},
-                 {"tokens", TABLE_COUNT},        {"tokens_seen", TABLE_COUNT},
-                 {"documents", TABLE_COUNT},     {"empty_documents", TABLE_COUNT},
-                 {"predictions", TABLE_COUNT},   {"words", TABLE_COUNT},
-                 {"bytes", TABLE_BYTES},         {"bytes_read", TABLE_BYTES},
-                 {"bytes_written", TABLE_BYTES}, {"seconds", TABLE_SECONDS},
-                 {"cpu_seconds", TABLE_SECONDS}, {"wall_seconds", TABLE_SECONDS},
-                 {"tokens_per_s", TABLE_COUNT},  {"mfu", TABLE_PERCENT}};
+    } units[] = {{"parameters", TABLE_COUNT},     {"parameters_total", TABLE_COUNT},
+                 {"tokens", TABLE_COUNT},         {"tokens_seen", TABLE_COUNT},
+                 {"documents", TABLE_COUNT},      {"empty_documents", TABLE_COUNT},
+                 {"predictions", TABLE_COUNT},    {"words", TABLE_COUNT},
+                 {"bytes", TABLE_BYTES},          {"bytes_read", TABLE_BYTES},
+                 {"decoded_bytes", TABLE_BYTES},  {"bytes_written", TABLE_BYTES},
+                 {"seconds", TABLE_SECONDS},      {"cpu_seconds", TABLE_SECONDS},
+                 {"wall_seconds", TABLE_SECONDS}, {"tokens_per_s", TABLE_COUNT},
+                 {"mfu", TABLE_PERCENT}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (!strcmp(key, units[i].key)) return units[i].unit;
     }
@@ -452,8 +459,9 @@ static void put_file(struct sheet *s, const json_t *o, bool tensors)
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)o, key, v)
     {
-        if (strcmp(key, "tensor_list")) put_value(t, key, v);
+        if (strcmp(key, "tensor_list") && strcmp(key, "checkpoint_list")) put_value(t, key, v);
     }
+    if (json_object_get(o, "checkpoint_list")) info_put_checkpoints(s, o, false);
     const json_t *list = json_object_get(o, "tensor_list");
     if (json_array_size(list)) put_tensors(s, list, tensors);
 }
@@ -492,7 +500,8 @@ static int run(void *args, struct err *e)
 const struct command cmd_info = {
     .name = "info",
     .summary = "what a model, corpus, loss or result file holds",
-    .text = "Shows what files hold: a flat model file, a Hugging Face folder, a tokenised corpus "
+    .text = "Shows what files hold: a flat model file, an archive of checkpoints or one of them "
+            "(FILE@stepN), a Hugging Face folder, a tokenised corpus "
             "(P, P.bin or P.idx), a .npy array, a .json written by scan, tokenize or fit.",
     .more = "With --verify a model's checksums are recomputed, a corpus is read and compared with "
             "its .json, and losses are counted and averaged anew and compared with theirs. Not on "

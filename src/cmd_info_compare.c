@@ -30,7 +30,7 @@ int info_compare(const struct cli_common *common, const struct texts *models, bo
         status = open_model(&m[opened], name[opened], verify, e);
         opened += !status;
     }
-    if (!status) progress_begin("compare", "bytes", (n - 1) * m[0].map.size);
+    if (!status) progress_begin("compare", "bytes", (n - 1) * m[0].bytes);
     for (size_t i = 1; i < n && !status; i++) status = flat_compare(&c[i], &m[0], &m[i], e);
     progress_end();
     if (!status) {

@@ -45,8 +45,8 @@ const struct option_row cmd_scan_options[] = {
     OPTION_PLAINS(models, "[MODEL...]"),
     OPTION_TEXTS(
         "model", 'm', "MODEL", models,
-        "A Hugging Face folder, a file made by `tripod import`, a folder of these, a hub name "
-        "such as EleutherAI/pythia-70m@step3000 found in the local cache, or a pattern of any "
+        "A Hugging Face folder, a file made by `tripod import` (of an archive all checkpoints, or "
+        "FILE@stepN), a folder of these, a hub name such as EleutherAI/pythia-70m@step3000 found in the local cache, or a pattern of any "
         "(see below). May be repeated; plain arguments are models too"),
     OPTION_TEXTS("corpus", 'c', "CORPUS", corpora,
                  "Text, JSON lines, either as .zst, or the prefix of a tokenised P.bin/P.idx. Text "

@@ -36,8 +36,10 @@ static void keep_head(struct catalog_entry *x)
 {
     struct flat_model *m = &x->is;
     x->weights = flat_weights_hash(m);
-    x->bytes = m->map.size;
+    x->bytes = m->bytes;
     map_close(&m->map);
+    flat_memory_release(m->memory);
+    m->memory = NULL;
     free(m->tensors);
     json_decref(m->provenance);
     m->tensors = NULL;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "models/flat/bytes.h"
 #include "src/base/progress.h"
 
 enum {
@@ -51,36 +52,6 @@ enum {
     AT_HEADER_HASH = 248,
 };
 
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-static uint64_t get64(const uint8_t *p)
-{
-    return get32(p) | (uint64_t)get32(p + 4) << 32;
-}
-static double get_double(const uint8_t *p)
-{
-    uint64_t bits = get64(p);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-static void put32(uint8_t *p, uint32_t v)
-{
-    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> 8 * i);
-}
-static void put64(uint8_t *p, uint64_t v)
-{
-    for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> 8 * i);
-}
-static void put_double(uint8_t *p, double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    put64(p, bits);
-}
-
 const char *flat_dtype_name(enum simd_dtype dtype)
 {
     return dtype == SIMD_F32 ? "f32" : dtype == SIMD_F16 ? "f16" : "bf16";
@@ -106,8 +77,10 @@ uint64_t flat_tensor_bytes(const struct neox_tensor *t, enum simd_dtype dtype)
 
 struct parse {
     struct flat_model *m;
-    const uint8_t *data;
-    uint64_t size, directory, count, names, names_bytes;
+    const uint8_t *data;     /* the header, and the rest of the file unless head_bytes is set */
+    const uint8_t *metadata; /* the directory to the file's end */
+    size_t head_bytes;       /* header and metadata alone are there, one after the other */
+    uint64_t size, directory, count, names, names_bytes; /* by the file's offsets */
     const char *path;
     struct err *e;
 };
@@ -184,20 +157,27 @@ static int parse_metadata(struct parse *p)
         bytes != p->size - provenance || bytes > MAX_PROVENANCE)
         return err_kind(p->e, ERR_DAMAGED, "%s: header: the metadata does not lie within the file",
                         p->path);
-    if (XXH3_64bits(d + p->directory, p->size - p->directory) != get64(d + AT_METADATA_HASH))
+    if (p->head_bytes && p->head_bytes - HEADER_BYTES != p->size - p->directory)
+        return err_kind(p->e, ERR_DAMAGED,
+                        "%s: header: expected %llu bytes of metadata, found %llu", p->path,
+                        (unsigned long long)(p->size - p->directory),
+                        (unsigned long long)(p->head_bytes - HEADER_BYTES));
+    p->metadata = d + (p->head_bytes ? HEADER_BYTES : p->directory);
+    const uint8_t *text = p->metadata + (p->names - p->directory);
+    if (XXH3_64bits(p->metadata, p->size - p->directory) != get64(d + AT_METADATA_HASH))
         return err_kind(p->e, ERR_DAMAGED, "%s: directory: its checksum is wrong", p->path);
-    if (d[p->names + p->names_bytes - 1])
+    if (text[p->names_bytes - 1])
         return err_kind(p->e, ERR_DAMAGED, "%s: names: the last one does not end", p->path);
     uint64_t at = get64(d + AT_NAME);
     if (at >= p->names_bytes)
         return err_kind(p->e, ERR_DAMAGED, "%s: header: the model's name is out of range", p->path);
-    const char *name = (const char *)d + p->names + at;
+    const char *name = (const char *)text + at;
     if (strlen(name) > MAX_NAME)
         return err_kind(p->e, ERR_DAMAGED, "%s: header: the model's name is too long", p->path);
     p->m->name = strdup(name);
     if (!p->m->name) return err_memory(p->e, p->path);
     json_error_t error;
-    p->m->provenance = json_loadb((const char *)d + provenance, bytes, 0, &error);
+    p->m->provenance = json_loadb((const char *)text + p->names_bytes, bytes, 0, &error);
     if (!json_is_object(p->m->provenance))
         return err_kind(p->e, ERR_DAMAGED, "%s: provenance: expected a JSON object", p->path);
     return 0;
@@ -205,7 +185,7 @@ static int parse_metadata(struct parse *p)
 
 static int parse_tensor(struct parse *p, size_t i, uint64_t *end)
 {
-    const uint8_t *d = p->data + p->directory + i * ENTRY_BYTES;
+    const uint8_t *d = p->metadata + i * ENTRY_BYTES;
     struct flat_tensor *t = &p->m->tensors[i];
     struct neox_tensor is;
     neox_tensor_at(&p->m->config, i, &is);
@@ -213,7 +193,7 @@ static int parse_tensor(struct parse *p, size_t i, uint64_t *end)
     uint32_t dtype = get32(d + 8), layout = get32(d + 12);
     if (name >= p->names_bytes)
         return err_kind(p->e, ERR_DAMAGED, "%s: tensor %zu: its name is out of range", p->path, i);
-    t->name = (const char *)p->data + p->names + name;
+    t->name = (const char *)p->metadata + (p->names - p->directory) + name;
     if (strcmp(t->name, is.name))
         return err_kind(p->e, ERR_DAMAGED, "%s: tensor %zu: expected %s, found %.128s", p->path, i,
                         is.name, t->name);
@@ -242,35 +222,74 @@ static int parse_tensor(struct parse *p, size_t i, uint64_t *end)
                         is.name);
     if (get64(d + 56))
         return err_kind(p->e, ERR_DAMAGED, "%s: %s: expected a zero", p->path, is.name);
-    t->data = p->data + offset;
+    t->offset = offset;
+    t->data = p->head_bytes ? NULL : p->data + offset;
     t->bytes = (size_t)bytes;
     t->xxh3 = get64(d + 48);
     *end = offset + bytes;
     return 0;
 }
 
-int flat_parse(struct flat_model *m, const void *data, size_t size, const char *path, struct err *e)
+static int parse(struct parse *p)
 {
-    struct parse p = {.m = m, .data = data, .size = size, .path = path, .e = e};
-    *m = (struct flat_model){.path = strdup(path)};
-    if (!m->path) return err_memory(e, path);
-    if (parse_header(&p) || parse_metadata(&p)) goto bad;
-    m->tensors = calloc(p.count, sizeof *m->tensors);
+    struct flat_model *m = p->m;
+    *m = (struct flat_model){.path = strdup(p->path), .bytes = p->size};
+    if (!m->path) return err_memory(p->e, p->path);
+    if (parse_header(p) || parse_metadata(p)) goto bad;
+    m->tensors = calloc(p->count, sizeof *m->tensors);
     if (!m->tensors) {
-        err_memory(e, path);
+        err_memory(p->e, p->path);
         goto bad;
     }
     uint64_t end = HEADER_BYTES;
-    for (size_t i = 0; i < p.count; i++) {
-        if (parse_tensor(&p, i, &end)) goto bad;
+    for (size_t i = 0; i < p->count; i++) {
+        if (parse_tensor(p, i, &end)) goto bad;
     }
-    m->tensor_count = p.count;
+    m->tensor_count = p->count;
     m->parameters = neox_parameters(&m->config, false);
     m->parameters_total = neox_parameters(&m->config, true);
+    if (!p->head_bytes) m->file = p->data;
     return 0;
 bad:
     flat_close(m);
     return -1;
+}
+
+int flat_parse(struct flat_model *m, const void *data, size_t size, const char *path, struct err *e)
+{
+    struct parse p = {.m = m, .data = data, .size = size, .path = path, .e = e};
+    return parse(&p);
+}
+
+int flat_parse_head(struct flat_model *m, const void *head, size_t bytes, const char *path,
+                    struct err *e)
+{
+    struct parse p = {.m = m, .data = head, .head_bytes = bytes, .path = path, .e = e};
+    *m = (struct flat_model){0};
+    if (bytes < HEADER_BYTES)
+        return err_kind(e, ERR_DAMAGED, "%s: header: expected %d bytes, found %zu", path,
+                        HEADER_BYTES, bytes);
+    p.size = get64(p.data + AT_FILE_SIZE);
+    if (p.size < bytes)
+        return err_kind(e, ERR_DAMAGED, "%s: header: the metadata is larger than the file", path);
+    return parse(&p);
+}
+
+uint8_t *flat_head(const struct flat_model *m, size_t *bytes)
+{
+    uint64_t directory = get64(m->file + AT_DIRECTORY);
+    *bytes = HEADER_BYTES + (m->bytes - directory);
+    uint8_t *head = malloc(*bytes);
+    if (!head) return NULL;
+    memcpy(head, m->file, HEADER_BYTES);
+    memcpy(head + HEADER_BYTES, m->file + directory, m->bytes - directory);
+    return head;
+}
+
+void flat_place_head(uint8_t *file, const uint8_t *head, size_t bytes)
+{
+    memcpy(file, head, HEADER_BYTES);
+    memcpy(file + get64(head + AT_DIRECTORY), head + HEADER_BYTES, bytes - HEADER_BYTES);
 }
 
 int flat_open(struct flat_model *m, const char *path, struct err *e)
@@ -289,11 +308,38 @@ int flat_open(struct flat_model *m, const char *path, struct err *e)
 void flat_close(struct flat_model *m)
 {
     map_close(&m->map);
+    flat_memory_release(m->memory);
     free(m->path);
     free(m->name);
     free(m->tensors);
     json_decref(m->provenance);
     *m = (struct flat_model){0};
+}
+
+struct flat_memory *flat_memory_new(size_t bytes)
+{
+    struct flat_memory *memory = malloc(sizeof *memory);
+    uint8_t *data = memory ? simd_alloc(bytes) : NULL;
+    if (!data) {
+        free(memory);
+        return NULL;
+    }
+    *memory = (struct flat_memory){.bytes = bytes, .data = data};
+    atomic_init(&memory->users, 1);
+    return memory;
+}
+
+struct flat_memory *flat_memory_share(struct flat_memory *memory)
+{
+    atomic_fetch_add(&memory->users, 1);
+    return memory;
+}
+
+void flat_memory_release(struct flat_memory *memory)
+{
+    if (!memory || atomic_fetch_sub(&memory->users, 1) > 1) return;
+    simd_free(memory->data, memory->bytes);
+    free(memory);
 }
 
 const struct flat_tensor *flat_find(const struct flat_model *m, const char *name)
@@ -302,6 +348,15 @@ const struct flat_tensor *flat_find(const struct flat_model *m, const char *name
         if (!strcmp(m->tensors[i].name, name)) return &m->tensors[i];
     }
     return NULL;
+}
+
+int flat_save(const struct flat_model *m, const char *path, struct err *e)
+{
+    struct out out;
+    if (out_open(&out, path, e)) return -1;
+    if (!out_write(&out, m->file, m->bytes, e)) return out_commit(&out, e);
+    out_abort(&out);
+    return -1;
 }
 
 int flat_verify(const struct flat_model *m, struct err *e)

@@ -12,6 +12,7 @@
 #define TRIPOD_FLAT_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "models/config.h"
@@ -25,13 +26,27 @@ struct flat_tensor {
     enum simd_dtype dtype;
     enum flat_layout layout;
     size_t rows, columns; /* [out, in] of a matrix; a vector has rows = 1 */
-    const void *data;     /* in the map; 64-byte aligned */
+    const void *data;     /* in the map or memory; 64-byte aligned */
+    uint64_t offset;      /* of it in the file */
     size_t bytes;
     uint64_t xxh3; /* XXH3-64 of those bytes */
 };
 
+/* Memory that models may share, 2 MiB-aligned: where a checkpoint from an archive is decoded to. */
+struct flat_memory {
+    atomic_int users;
+    size_t bytes;
+    uint8_t *data; /* zero at first */
+};
+struct flat_memory *flat_memory_new(size_t bytes); /* one user; NULL: out of memory */
+struct flat_memory *flat_memory_share(struct flat_memory *memory); /* one user more */
+void flat_memory_release(struct flat_memory *memory);              /* one less; NULL is nobody */
+
 struct flat_model {
-    struct map map;
+    struct map map;             /* empty where the file is in memory */
+    struct flat_memory *memory; /* else NULL */
+    const uint8_t *file;        /* its bytes, in either; NULL after flat_parse_head */
+    size_t bytes;               /* of the file */
     char *path;
     struct neox_config config;
     char *name;        /* e.g. "pythia-70m"; "" when not known */
@@ -49,6 +64,9 @@ struct flat_model {
 int flat_open(struct flat_model *m, const char *path, struct err *e);
 void flat_close(struct flat_model *m);
 
+/* Writes the file that M was opened from, byte for byte, to PATH. */
+int flat_save(const struct flat_model *m, const char *path, struct err *e);
+
 /* Recomputes every checksum; the error names the first tensor that differs. */
 int flat_verify(const struct flat_model *m, struct err *e);
 
@@ -59,6 +77,15 @@ const struct flat_tensor *flat_find(const struct flat_model *m, const char *name
  * is for messages. flat_open is this on a map. */
 int flat_parse(struct flat_model *m, const void *data, size_t size, const char *path,
                struct err *e);
+
+/* Header and metadata alone, one after the other, without the tensors between them: `data` of every
+ * tensor is NULL. All else is checked as in a file. HEAD must outlive the model. */
+int flat_parse_head(struct flat_model *m, const void *head, size_t bytes, const char *path,
+                    struct err *e);
+/* Those of an open model, in fresh memory which the caller frees; NULL: out of memory. */
+uint8_t *flat_head(const struct flat_model *m, size_t *bytes);
+/* And back to their places in a FILE, of the size that flat_parse_head found. */
+void flat_place_head(uint8_t *file, const uint8_t *head, size_t bytes);
 
 /* Whether a file's first bytes are a flat model's. */
 bool flat_is(const void *data, size_t size);

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "models/checkpoint/checkpoint.h"
+#include "models/flat/archived.h"
 #include "models/flat/hub.h"
 #include "models/flat/import.h"
 
@@ -109,6 +110,11 @@ int model_peek(struct flat_model *m, const char *model, char **folder, char **im
     *folder = *import = NULL;
     struct stat st;
     struct hub_name h;
+    if (archived_is(model)) {
+        if (archived_peek(m, model, SIZE_MAX, e)) return -1;
+        *folder = folder_of_flat(m);
+        return 0;
+    }
     if (stat(model, &st) == 0) {
         if (!S_ISDIR(st.st_mode)) {
             if (flat_open(m, model, e)) return -1;
@@ -144,6 +150,11 @@ int model_open(struct flat_model *m, const char *model, char **folder, struct er
 {
     char *found, *import;
     if (folder) *folder = NULL;
+    if (archived_is(model)) {
+        if (archived_open(m, model, e)) return -1;
+        if (folder) *folder = folder_of_flat(m);
+        return 0;
+    }
     int status = model_peek(m, model, &found, &import, e);
     if (!status && import) {
         status = model_make(found, import, true, e);
@@ -155,6 +166,11 @@ int model_open(struct flat_model *m, const char *model, char **folder, struct er
     else
         free(found);
     return status;
+}
+
+int model_head(struct flat_model *m, const char *model, size_t tensor, struct err *e)
+{
+    return archived_is(model) ? archived_peek(m, model, tensor, e) : model_open(m, model, NULL, e);
 }
 
 char *model_folder(const char *model, struct err *e)

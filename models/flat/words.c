@@ -1,5 +1,6 @@
 /* words.c - see words.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "models/flat/archived.h"
 #include "models/flat/words.h"
 
 #include <ctype.h>
@@ -139,12 +140,32 @@ static int walk_folder(struct walk *w, const char *folder, int depth, const stru
     return status;
 }
 
+/* All its checkpoints; a damaged one that was given stands for itself, to be told of later. */
+static int take_archive(struct words *w, const char *path, bool given, struct err *e)
+{
+    char **names;
+    size_t n;
+    struct err why;
+    int status = archived_names(&names, &n, path, &why);
+    bool damaged = status && why.kind != ERR_MEMORY;
+    if (status && !damaged) *e = why;
+    if (damaged) status = given ? take(w, strdup(path), e) : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (status || damaged)
+            free(names[i]);
+        else
+            status = take(w, names[i], e);
+    }
+    free(names);
+    return status;
+}
+
 /* GIVEN: the user named this very path, which then stands for itself if for nothing else. */
 static int expand_path(struct words *w, const char *path, const struct stat *st, bool given,
                        struct err *e)
 {
     if (S_ISREG(st->st_mode)) {
-        /* A file of several checkpoints would become their names here. */
+        if (archived_is(path)) return take_archive(w, path, given, e);
         return given || named_flat(path) || holds_flat(path) ? take(w, strdup(path), e) : 0;
     }
     if (!S_ISDIR(st->st_mode)) return given ? take(w, strdup(path), e) : 0;

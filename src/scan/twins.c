@@ -69,7 +69,7 @@ static int look(struct survey *s, size_t i, struct err *e)
 {
     struct flat_model flat;
     struct seen *seen = &s->seen[i];
-    if (model_open(&flat, s->models[i], NULL, e)) return e->kind == ERR_MEMORY ? -1 : 0;
+    if (model_head(&flat, s->models[i], SIZE_MAX, e)) return e->kind == ERR_MEMORY ? -1 : 0;
     seen->weights = flat_weights_hash(&flat);
     seen->tensors = flat.tensor_count;
     seen->checkpoint = XXH3_64bits_withSeed(flat.name, strlen(flat.name), (uint64_t)flat.step);
@@ -96,7 +96,7 @@ static int examine(const struct survey *s, const struct entry *x, bool *constant
                    uint64_t *elements, struct err *e)
 {
     struct flat_model flat;
-    if (model_open(&flat, s->models[x->model], NULL, e)) return -1;
+    if (model_head(&flat, s->models[x->model], x->tensor, e)) return -1;
     const struct flat_tensor *t = &flat.tensors[x->tensor];
     *constant = x->tensor >= flat.tensor_count || flat_tensor_constant(t);
     *elements = *constant ? 0 : (uint64_t)t->rows * t->columns;

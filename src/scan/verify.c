@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "models/flat/compare.h"
+#include "models/flat/archived.h"
 #include "models/flat/locate.h"
 #include "src/base/npy.h"
 #include "src/base/progress.h"
@@ -219,7 +220,7 @@ static int find_model(const struct verifier *v, const struct check *c, struct fl
         if (is_model(c, v->weights[i], e, &status)) name = o->models[i];
     if (status) return -1;
     if (!name) return err_set(e, "%s: does not say where its model is: give it with -m", c->json);
-    if (!o->models_n && !file_exists(name))
+    if (!o->models_n && !file_exists(name) && !archived_is(name))
         return err_kind(e, ERR_MISSING, "%s: its model %s is not there: give it with -m", c->json,
                         name);
     if (model_open(flat, name, NULL, e)) return -1;

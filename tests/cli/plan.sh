@@ -219,7 +219,7 @@ if command -v script >/dev/null; then
     shows "but warnings" 'warning: nowhere'
 fi
 ok "and its JSON alone" sh -c '"$@" | head -c 1 | grep -q "{"' - "$TRIPOD" scan flat -c "$corpus" -o l2 --quiet --json
-fails "no shard goes without a model of the others'" 'nowhere: no such' "$TRIPOD" scan flat nowhere -c "$corpus" -o shards --shard 0/2
+fails "no shard goes without a model of the others'" 'nowhere: cannot open' "$TRIPOD" scan flat nowhere -c "$corpus" -o shards --shard 0/2
 check_none() { if ls shards/*.npy >/dev/null 2>&1; then echo "FAIL $1"; code=1; else echo "ok $1"; fi; }
 check_none "and computes nothing"
 misuse "an unknown order" 'order' "$TRIPOD" scan flat -c "$corpus" --order speed

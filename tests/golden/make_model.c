@@ -4,7 +4,7 @@
 //
 //   make_model DIR [--shape 70m] [--hidden D] [--layers L] [--heads H] [--vocab V] [--ffn F]
 //              [--rotary-pct P] [--base B] [--eps E] [--positions T] [--parallel 0|1] [--act NAME]
-//              [--dtype f16|bf16|f32] [--seed N] [--scale S] [--copy C]
+//              [--dtype f16|bf16|f32] [--seed N] [--scale S] [--copy C] [--updates U] [--update-size R]
 //              [--shards N]
 //   make_model --corpus PREFIX --limit V --seed N LENGTH...
 //
@@ -12,6 +12,9 @@
 // of 16 bits summed to something near a normal deviate, one multiplication, one rounding. Nothing
 // but IEEE arithmetic and sqrt is used, so a folder has the same bytes on every machine (built
 // without contraction to FMA) and references can be kept as options rather than as weights.
+//
+// With --updates U a weight has moved on from there by U random steps of R of its tensor's deviation,
+// each a function of (seed, update, tensor, element): the checkpoints of one run.
 //
 // The scales keep every activation near unit size, let attention be neither flat nor one-hot, and
 // spread the losses: logits have a standard deviation near S, and the head has a part C of the
@@ -41,8 +44,8 @@ static const struct shape pythia[] = {
 };
 
 struct options {
-    uint64_t layers, hidden, heads, vocab, ffn, positions, seed, shards;
-    double rotary_pct, eps, scale, copy;
+    uint64_t layers, hidden, heads, vocab, ffn, positions, seed, shards, updates;
+    double rotary_pct, eps, scale, copy, update_size;
     const char *base; // printed as given
     const char *act;
     int parallel;
@@ -137,6 +140,8 @@ static void write_tensor(int fd, uint64_t offset, const struct tensor *t, const 
         for (size_t i = 0; i < m; i++) {
             double z = deviate(key, at + i) * t->std;
             if (t->copy != 0) z += deviate(input, at + i) * t->copy;
+            for (uint64_t u = 1; u <= o->updates; u++)
+                z += deviate(splitmix64(key ^ u << 32), at + i) * t->std * o->update_size;
             float x = (float)(t->mean + z);
             if (o->dtype == F32)
                 buf.f[i] = x;
@@ -396,6 +401,10 @@ static void read_options(struct options *o, int argc, char **argv)
             o->scale = strtod(v, NULL);
         else if (!strcmp(k, "--copy"))
             o->copy = strtod(v, NULL);
+        else if (!strcmp(k, "--updates"))
+            o->updates = count(k, v);
+        else if (!strcmp(k, "--update-size"))
+            o->update_size = strtod(v, NULL);
         else if (!strcmp(k, "--act"))
             o->act = v;
         else if (!strcmp(k, "--dtype") && !strcmp(v, "f16"))
@@ -433,6 +442,7 @@ int main(int argc, char **argv)
                         .eps = 1e-5,
                         .scale = 3,
                         .copy = 12,
+                        .update_size = 0.01,
                         .base = "10000",
                         .act = "gelu",
                         .parallel = 1};
