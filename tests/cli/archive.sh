@@ -181,7 +181,7 @@ ok "beyond the chain all is well" "$TRIPOD" info --verify "$T/d.tripod@step256"
 shows "all but the head is shared" '^step9	.*	1	27$'
 flip "$T/d.tripod" "$(awk '/^step4\t/ { exit } /^step[0-9]/ { n += $4 } END { print 64 + n + 3000 }' "$T/out")"
 "$TRIPOD" scan -m "$T/d.tripod" -c "$corpus" -o "$T/of-twins-damaged" >"$T/out" 2>"$T/err"
-if [ $? -eq 1 ] && grep -q 'd.tripod@step4: gpt_neox.embed_in.weight: its stored bytes are damaged$'; then echo "ok damaged twins"; else echo "FAIL damaged twins: $(head -c 300 "$T/err")"; code=1; fi
+if [ $? -eq 1 ] && grep -q 'd.tripod@step4: gpt_neox.embed_in.weight: its stored bytes are damaged$' "$T/err"; then echo "ok damaged twins"; else echo "FAIL damaged twins: $(head -c 300 "$T/err")"; code=1; fi
 same "those before them" "$T/of-flats/pythia-14m-step2.npy" "$T/of-twins-damaged/pythia-14m-step2.npy"
 
 ok "bench archive" "$TRIPOD" bench archive "$A" --rounds 1 --threads 2 --json
