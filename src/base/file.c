@@ -180,19 +180,30 @@ int sync_directory(const char *path, struct err *e)
 
 /* --- output files --- */
 
-/* Opens a part that nobody has: machines that share a disk may have processes of one number. */
+static void part_forget(struct out *o)
+{
+    if (o->slot >= 0) part_used[o->slot] = 0;
+    o->slot = -1;
+    free(o->part);
+    o->part = NULL;
+}
+
+/* Opens a part that nobody has: machines that share a disk may have processes of one number. It is
+ * known to the signal handler before it is there, for a signal may come as soon as it is. */
 static FILE *open_part(struct out *o)
 {
     for (int n = 1;; n++) {
         char more[16] = "";
         if (n > 1) snprintf(more, sizeof more, ".%d", n);
         o->part = format_string("%s.part-%ld%s", o->path, (long)getpid(), more);
-        FILE *file = o->part ? fopen(o->part, "wbex") : NULL;
+        if (!o->part) return NULL;
+        o->slot = part_register(o->part);
+        FILE *file = fopen(o->part, "wbex");
         if (file) return file;
-        free(o->part);
-        bool again = o->part && errno == EEXIST;
-        o->part = NULL;
-        if (!again) return NULL;
+        int code = errno;
+        part_forget(o);
+        errno = code;
+        if (code != EEXIST) return NULL;
     }
 }
 
@@ -210,7 +221,6 @@ int out_open(struct out *o, const char *path, struct err *e)
         out_abort(o);
         return -1;
     }
-    o->slot = part_register(o->part);
     return 0;
 }
 
@@ -247,10 +257,7 @@ int out_commit(struct out *o, struct err *e)
     }
     if (!bad) {
         bad = sync_directory(o->path, e);
-        if (o->slot >= 0) part_used[o->slot] = 0;
-        o->slot = -1;
-        free(o->part);
-        o->part = NULL;
+        part_forget(o);
     }
     out_abort(o);
     return bad ? -1 : 0;
