@@ -14,6 +14,7 @@
     X(scan)                                                                                        \
     X(verify)                                                                                      \
     X(gather)                                                                                      \
+    X(tokens)                                                                                      \
     X(fit)                                                                                         \
     X(allocate)                                                                                    \
     X(count)                                                                                       \
