@@ -84,6 +84,14 @@ def plant(m, rng):
         last = last.copy()
         last[6], last[0] = 0, 4.9
         put("none", last)
+        if j > 1:
+            last = np.r_[np.full(j, 9.0), np.zeros(7 - j)]
+            last[j - 1] = 5
+            put("none", last)
+        if j < 6:
+            last = np.r_[np.full(j, 9.0), np.zeros(7 - j)]
+            last[j] = np.float32(0.3)
+            put("none", last)
         put("none", np.r_[np.full(j, 9.0), np.full(7 - j, np.nan)])
         put(f"plateau-{j}", np.r_[rng.uniform(6.0, 6.5, j), rng.uniform(3.0, 3.4, 7 - j)])
         put("none", np.r_[np.linspace(6, 7, j) if j > 1 else [2.6], np.full(7 - j, 0.5)])
