@@ -95,6 +95,7 @@ def plant(m, rng):
         put("none", np.r_[np.full(j, 9.0), np.full(7 - j, np.nan)])
         put(f"plateau-{j}", np.r_[rng.uniform(6.0, 6.5, j), rng.uniform(3.0, 3.4, 7 - j)])
         put("none", np.r_[np.linspace(6, 7, j) if j > 1 else [2.6], np.full(7 - j, 0.5)])
+        put("none", np.r_[np.full(j, 6.0), np.full(7 - j, 4.65)])  # u = 5.9, l = 4.0
     x = np.log(N)
     d = x - x.mean()
     noise = np.array([1, -2, 1, 0, 1, -2, 1.0])
@@ -110,6 +111,9 @@ def plant(m, rng):
             put("polygenic" if name else "none", line(slope, r2))
     for drop, name in ((5.5, "jumps"), (4.9, "none")):
         put(name, np.array([9.5, 8, 7, 6, 5, 4.7, 9.5 - drop]))
+    for end in (200, -200):  # equals among the largest
+        for _ in range(4):
+            put("ends", np.array([max(-end, 0), 1, 1, 1, 1, 1, max(end, 0)]))
     for extreme in (np.inf, -np.inf, np.nan, 0, -0.0, -1.5, 1e-30, 1e30, 18, 17.999999, 30.5):
         row = next(rows)
         m[row, rng.integers(0, 7)] = extreme
