@@ -15,6 +15,7 @@
     X(slurm)                                                                                       \
     X(verify)                                                                                      \
     X(gather)                                                                                      \
+    X(tokens)                                                                                      \
     X(fit)                                                                                         \
     X(allocate)                                                                                    \
     X(count)                                                                                       \

@@ -58,7 +58,7 @@ void map_close(struct map *m)
 }
 
 /* Parts being written, in fixed storage so that the signal handler may read it. */
-enum { PART_SLOTS = 32, PART_LENGTH = 4096 };
+enum { PART_SLOTS = 512, PART_LENGTH = 4096 };
 static char part_names[PART_SLOTS][PART_LENGTH];
 static volatile sig_atomic_t part_used[PART_SLOTS];
 

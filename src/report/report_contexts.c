@@ -1,0 +1,237 @@
+/* report_contexts.c - tokens in their context, as a table, for a terminal, as a page; see
+ * report_tokens.h.
+ *
+ * Text comes from anywhere, so all of it passes visible.h: nothing in it can move the cursor, colour
+ * a line or open a tag.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/file.h"
+#include "src/base/json.h"
+#include "src/report/report_tokens.h"
+
+/* The three parts of a context, safe to show. */
+struct parts {
+    char *before, *token, *after, *spark;
+};
+
+static int parts_make(struct parts *p, const struct token_context *c, size_t columns,
+                      enum visible how)
+{
+    p->before = token_text(&c->before, how);
+    p->token = token_text(&c->token, how);
+    p->after = token_text(&c->after, how);
+    p->spark = token_sparkline(c->loss, columns);
+    return p->before && p->token && p->after && p->spark ? 0 : -1;
+}
+
+static void parts_free(struct parts *p)
+{
+    free(p->before);
+    free(p->token);
+    free(p->after);
+    free(p->spark);
+}
+
+enum { FIXED = 8, MOST_LOSSES = 512 };
+
+void report_contexts(struct sheet *s, const struct shown *shown, size_t n, const struct matrix *m)
+{
+    struct column heads[FIXED + MOST_LOSSES] = {{.name = "list"},
+                                                {.name = "row", .unit = TABLE_EXACT},
+                                                {.name = "document", .unit = TABLE_EXACT},
+                                                {.name = "position", .unit = TABLE_EXACT},
+                                                {.name = "token", .unit = TABLE_EXACT},
+                                                {.name = "losses"},
+                                                {.name = "context"}};
+    const size_t losses = m->columns < MOST_LOSSES ? m->columns : MOST_LOSSES;
+    for (size_t j = 0; j < losses; j++)
+        heads[7 + j] = (struct column){
+            .name = m->column[j].label, .format = "%.9g", .flags = TABLE_NO_TERMINAL};
+    struct table *t = sheet_table(s, heads, 7 + losses, "-", false);
+    for (size_t i = 0; i < n; i++) {
+        const struct token_context *c = &shown[i].context;
+        struct parts p;
+        int bad = parts_make(&p, c, m->columns, VISIBLE_LINE);
+        table_text(t, "%s", shown[i].list ? shown[i].list : "");
+        table_whole(t, c->row);
+        table_whole(t, c->document);
+        table_whole(t, c->position);
+        table_whole(t, c->id);
+        table_text(t, "%s", bad ? "" : p.spark);
+        if (bad)
+            table_none(t);
+        else
+            table_text(t, "%s[[%s]]%s", p.before, p.token, p.after);
+        for (size_t j = 0; j < losses; j++) table_real(t, c->loss[j]);
+        parts_free(&p);
+    }
+}
+
+json_t *report_contexts_json(const struct shown *shown, size_t n, const struct matrix *m)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        const struct token_context *c = &shown[i].context;
+        struct parts p;
+        json_t *losses = json_array();
+        int bad = parts_make(&p, c, m->columns, VISIBLE_TEXT);
+        for (size_t j = 0; j < m->columns; j++)
+            json_array_append_new(losses, json_finite(c->loss[j]));
+        json_array_append_new(
+            list, json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "list",
+                            json_utf8(shown[i].list), "row", (json_int_t)c->row, "document",
+                            (json_int_t)c->document, "position", (json_int_t)c->position, "token",
+                            (json_int_t)c->id, "before", json_utf8(bad ? NULL : p.before), "text",
+                            json_utf8(bad ? NULL : p.token), "after",
+                            json_utf8(bad ? NULL : p.after), "losses", losses));
+        parts_free(&p);
+    }
+    return list;
+}
+
+/* --- a terminal --- */
+
+/* TEXT from column *at on, broken at WIDTH. */
+static void flow(FILE *f, const char *text, size_t *at, size_t width)
+{
+    for (const char *p = text; *p; p++) {
+        if (((unsigned char)*p & 0xc0) != 0x80 && (*at)++ >= width) {
+            fputc('\n', f);
+            *at = 1;
+        }
+        fputc(*p, f);
+    }
+}
+
+static void losses_table(FILE *f, const struct token_context *c, const struct matrix *m,
+                         const char *spark, size_t width)
+{
+    size_t widest = 0;
+    for (size_t j = 0; j < m->columns; j++) {
+        size_t n = strlen(m->column[j].label);
+        if (n > widest) widest = n;
+    }
+    size_t at = 0;
+    fputs("losses ", f);
+    at = 7;
+    flow(f, spark, &at, width);
+    fputc('\n', f);
+    const size_t each = widest + 11, across = width / each ? width / each : 1;
+    for (size_t j = 0; j < m->columns; j++) {
+        fprintf(f, "%-*s %7.3f%s", (int)widest, m->column[j].label, c->loss[j],
+                (j + 1) % across == 0 || j + 1 == m->columns ? "\n" : "   ");
+    }
+}
+
+int report_contexts_terminal(FILE *f, const struct shown *shown, size_t n, const struct matrix *m,
+                             size_t width, struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct token_context *c = &shown[i].context;
+        struct parts p;
+        if (parts_make(&p, c, m->columns, VISIBLE_LINE)) {
+            parts_free(&p);
+            return err_memory(e, m->path);
+        }
+        fprintf(f, "%s\033[1mrow %" PRIu64 "\033[0m  document %zu, token %zu (id %u)%s%s\n",
+                i ? "\n" : "", c->row, c->document, c->position, (unsigned)c->id,
+                shown[i].list ? "  " : "", shown[i].list ? shown[i].list : "");
+        size_t at = 0;
+        flow(f, p.before, &at, width);
+        fputs("\033[1;7m", f);
+        flow(f, p.token, &at, width);
+        fputs("\033[0m", f);
+        flow(f, p.after, &at, width);
+        fputc('\n', f);
+        losses_table(f, c, m, p.spark, width);
+        parts_free(&p);
+    }
+    return ferror(f) ? err_errno(e, "stdout: cannot write") : 0;
+}
+
+/* --- a page --- */
+
+static const char head[] =
+    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tokens</title>\n"
+    "<style>\n"
+    "body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }\n"
+    "h2 { font-size: 1em; margin: 2em 0 .3em; }\n"
+    ".text { font-family: monospace; white-space: pre-wrap; overflow-wrap: anywhere; color: #555; }\n"
+    ".text mark { background: #ffd54f; color: #000; border-radius: 2px; }\n"
+    ".losses { display: flex; gap: 1em; align-items: flex-start; flex-wrap: wrap; }\n"
+    "table { border-collapse: collapse; font-size: .85em; }\n"
+    "td, th { padding: 0 .6em; text-align: right; font-weight: normal; }\n"
+    "svg { background: #f7f7f7; }\n"
+    "</style></head><body>\n";
+
+static int html_label(struct out *out, const char *text, struct err *e)
+{
+    struct bytes b = {0};
+    int status = visible_append(&b, text, strlen(text), VISIBLE_HTML) ? err_memory(e, out->path)
+                 : b.count ? out_write(out, b.data, b.count, e)
+                           : 0;
+    bytes_free(&b);
+    return status;
+}
+
+/* The losses as a line, from 0 to the largest. */
+static int html_line(struct out *out, const struct token_context *c, size_t columns, struct err *e)
+{
+    const double width = 240, height = 80, pad = 6;
+    double most = 0;
+    for (size_t j = 0; j < columns; j++) {
+        if (isfinite(c->loss[j]) && c->loss[j] > most) most = c->loss[j];
+    }
+    int status = out_printf(out, e,
+                            "<svg width=\"240\" height=\"80\"><polyline fill=\"none\" "
+                            "stroke=\"#3949ab\" stroke-width=\"2\" points=\"");
+    for (size_t j = 0; j < columns && !status; j++) {
+        if (!isfinite(c->loss[j])) continue;
+        double x = pad + (columns > 1 ? (width - 2 * pad) * (double)j / (double)(columns - 1) : 0);
+        double y = height - pad - (most > 0 ? (height - 2 * pad) * c->loss[j] / most : 0);
+        status = out_printf(out, e, "%.1f,%.1f ", x, y);
+    }
+    return status ? status : out_printf(out, e, "\"/></svg>\n");
+}
+
+static int html_row(struct out *out, const struct shown *shown, const struct matrix *m,
+                    struct err *e)
+{
+    const struct token_context *c = &shown->context;
+    struct parts p;
+    int status = parts_make(&p, c, m->columns, VISIBLE_HTML) ? err_memory(e, out->path) : 0;
+    if (!status)
+        status =
+            out_printf(out, e,
+                       "<h2>row %" PRIu64 ": document %zu, token %zu (id %u)%s%s</h2>\n"
+                       "<div class=\"text\">%s<mark>%s</mark>%s</div>\n"
+                       "<div class=\"losses\">",
+                       c->row, c->document, c->position, (unsigned)c->id, shown->list ? ", " : "",
+                       shown->list ? shown->list : "", p.before, p.token, p.after) ||
+            html_line(out, c, m->columns, e) ||
+            out_printf(out, e, "<table><tr><th>checkpoint</th><th>nats</th></tr>\n");
+    for (size_t j = 0; j < m->columns && !status; j++)
+        status = out_printf(out, e, "<tr><td>") || html_label(out, m->column[j].label, e) ||
+                 out_printf(out, e, "</td><td>%.4f</td></tr>\n", c->loss[j]);
+    if (!status) status = out_printf(out, e, "</table></div>\n");
+    parts_free(&p);
+    return status;
+}
+
+int report_contexts_html(const char *path, const struct shown *shown, size_t n,
+                         const struct matrix *m, struct err *e)
+{
+    struct out out;
+    if (out_open(&out, path, e)) return -1;
+    int status = out_write(&out, head, sizeof head - 1, e);
+    for (size_t i = 0; i < n && !status; i++) status = html_row(&out, &shown[i], m, e);
+    if (!status) status = out_printf(&out, e, "</body></html>\n");
+    if (!status) return out_commit(&out, e);
+    out_abort(&out);
+    return -1;
+}

@@ -1,0 +1,109 @@
+/* token_index.c - see token_index.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/scan/token_index.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "src/base/npy.h"
+
+/* The protocol of the record, and that this is its corpus. */
+static int match_record(const struct token_index *x, const struct matrix *m, struct protocol *p,
+                        size_t *documents, struct err *e)
+{
+    if (protocol_parse(p, documents, m->protocol, m->path, e)) return -1;
+    uint64_t hash;
+    char text[17];
+    if (*documents > x->corpus.documents)
+        return err_set(e, "%s: expected the corpus of %s (%zu documents or more), found %zu",
+                       x->corpus.prefix, m->path, *documents, x->corpus.documents);
+    if (corpus_hash(&x->corpus, *documents ? *documents : x->corpus.documents, &hash, e)) return -1;
+    token_index_drop(x);
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    return strcmp(text, m->corpus_hash) == 0
+               ? 0
+               : err_set(e, "%s: expected the corpus of %s (%s), found another (%s)",
+                         x->corpus.prefix, m->path, m->corpus_hash, text);
+}
+
+int token_index_open(struct token_index *x, const struct matrix *m, const char *prefix,
+                     const struct protocol *protocol, struct err *e)
+{
+    *x = (struct token_index){0};
+    struct protocol p = *protocol;
+    size_t documents = 0;
+    char *text = NULL;
+    if (corpus_open(&x->corpus, prefix, e)) return -1;
+    int status = m->protocol ? match_record(x, m, &p, &documents, e) : 0;
+    if (!status) status = plan_make(&x->plan, &x->corpus, &p, documents, 0, 1, e);
+    if (!status && x->plan.predictions != m->rows) {
+        text = protocol_text(&p, documents);
+        status = text ? err_set(e,
+                                "%s: expected %" PRIu64 " losses, as %s has rows, found %" PRIu64
+                                " (%s)",
+                                x->corpus.prefix, m->rows, m->path, x->plan.predictions, text)
+                      : err_memory(e, prefix);
+    }
+    free(text);
+    if (status) token_index_close(x);
+    return status;
+}
+
+void token_index_close(struct token_index *x)
+{
+    if (x->plan.offset) plan_free(&x->plan);
+    if (x->corpus.prefix) corpus_close(&x->corpus);
+    *x = (struct token_index){0};
+}
+
+size_t token_index_documents(const struct token_index *x)
+{
+    return x->plan.end - x->plan.begin;
+}
+
+uint64_t token_index_start(const struct token_index *x, size_t document)
+{
+    return x->plan.offset[document];
+}
+
+size_t token_index_tokens(const struct token_index *x, size_t document)
+{
+    uint64_t n = x->plan.offset[document + 1] - x->plan.offset[document];
+    return n ? (size_t)n + 1 : corpus_length(&x->corpus, document);
+}
+
+void token_index_find(const struct token_index *x, uint64_t row, size_t *document, size_t *position)
+{
+    size_t lo = 0, hi = token_index_documents(x); /* start[lo] <= row < start[hi] */
+    while (hi - lo > 1) {
+        size_t middle = lo + (hi - lo) / 2;
+        if (x->plan.offset[middle] <= row)
+            lo = middle;
+        else
+            hi = middle;
+    }
+    *document = lo;
+    *position = (size_t)(row - x->plan.offset[lo]) + 1;
+}
+
+void token_index_drop(const struct token_index *x)
+{
+    for (size_t i = 0; i < x->corpus.shards; i++)
+        madvise((void *)(uintptr_t)x->corpus.bin[i].data, x->corpus.bin[i].size, MADV_DONTNEED);
+}
+
+int token_index_write(const struct token_index *x, const char *path, struct err *e)
+{
+    struct out out;
+    char header[NPY_HEADER];
+    const uint64_t n = (uint64_t)token_index_documents(x) + 1;
+    if (out_open(&out, path, e)) return -1;
+    npy_header(header, "<i8", n, 0);
+    int status = out_write(&out, header, sizeof header, e);
+    if (!status) status = out_write(&out, x->plan.offset, n * sizeof *x->plan.offset, e);
+    if (!status) return out_commit(&out, e);
+    out_abort(&out);
+    return -1;
+}
