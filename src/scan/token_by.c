@@ -108,9 +108,7 @@ static void add_document(struct groups *g, const struct matrix *m, const struct 
         const uint32_t k = s->touched[i];
         for (size_t c = 0; c < columns; c++) {
             struct moments *to = &g->moments[k * g->columns + first + c];
-            const double sum = s->sum[k * COLUMNS_AT_ONCE + c], n = s->tokens[k];
-            struct moments one = {1, n, sum, sum * sum, sum * n, n * n};
-            moments_add(to, &one);
+            moments_cluster(to, s->sum[k * COLUMNS_AT_ONCE + c], s->tokens[k]);
             s->sum[k * COLUMNS_AT_ONCE + c] = 0;
         }
         s->tokens[k] = 0;
@@ -152,7 +150,6 @@ static int add_columns(const struct grouping *w, size_t first, struct err *e)
         if (first == 0) progress_add(r.n ? r.n - 1 : 0);
         if (start - dropped < DROP_ROWS) continue;
         matrix_drop(w->m, start);
-        token_index_drop(w->x);
         dropped = start;
     }
     reader_close(&r);
@@ -175,7 +172,6 @@ static int survey(const struct token_index *x, size_t *ids, uint64_t *frequency,
             if (frequency && j) frequency[r.id[j]]++;
         }
     }
-    token_index_drop(x);
     reader_close(&r);
     *ids = (size_t)most + 1;
     if (!status && *ids > MOST_IDS)

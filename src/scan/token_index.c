@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "src/base/npy.h"
 
@@ -20,12 +19,21 @@ static int match_record(const struct token_index *x, const struct matrix *m, str
         return err_set(e, "%s: expected the corpus of %s (%zu documents or more), found %zu",
                        x->corpus.prefix, m->path, *documents, x->corpus.documents);
     if (corpus_hash(&x->corpus, *documents ? *documents : x->corpus.documents, &hash, e)) return -1;
-    token_index_drop(x);
     snprintf(text, sizeof text, "%016" PRIx64, hash);
     return strcmp(text, m->corpus_hash) == 0
                ? 0
                : err_set(e, "%s: expected the corpus of %s (%s), found another (%s)",
                          x->corpus.prefix, m->path, m->corpus_hash, text);
+}
+
+static int find_starts(struct token_index *x, struct err *e)
+{
+    size_t n = token_index_documents(x);
+    x->start = malloc((n + 1) * sizeof *x->start);
+    if (!x->start) return err_memory(e, x->corpus.prefix);
+    x->start[0] = 0;
+    for (size_t d = 0; d < n; d++) x->start[d + 1] = x->start[d] + plan_predictions(&x->plan, d);
+    return 0;
 }
 
 int token_index_open(struct token_index *x, const struct matrix *m, const char *prefix,
@@ -37,7 +45,7 @@ int token_index_open(struct token_index *x, const struct matrix *m, const char *
     char *text = NULL;
     if (corpus_open(&x->corpus, prefix, e)) return -1;
     int status = m->protocol ? match_record(x, m, &p, &documents, e) : 0;
-    if (!status) status = plan_make(&x->plan, &x->corpus, &p, documents, 0, 1, e);
+    if (!status) status = plan_make(&x->plan, &x->corpus, &p, 0, documents ? documents : SIZE_MAX, e);
     if (!status && x->plan.predictions != m->rows) {
         text = protocol_text(&p, documents);
         status = text ? err_set(e,
@@ -47,13 +55,15 @@ int token_index_open(struct token_index *x, const struct matrix *m, const char *
                       : err_memory(e, prefix);
     }
     free(text);
+    if (!status) status = find_starts(x, e);
     if (status) token_index_close(x);
     return status;
 }
 
 void token_index_close(struct token_index *x)
 {
-    if (x->plan.offset) plan_free(&x->plan);
+    free(x->start);
+    plan_free(&x->plan);
     if (x->corpus.prefix) corpus_close(&x->corpus);
     *x = (struct token_index){0};
 }
@@ -65,12 +75,12 @@ size_t token_index_documents(const struct token_index *x)
 
 uint64_t token_index_start(const struct token_index *x, size_t document)
 {
-    return x->plan.offset[document];
+    return x->start[document];
 }
 
 size_t token_index_tokens(const struct token_index *x, size_t document)
 {
-    uint64_t n = x->plan.offset[document + 1] - x->plan.offset[document];
+    uint64_t n = x->start[document + 1] - x->start[document];
     return n ? (size_t)n + 1 : corpus_length(&x->corpus, document);
 }
 
@@ -79,19 +89,13 @@ void token_index_find(const struct token_index *x, uint64_t row, size_t *documen
     size_t lo = 0, hi = token_index_documents(x); /* start[lo] <= row < start[hi] */
     while (hi - lo > 1) {
         size_t middle = lo + (hi - lo) / 2;
-        if (x->plan.offset[middle] <= row)
+        if (x->start[middle] <= row)
             lo = middle;
         else
             hi = middle;
     }
     *document = lo;
-    *position = (size_t)(row - x->plan.offset[lo]) + 1;
-}
-
-void token_index_drop(const struct token_index *x)
-{
-    for (size_t i = 0; i < x->corpus.shards; i++)
-        madvise((void *)(uintptr_t)x->corpus.bin[i].data, x->corpus.bin[i].size, MADV_DONTNEED);
+    *position = (size_t)(row - x->start[lo]) + 1;
 }
 
 int token_index_write(const struct token_index *x, const char *path, struct err *e)
@@ -102,7 +106,7 @@ int token_index_write(const struct token_index *x, const char *path, struct err 
     if (out_open(&out, path, e)) return -1;
     npy_header(header, "<i8", n, 0);
     int status = out_write(&out, header, sizeof header, e);
-    if (!status) status = out_write(&out, x->plan.offset, n * sizeof *x->plan.offset, e);
+    if (!status) status = out_write(&out, x->start, n * sizeof *x->start, e);
     if (!status) return out_commit(&out, e);
     out_abort(&out);
     return -1;

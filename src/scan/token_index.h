@@ -14,6 +14,7 @@
 struct token_index {
     struct corpus corpus;
     struct plan plan;
+    uint64_t *start; /* [documents + 1] starting_index */
 };
 
 /* Opens the corpus PREFIX and lays it out as MATRIX's record says, whose corpus hash must be this
@@ -32,9 +33,6 @@ size_t token_index_tokens(const struct token_index *x, size_t document);
 /* The document and the position in it of the token that ROW, one of the matrix's, predicts. */
 void token_index_find(const struct token_index *x, uint64_t row, size_t *document,
                       size_t *position);
-
-/* Gives back the pages of the corpus that were read. */
-void token_index_drop(const struct token_index *x);
 
 /* starting_index as int64 [documents + 1], for numpy.searchsorted(a, row, "right") - 1. */
 int token_index_write(const struct token_index *x, const char *path, struct err *e);

@@ -128,7 +128,6 @@ static int in_waves(const struct work *w, struct chunk *chunks, size_t most, str
                 status = -1;
         }
         matrix_drop(w->m, token_index_start(w->x, first));
-        token_index_drop(w->x);
     }
     return status;
 }
