@@ -5,13 +5,14 @@
 
 #include "src/cli.h"
 
-/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize scan verify gather tokens fit
+/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize scan score verify gather tokens fit
  * allocate count epoch evals plot bench. */
 #define COMMANDS(X)                                                                                \
     X(import)                                                                                      \
     X(info)                                                                                        \
     X(tokenize)                                                                                    \
     X(scan)                                                                                        \
+    X(score)                                                                                       \
     X(verify)                                                                                      \
     X(gather)                                                                                      \
     X(fit)                                                                                         \

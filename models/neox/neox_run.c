@@ -51,6 +51,7 @@ int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, s
     run->qkv = run->inner = (struct strips){p += d, rows};
     run->context = (struct strips){p + qkv, rows};
     run->loss = p;
+    run->best = (uint32_t *)(p + targets);
     run->targets = (uint32_t *)(p += inner);
     run->scratch = p + targets;
     return 0;
