@@ -5,7 +5,7 @@
 
 #include "src/cli.h"
 
-/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize scan score verify gather tokens fit
+/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize scan score generate verify gather tokens fit
  * allocate count epoch evals plot bench. */
 #define COMMANDS(X)                                                                                \
     X(import)                                                                                      \
@@ -13,6 +13,7 @@
     X(tokenize)                                                                                    \
     X(scan)                                                                                        \
     X(score)                                                                                       \
+    X(generate)                                                                                    \
     X(verify)                                                                                      \
     X(gather)                                                                                      \
     X(fit)                                                                                         \
