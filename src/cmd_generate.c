@@ -14,8 +14,8 @@
 #include "src/commands.h"
 #include "src/scan/model_tokenizer.h"
 #include "src/scan/sample.h"
+#include "src/text/decode.h"
 #include "src/text/source.h"
-#include "src/text/unicode.h"
 
 enum { MOST = 1 << 30 };
 
@@ -81,54 +81,31 @@ static int check(void *args, struct err *e)
 
 /* --- text as it comes --- */
 
-/* What has not been shown: bytes of a character that is not complete. */
 struct stream {
-    const struct tokenizer *tokenizer;
-    struct bytes held, text; /* text: all that was shown */
-    bool show;               /* on stdout */
+    struct decoder decoder;
+    struct bytes text; /* all of it */
+    size_t shown;
+    bool show; /* on stdout */
 };
 
-static int put(struct stream *s, const void *text, size_t bytes, struct err *e)
+static int show(struct stream *s, struct err *e)
 {
-    if (bytes_append(&s->text, text, bytes)) return err_memory(e, NULL);
-    if (s->show && (fwrite(text, 1, bytes, stdout) != bytes || fflush(stdout)))
+    size_t n = s->text.count - s->shown;
+    const uint8_t *p = s->text.data + s->shown;
+    s->shown = s->text.count;
+    if (s->show && n && (fwrite(p, 1, n, stdout) != n || fflush(stdout)))
         return err_errno(e, "stdout: cannot write");
-    return 0;
-}
-
-/* Whether the BYTES at P, ill-formed as they are, may become a character with more of them. */
-static bool may_go_on(const uint8_t *p, size_t bytes)
-{
-    size_t whole = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : p[0] >= 0xC2 ? 2 : 1;
-    return p[0] < 0xF5 && bytes < whole;
-}
-
-/* Shows what is complete of the held bytes; ill-formed ones as U+FFFD. LAST: all of them. */
-static int show(struct stream *s, bool last, struct err *e)
-{
-    size_t at = 0, skip;
-    while (at < s->held.count) {
-        const uint8_t *p = s->held.data + at;
-        size_t left = s->held.count - at, good = utf8_valid(p, left, &skip);
-        if (good && put(s, p, good, e)) return -1;
-        at += good;
-        if (!skip) break;
-        if (!last && good + skip == left && may_go_on(p + good, skip)) break;
-        if (put(s, "\xEF\xBF\xBD", 3, e)) return -1;
-        at += skip;
-    }
-    memmove(s->held.data, s->held.data + at, s->held.count - at);
-    s->held.count -= at;
     return 0;
 }
 
 static int show_token(struct stream *s, uint32_t id, struct err *e)
 {
-    size_t bytes = 0;
-    const char *text = s->tokenizer ? tokenizer_bytes(s->tokenizer, id, &bytes) : NULL;
-    if (!text) return 0;
-    if (bytes_append(&s->held, text, bytes)) return err_memory(e, NULL);
-    return show(s, false, e);
+    return decoder_add(&s->decoder, id, &s->text) ? err_memory(e, NULL) : show(s, e);
+}
+
+static int show_end(struct stream *s, struct err *e)
+{
+    return decoder_end(&s->decoder, &s->text) ? err_memory(e, NULL) : show(s, e);
 }
 
 /* --- the prompt --- */
@@ -217,7 +194,7 @@ static int generate(const struct args *a, struct neox_generation *g, struct text
         if (show_token(out, next, e)) return -1;
     }
     r->seconds = now() - start;
-    return show(out, true, e);
+    return show_end(out, e);
 }
 
 static json_t *ids_json(const uint32_t *id, size_t n)
@@ -232,8 +209,9 @@ static json_t *run_json(const struct text_run *r, const struct stream *out, cons
 {
     size_t made = r->ids.count - r->prompt;
     double rate = made && r->seconds > 0 ? (double)made / r->seconds : 0;
-    json_t *text =
-        out->tokenizer ? json_stringn((const char *)out->text.data, out->text.count) : json_null();
+    json_t *text = out->decoder.tokenizer
+                       ? json_stringn((const char *)out->text.data, out->text.count)
+                       : json_null();
     return json_pack("{s:o, s:o, s:o, s:o, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:o}", "model",
                      json_utf8(path), "text", text, "prompt_ids", ids_json(r->ids.id, r->prompt),
                      "ids", ids_json(r->ids.id + r->prompt, made), "stop", r->stop, "temperature",
@@ -248,7 +226,8 @@ static int run_model(const struct args *a, const struct flat_model *flat, const 
 {
     const size_t context = flat->config.max_positions;
     struct text_run r = {.stop = "tokens"};
-    struct stream out = {.tokenizer = t, .show = !a->common.json || a->common.json_file};
+    struct stream out = {.decoder = {.tokenizer = t},
+                         .show = !a->common.json || a->common.json_file};
     struct neox model = {.layers = NULL};
     struct neox_generation g = {.model = NULL};
     int64_t eos = t ? tokenizer_added(t, "<|endoftext|>") : -1;
@@ -274,7 +253,7 @@ static int run_model(const struct args *a, const struct flat_model *flat, const 
         status = cli_write_json(&a->common, run_json(&r, &out, a, flat->path), e);
     neox_generation_close(&g);
     neox_unload(&model);
-    bytes_free(&out.held);
+    decoder_free(&out.decoder);
     bytes_free(&out.text);
     ids_free(&r.ids);
     return status;

@@ -5,12 +5,14 @@
 
 #include "src/cli.h"
 
-/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize scan score generate verify gather tokens fit
+/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize corpus batch scan score generate verify gather tokens fit
  * allocate count epoch evals plot bench. */
 #define COMMANDS(X)                                                                                \
     X(import)                                                                                      \
     X(info)                                                                                        \
     X(tokenize)                                                                                    \
+    X(corpus)                                                                                      \
+    X(batch)                                                                                       \
     X(scan)                                                                                        \
     X(score)                                                                                       \
     X(generate)                                                                                    \
