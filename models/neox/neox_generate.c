@@ -12,6 +12,8 @@
 #include "models/neox/neox_generate.h"
 
 #include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct neox_member {
@@ -19,17 +21,32 @@ struct neox_member {
     void *scratch;
 };
 
+/* Where members meet. OpenMP's barrier waits for long with its CPU held, and there are three a layer:
+ * on a machine that others use, 1.7 tokens/s of 410M where this one gives ten times as many. */
+struct meeting {
+    _Atomic size_t arrived, round;
+};
+
 /* A member at work. */
 struct team {
     struct neox_generation *g;
     const struct neox *m;
+    struct meeting *meeting;
     struct neox_member own;
     size_t member, members;
 };
 
-static void meet(void)
+static void meet(const struct team *t)
 {
-#pragma omp barrier
+    enum { SPINS = 2000 };
+    size_t round = atomic_load(&t->meeting->round);
+    if (atomic_fetch_add(&t->meeting->arrived, 1) + 1 == t->members) {
+        atomic_store(&t->meeting->arrived, 0);
+        atomic_store(&t->meeting->round, round + 1);
+        return;
+    }
+    for (int i = 0; atomic_load(&t->meeting->round) == round; i++)
+        if (i > SPINS) sched_yield();
 }
 
 /* out = LN(x) [d] */
@@ -79,12 +96,12 @@ static void parallel_layer(const struct team *t, size_t i)
     norm(t, t->own.h2, &l->ln2);                        /* [d] */
     linear(t, g->qkv, t->own.h, &l->qkv, GEMM_STORE);   /* [3d] */
     linear(t, g->inner, t->own.h2, &l->up, gelu(t->m)); /* [ffn] */
-    meet();
+    meet(t);
     attention(t, i); /* [d] */
-    meet();
+    meet(t);
     linear(t, g->x, g->context, &l->dense, GEMM_ADD); /* [d] */
     linear(t, g->x, g->inner, &l->down, GEMM_ADD);    /* [d] */
-    meet();
+    meet(t);
 }
 
 /* x += Attention(LN1(x)), then x += MLP(LN2(x)) */
@@ -94,16 +111,16 @@ static void sequential_layer(const struct team *t, size_t i)
     struct neox_generation *g = t->g;
     norm(t, t->own.h, &l->ln1);
     linear(t, g->qkv, t->own.h, &l->qkv, GEMM_STORE);
-    meet();
+    meet(t);
     attention(t, i);
-    meet();
+    meet(t);
     linear(t, g->x, g->context, &l->dense, GEMM_ADD);
-    meet();
+    meet(t);
     norm(t, t->own.h2, &l->ln2);
     linear(t, g->inner, t->own.h2, &l->up, gelu(t->m));
-    meet();
+    meet(t);
     linear(t, g->x, g->inner, &l->down, GEMM_ADD);
-    meet();
+    meet(t);
 }
 
 static void step(const struct team *t, uint32_t token)
@@ -112,7 +129,7 @@ static void step(const struct team *t, uint32_t token)
     if (t->member == 0)
         m->kernels->embed(t->g->x, 0, &token, 1, m->embedding, m->embedding_dtype,
                           m->config.hidden); /* [d] */
-    meet();
+    meet(t);
     for (size_t i = 0; i < m->config.layers; i++) {
         if (m->config.parallel_residual)
             parallel_layer(t, i);
@@ -125,10 +142,12 @@ static void step(const struct team *t, uint32_t token)
 
 void neox_generation_step(struct neox_generation *g, uint32_t token)
 {
+    struct meeting meeting = {0, 0};
 #pragma omp parallel num_threads(g->threads)
     {
         struct team t = {.g = g,
                          .m = g->model,
+                         .meeting = &meeting,
                          .own = g->members[omp_get_thread_num()],
                          .member = (size_t)omp_get_thread_num(),
                          .members = (size_t)omp_get_num_threads()};
