@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 
 TRIPOD_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fopenmp -ffp-contract=off \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
-LIBS := -lgsl -lgslcblas -lzstd -ljansson -lutf8proc -lz -lxxhash -lcsv -lm
+LIBS := -lgsl -lgslcblas -lzstd -ljansson -lutf8proc -lz -lxxhash -lcsv -lnettle -lm
 
 # gcc at -O2 leaves the kernels' tiles rolled (3-4 times slower): these objects need -O3.
 SIMD_CFLAGS   ?= -O3 -fno-math-errno -fno-trapping-math

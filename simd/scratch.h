@@ -83,4 +83,15 @@ static inline struct attention_scratch attention_layout(float *base, size_t n, s
     return s;
 }
 
+/* One head's keys in panels and, behind them, its values, for so many positions: attention_step's
+ * cache is one such part a head. */
+static inline size_t attention_key_floats(size_t capacity, size_t head_size)
+{
+    return ((capacity + 31) / 32 * 32 * head_size + 15) / 16 * 16;
+}
+static inline size_t attention_cache_floats(size_t capacity, size_t head_size)
+{
+    return attention_key_floats(capacity, head_size) + capacity * ((head_size + 31) / 32 * 32);
+}
+
 #endif

@@ -22,6 +22,11 @@
 
 enum simd_isa { SIMD_SCALAR, SIMD_AVX2, SIMD_AVX512, SIMD_ISAS };
 
+/* Rows row .. row + n of a matrix: consecutive positions of one document. */
+struct row_run {
+    size_t row, n;
+};
+
 /* What happens to acc = x W^T before it is stored; bias may be NULL (zeros), else n floats. */
 enum gemm_epilogue {
     GEMM_STORE,     /* out = acc + bias */
@@ -64,12 +69,41 @@ typedef void kernel_attention(struct strips out, struct strips qkv, size_t row0,
                               size_t first, size_t count, const struct attention_shape *shape,
                               void *scratch);
 
+/* The same of a document whose positions lie in several runs of rows, one after the other, of which
+ * the last run's outputs are computed: documents that begin alike share the rows of that part.
+ * scratch: for the positions of all runs. */
+typedef void kernel_attention_runs(struct strips out, struct strips qkv, const struct row_run *runs,
+                                   size_t runs_n, size_t first, size_t count,
+                                   const struct attention_shape *shape, void *scratch);
+
+/* One position after another: row 0 of qkv is the input at POSITION, row 0 of out its output by
+ * heads first .. first + count - 1, bit for bit attention's. CACHE keeps the keys and values of the
+ * positions before, every one of which was given to this function: attention_cache_bytes() for up to
+ * CAPACITY positions, at least position + 1. */
+struct attention_cache {
+    void *data; /* 64-byte aligned, zeros at first */
+    size_t capacity;
+};
+typedef void kernel_attention_step(struct strips out, struct strips qkv, size_t position,
+                                   size_t first, size_t count, const struct attention_shape *shape,
+                                   struct attention_cache cache, void *scratch);
+
+/* One row's product: columns first .. end - 1 of out [n] = epilogue(x [k] W^T + bias), bit for bit
+ * gemm's, as fast as W is read: no scratch. FIRST is a multiple of 32, END one or n. Plain rows, as a
+ * matrix of strips with one row is. */
+typedef void kernel_gemv(float *out, const float *x, struct panels w, size_t first, size_t end,
+                         const float *bias, enum gemm_epilogue epilogue);
+
 /* loss[i] = log sum_v exp(x[i] . W[v]) - x[i] . W[targets[i]] in nats, for rows 0..rows, over
  * all w.n rows of W; targets < w.n. The logits are streamed through an online log-sum-exp
  * (Milakov & Gimelshein 2018) in fixed blocks of vocabulary and never stored. scratch:
  * simd_scratch_bytes(). */
 typedef void kernel_head(float *loss, struct strips x, size_t rows, struct panels w,
                          const uint32_t *targets, void *scratch);
+
+/* The same, and best[i] = the v of the greatest logit, the lowest of equal ones. */
+typedef void kernel_head_best(float *loss, uint32_t *best, struct strips x, size_t rows,
+                              struct panels w, const uint32_t *targets, void *scratch);
 
 /* Elementwise, any n, any alignment, in may equal out. Narrowing is to nearest even. */
 typedef void kernel_map(float *out, const float *in, size_t n);
@@ -83,8 +117,12 @@ typedef void kernel_narrow(uint16_t *out, const float *in, size_t n);
     X(kernel_embed, embed)                                                                         \
     X(kernel_layer_norm, layer_norm)                                                               \
     X(kernel_gemm, gemm)                                                                           \
+    X(kernel_gemv, gemv)                                                                           \
     X(kernel_attention, attention)                                                                 \
+    X(kernel_attention_runs, attention_runs)                                                       \
+    X(kernel_attention_step, attention_step)                                                       \
     X(kernel_head, head)                                                                           \
+    X(kernel_head_best, head_best)                                                                 \
     X(kernel_map, exp)                                                                             \
     X(kernel_map, log)                                                                             \
     X(kernel_map, erf)                                                                             \
@@ -118,6 +156,8 @@ int simd_isa_from_name(const char *name);
 size_t simd_scratch_bytes(void);
 /* Bytes attention needs for documents of up to n tokens. */
 size_t attention_scratch_bytes(size_t n, size_t head_size);
+/* Bytes of one layer's cache for attention_step. */
+size_t attention_cache_bytes(size_t capacity, const struct attention_shape *shape);
 
 /* Memory for large buffers: 2 MiB-aligned, huge pages asked for (under virtual machines 4 KiB pages
  * cost up to a third of the FMA peak), zeroed. NULL when out of memory. */

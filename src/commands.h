@@ -5,14 +5,18 @@
 
 #include "src/cli.h"
 
-/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize scan slurm verify gather tokens fit
+/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize corpus batch scan slurm score generate verify gather tokens fit
  * allocate count epoch evals plot bench. */
 #define COMMANDS(X)                                                                                \
     X(import)                                                                                      \
     X(info)                                                                                        \
     X(tokenize)                                                                                    \
+    X(corpus)                                                                                      \
+    X(batch)                                                                                       \
     X(scan)                                                                                        \
     X(slurm)                                                                                       \
+    X(score)                                                                                       \
+    X(generate)                                                                                    \
     X(verify)                                                                                      \
     X(gather)                                                                                      \
     X(tokens)                                                                                      \

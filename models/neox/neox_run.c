@@ -67,6 +67,7 @@ int neox_run_open(struct neox_run *run, const struct neox *model, size_t rows, s
     run->qkv = run->inner = (struct strips){p += n.d, rows};
     run->context = (struct strips){p + n.qkv, rows};
     run->loss = p;
+    run->best = (uint32_t *)(p + n.targets);
     run->targets = (uint32_t *)(p += n.inner);
     run->scratch = p + n.targets;
     return 0;

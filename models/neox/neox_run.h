@@ -15,11 +15,17 @@ extern const char *const neox_phase_names[NEOX_PHASES];
 
 /* A piece: consecutive inputs of one document, positions from 0. tokens[0 .. n] are the n inputs
  * and, one further, the last target; the first `skip` predictions are context only and have no
- * loss. */
+ * loss. Pieces of documents that begin alike may have that part computed once: those after the first
+ * start behind it, and name the rows of the batch that hold the positions before. */
+enum { NEOX_MOST_RUNS = 8 }; /* a piece's own run of rows among them */
 struct neox_piece {
     const uint32_t *tokens; /* n + 1 ids, each below the vocabulary's size */
     size_t n, skip;         /* 0 <= skip < n */
     float *loss;            /* n - skip values in nats are written here */
+    uint32_t *best; /* and here the model's first choices, ids of the greatest logits (by the native
+                       kernels, whoever multiplies otherwise); NULL: not wanted, in all of a batch */
+    const struct row_run *before; /* [before_n < NEOX_MOST_RUNS] rows of the batch, or none */
+    size_t before_n;
 };
 
 struct neox_range {
@@ -34,6 +40,7 @@ struct neox_run {
     struct strips inner; /* [rows, ffn], in the memory of qkv and context: they are dead by then */
     float *loss;         /* of the scored rows, there too */
     uint32_t *targets;   /* of the scored rows */
+    uint32_t *best;      /* of the scored rows, behind the losses */
     void *scratch;
     double seconds[NEOX_PHASES];
     void *memory;

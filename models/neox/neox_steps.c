@@ -51,6 +51,17 @@ void neox_product(const struct neox *m, struct neox_run *r, struct strips out, s
     neox_run_lap(r, w->phase);
 }
 
+/* A piece's rows, and the rows of those before it, whose positions it shares. */
+static void attend(const struct neox *m, const struct neox_run *r, const struct neox_piece *p,
+                   size_t row, struct neox_range heads, struct strips out, struct strips qkv)
+{
+    struct row_run runs[NEOX_MOST_RUNS];
+    for (size_t i = 0; i < p->before_n; i++) runs[i] = p->before[i];
+    runs[p->before_n] = (struct row_run){row, p->n};
+    m->kernels->attention_runs(out, qkv, runs, p->before_n + 1, heads.first, length(heads),
+                               &m->attention, r->scratch);
+}
+
 /* Rows need each other here: members meet before and after. Heads go round, so that members have
  * equal shares even where heads are few. */
 void neox_attention(const struct neox *m, struct neox_run *r, struct strips out, struct strips qkv)
@@ -59,8 +70,7 @@ void neox_attention(const struct neox *m, struct neox_run *r, struct strips out,
     for (size_t i = 0, row = 0; i < r->count; row += r->pieces[i++].n) {
         int turn = (int)((i + (size_t)r->member) % (size_t)r->members);
         struct neox_range heads = neox_run_share(r, m->config.heads, turn);
-        m->kernels->attention(out, qkv, row, r->pieces[i].n, heads.first, length(heads),
-                              &m->attention, r->scratch);
+        attend(m, r, &r->pieces[i], row, heads, out, qkv);
     }
     neox_run_meet(r);
     neox_run_lap(r, PHASE_ATTENTION);
@@ -91,6 +101,8 @@ static void deliver(const struct neox_run *r)
         const struct neox_piece *p = &r->pieces[i];
         struct neox_range own = within(r->scored, at, p->n - p->skip);
         memcpy(p->loss + own.first, r->loss + at + own.first, length(own) * sizeof *r->loss);
+        if (p->best)
+            memcpy(p->best + own.first, r->best + at + own.first, length(own) * sizeof *r->best);
         at += p->n - p->skip;
     }
 }
@@ -98,7 +110,10 @@ static void deliver(const struct neox_run *r)
 void neox_head(const struct neox *m, struct neox_run *r, struct strips h)
 {
     const size_t first = r->scored.first;
-    if (length(r->scored))
+    if (length(r->scored) && r->pieces[0].best)
+        m->kernels->head_best(r->loss + first, r->best + first, from_row(h, first),
+                              length(r->scored), m->unembedding, r->targets + first, r->scratch);
+    else if (length(r->scored))
         m->products->head(m->kernels, r->loss + first, from_row(h, first), length(r->scored),
                           m->unembedding, r->targets + first, r->scratch);
     deliver(r);

@@ -68,6 +68,13 @@ struct group {
         at; /* position of its first row in the document, height, first row in the tile */
 };
 
+/* Where a document lies: the positions before the last run, and its rows, which are computed. */
+struct document {
+    const struct row_run *runs;
+    size_t runs_n, n, before;
+    struct row_run own;
+};
+
 /* Columns [column, column + n) of a row, which may lie in two strips or more. */
 static void copy_out_of(float *to, struct strips x, size_t row, size_t column, size_t n)
 {
@@ -111,15 +118,30 @@ static void transpose_into_panel(float *to, const float *x, size_t stride, size_
     }
 }
 
-static void pack_keys(const struct attention_scratch *s, struct strips qkv, size_t row0, size_t n,
-                      size_t column, const struct attention_shape *shape)
+/* The row of each position in turn; start from zeros. */
+struct walk {
+    size_t run, at;
+};
+static size_t next_row(const struct document *d, struct walk *w)
+{
+    while (w->at == d->runs[w->run].n) {
+        w->run++;
+        w->at = 0;
+    }
+    return d->runs[w->run].row + w->at++;
+}
+
+static void pack_keys(const struct attention_scratch *s, struct strips qkv,
+                      const struct document *doc, size_t column,
+                      const struct attention_shape *shape)
 {
     size_t H = shape->head_size;
-    for (size_t t = 0; t < (n + 31) / 32 * 32; t += 16) {
+    struct walk walk = {0, 0};
+    for (size_t t = 0; t < (doc->n + 31) / 32 * 32; t += 16) {
         for (size_t i = 0; i < 16; i++) {
             float *row = s->gather + i * s->row_size;
-            if (t + i < n) {
-                copy_out_of(row, qkv, row0 + t + i, column, H);
+            if (t + i < doc->n) {
+                copy_out_of(row, qkv, next_row(doc, &walk), column, H);
                 turn(row, t + i, shape);
             } else {
                 memset(row, 0, H * sizeof *row);
@@ -130,17 +152,24 @@ static void pack_keys(const struct attention_scratch *s, struct strips qkv, size
     }
 }
 
-static void pack_values(const struct attention_scratch *s, struct strips qkv, size_t row0, size_t n,
-                        size_t column, size_t H)
+/* One position's value into panels of n positions. */
+static void pack_value(const struct attention_scratch *s, struct strips qkv, size_t row,
+                       size_t column, size_t t, size_t n, size_t H)
 {
-    memset(s->gather, 0, s->row_size * sizeof *s->gather); /* the last panel's padding */
-    for (size_t t = 0; t < n; t++) {
-        copy_out_of(s->gather, qkv, row0 + t, column, H);
-        for (size_t d = 0; d < s->row_size; d += 16) {
-            float *to = s->values + d / WIDTH * WIDTH * n + t * WIDTH + d % WIDTH;
-            v_store(to, v_load(s->gather + d));
-        }
+    copy_out_of(s->gather, qkv, row, column, H);
+    for (size_t d = 0; d < s->row_size; d += 16) {
+        float *to = s->values + d / WIDTH * WIDTH * n + t * WIDTH + d % WIDTH;
+        v_store(to, v_load(s->gather + d));
     }
+}
+
+static void pack_values(const struct attention_scratch *s, struct strips qkv,
+                        const struct document *doc, size_t column, size_t H)
+{
+    struct walk walk = {0, 0};
+    memset(s->gather, 0, s->row_size * sizeof *s->gather); /* the last panel's padding */
+    for (size_t t = 0; t < doc->n; t++)
+        pack_value(s, qkv, next_row(doc, &walk), column, t, doc->n, H);
 }
 
 static void load_queries(const struct attention_scratch *s, struct strips qkv, size_t row,
@@ -263,22 +292,10 @@ static void store_outputs(const struct attention_scratch *s, struct strips out, 
     }
 }
 
-/* The rows of groups g0 .. g0 + TILE - 1, as far as there are, by head h. */
-static void attend(const struct attention_scratch *s, struct strips out, struct strips qkv,
-                   size_t row0, size_t n, size_t h, size_t g0, const struct attention_shape *shape)
+/* A tile's rows against all keys they see; panels of values are of n positions. */
+static void attend_tile(const struct attention_scratch *s, const struct group *groups, size_t count,
+                        size_t n, size_t H)
 {
-    const size_t H = shape->head_size;
-    const size_t all = (n + MR - 1) / MR; /* groups, of heights as even as they can be */
-    const size_t count = all - g0 < TILE ? all - g0 : TILE;
-    struct group groups[TILE] = {{0, 0, 0}};
-    for (size_t g = 0, at = 0; g < count; g++) {
-        size_t i = g0 + g, extra = n % all;
-        groups[g].row = n / all * i + (i < extra ? i : extra);
-        groups[g].m = n / all + (i < extra);
-        groups[g].at = at;
-        at += groups[g].m;
-        load_queries(s, qkv, row0 + groups[g].row, h * H, &groups[g], shape);
-    }
     const size_t end = groups[count - 1].row + groups[count - 1].m;
     for (size_t k0 = 0; k0 < end; k0 += ATTENTION_KEYS) {
         score_block(s, groups, count, k0, H);
@@ -292,18 +309,72 @@ static void attend(const struct attention_scratch *s, struct strips out, struct 
         }
         value_block(s, groups, count, n, k0, H);
     }
+}
+
+/* The rows of groups g0 .. g0 + TILE - 1, as far as there are, by head h. */
+static void attend(const struct attention_scratch *s, struct strips out, struct strips qkv,
+                   const struct document *doc, size_t h, size_t g0,
+                   const struct attention_shape *shape)
+{
+    const size_t H = shape->head_size, n = doc->own.n;
+    const size_t all = (n + MR - 1) / MR; /* groups, of heights as even as they can be */
+    const size_t count = all - g0 < TILE ? all - g0 : TILE;
+    struct group groups[TILE] = {{0, 0, 0}};
+    for (size_t g = 0, at = 0; g < count; g++) {
+        size_t i = g0 + g, extra = n % all, first = n / all * i + (i < extra ? i : extra);
+        groups[g].row = doc->before + first;
+        groups[g].m = n / all + (i < extra);
+        groups[g].at = at;
+        at += groups[g].m;
+        load_queries(s, qkv, doc->own.row + first, h * H, &groups[g], shape);
+    }
+    attend_tile(s, groups, count, doc->n, H);
     for (size_t g = 0; g < count; g++)
-        store_outputs(s, out, row0 + groups[g].row, h * H, &groups[g], H);
+        store_outputs(s, out, doc->own.row + groups[g].row - doc->before, h * H, &groups[g], H);
+}
+
+void K(attention_runs)(struct strips out, struct strips qkv, const struct row_run *runs,
+                       size_t runs_n, size_t first, size_t count,
+                       const struct attention_shape *shape, void *scratch)
+{
+    const size_t H = shape->head_size, D = shape->heads * H;
+    struct document doc = {.runs = runs, .runs_n = runs_n, .own = runs[runs_n - 1]};
+    for (size_t i = 0; i + 1 < runs_n; i++) doc.before += runs[i].n;
+    doc.n = doc.before + doc.own.n;
+    const struct attention_scratch s = attention_layout(scratch, doc.n, H);
+    for (size_t h = first; h < first + count; h++) {
+        pack_keys(&s, qkv, &doc, D + h * H, shape);
+        pack_values(&s, qkv, &doc, 2 * D + h * H, H);
+        for (size_t g = 0; g * MR < doc.own.n; g += TILE) attend(&s, out, qkv, &doc, h, g, shape);
+    }
 }
 
 void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n, size_t first,
                   size_t count, const struct attention_shape *shape, void *scratch)
 {
+    const struct row_run all = {row0, n};
+    K(attention_runs)(out, qkv, &all, 1, first, count, shape, scratch);
+}
+
+void K(attention_step)(struct strips out, struct strips qkv, size_t position, size_t first,
+                       size_t count, const struct attention_shape *shape,
+                       struct attention_cache cache, void *scratch)
+{
     const size_t H = shape->head_size, D = shape->heads * H;
-    const struct attention_scratch s = attention_layout(scratch, n, H);
+    const size_t stride = attention_cache_floats(cache.capacity, H);
+    struct attention_scratch s = attention_layout(scratch, 0, H);
+    const struct group row = {.row = position, .m = 1, .at = 0};
+    memset(s.gather, 0, s.row_size * sizeof *s.gather);
     for (size_t h = first; h < first + count; h++) {
-        pack_keys(&s, qkv, row0, n, D + h * H, shape);
-        pack_values(&s, qkv, row0, n, 2 * D + h * H, H);
-        for (size_t g = 0; g * MR < n; g += TILE) attend(&s, out, qkv, row0, n, h, g, shape);
+        s.keys = (float *)cache.data + h * stride;
+        s.values = s.keys + attention_key_floats(cache.capacity, H);
+        float *key = s.keys + position / WIDTH * WIDTH * H + position % WIDTH;
+        copy_out_of(s.gather, qkv, 0, D + h * H, H);
+        turn(s.gather, position, shape);
+        for (size_t d = 0; d < H; d++) key[d * WIDTH] = s.gather[d];
+        pack_value(&s, qkv, 0, 2 * D + h * H, position, cache.capacity, H);
+        load_queries(&s, qkv, 0, h * H, &row, shape);
+        attend_tile(&s, &row, 1, cache.capacity, H);
+        store_outputs(&s, out, 0, h * H, &row, H);
     }
 }

@@ -62,9 +62,18 @@ struct head_context {
     struct row_state *state; /* of the rows from row0 on */
     const uint32_t *targets; /* of all rows */
     float *loss;
+    uint32_t *best; /* of all rows, or NULL */
     size_t row0, n0, columns;
     bool first, last;
 };
+
+/* The first of a block's columns whose logit is the greatest; 0 where that is not a number. */
+static uint32_t first_of(const float *t, size_t columns, float greatest)
+{
+    for (size_t c = 0; c < columns; c++)
+        if (t[c] == greatest) return (uint32_t)c;
+    return 0;
+}
 
 static void head_sink(void *context, size_t row, size_t n, float *t)
 {
@@ -79,6 +88,9 @@ static void head_sink(void *context, size_t row, size_t n, float *t)
         vf most = v_load(t);
         for (size_t c = SIMD_LANES; c < end; c += SIMD_LANES) most = v_max(most, v_load(t + c));
         float block = v_hmax(most);
+        /* A later column must be greater: of equal ones the first stays. */
+        if (h->best && (h->first || block > state->most))
+            h->best[row] = (uint32_t)h->n0 + first_of(t, h->columns, block);
         if (h->first) {
             state->most = block;
             state->sum = 0;
@@ -99,17 +111,23 @@ static void head_sink(void *context, size_t row, size_t n, float *t)
     }
 }
 
-void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const uint32_t *targets,
-             void *scratch)
+void K(head_best)(float *loss, uint32_t *best, struct strips x, size_t rows, struct panels w,
+                  const uint32_t *targets, void *scratch)
 {
     const struct product_scratch s = product_scratch(scratch);
     for (size_t row = 0; row < rows; row += GEMM_ROWS) {
         size_t some = rows - row < GEMM_ROWS ? rows - row : GEMM_ROWS;
         for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {
             size_t columns = w.n - n0 < SIMD_STRIP ? w.n - n0 : SIMD_STRIP;
-            struct head_context h = {s.state, targets, loss,    row,
-                                     n0,      columns, n0 == 0, n0 + columns == w.n};
+            struct head_context h = {
+                s.state, targets, loss, best, row, n0, columns, n0 == 0, n0 + columns == w.n};
             K(product)(x, row, some, w, n0, &s, NULL, head_sink, &h);
         }
     }
+}
+
+void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const uint32_t *targets,
+             void *scratch)
+{
+    K(head_best)(loss, NULL, x, rows, w, targets, scratch);
 }

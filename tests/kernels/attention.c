@@ -165,3 +165,92 @@ void check_attention(void)
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         run_attention(shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3], (int)(i % 6), i % 2);
 }
+
+/* A document of n positions, cut anywhere into runs of rows that lie in any order among others, and
+ * then a position at a time: both have the bits of the document in one piece. */
+static void run_parts(size_t n, size_t heads, size_t H, size_t rotary, bool at_end)
+{
+    size_t D = heads * H, half = rotary / 2, runs_n = 1 + random_below(n < 5 ? n : 5);
+    struct row_run runs[5], whole = {0, n};
+    struct strips plain = guarded_strips(n, 3 * D, at_end), want = guarded_strips(n, D, at_end);
+    struct strips apart = guarded_strips(n + 10, 3 * D, at_end), row = guarded_strips(1, 3 * D, 1);
+    float *cosine = guarded(n * half * sizeof *cosine, at_end);
+    float *sine = guarded(n * half * sizeof *sine, at_end);
+    size_t bytes = attention_scratch_bytes(n, H);
+    void *scratch = guarded(bytes, at_end);
+    for (size_t i = 0; i < n * half; i++) {
+        float angle = random_between(0, 7);
+        cosine[i] = cosf(angle);
+        sine[i] = sinf(angle);
+    }
+    struct attention_shape shape = {heads, H, rotary, cosine, sine};
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < 3 * D; c++) *strip_at(plain, i, c) = random_between(-2, 2);
+    /* The last positions in the first rows, with gaps. */
+    for (size_t i = 0, left = n, to = n + 10; i < runs_n; i++) {
+        runs[i].n = i + 1 == runs_n ? left : 1 + random_below(left - (runs_n - i - 1));
+        to -= runs[i].n + random_below(3);
+        runs[i].row = to;
+        for (size_t j = 0; j < runs[i].n; j++)
+            for (size_t c = 0; c < 3 * D; c++)
+                *strip_at(apart, to + j, c) = *strip_at(plain, n - left + j, c);
+        left -= runs[i].n;
+    }
+    const struct row_run own = runs[runs_n - 1];
+    for (int t = 0; t < tables; t++) {
+        describe("%zu tokens in %zu runs, %zu heads of %zu", n, runs_n, heads, H);
+        table[t]->attention_runs(want, plain, &whole, 1, 0, heads, &shape, scratch);
+        struct strips out = guarded_strips(n + 10, D, at_end), step = guarded_strips(1, D, at_end);
+        memset(scratch, 0xff, bytes);
+        CALL(t, 0, 0,
+             table[t]->attention_runs(out, apart, runs, runs_n, 0, heads, &shape, scratch));
+        for (size_t i = 0; i < n + 10; i++) {
+            bool mine = i >= own.row && i < own.row + own.n;
+            for (size_t c = 0; c < D; c++) {
+                float got = *strip_at(out, i, c);
+                if (mine && !same(got, *strip_at(want, n - own.n + i - own.row, c)))
+                    fail(t, "row %zu column %zu differs from the document in one run", i, c);
+                if (!mine && !isnan(got)) fail(t, "row %zu, of no own position, was written", i);
+            }
+        }
+        describe("%zu tokens one by one, %zu heads of %zu", n, heads, H);
+        struct attention_cache cache = {.capacity = n + random_below(40)};
+        size_t room = (attention_cache_bytes(cache.capacity, &shape) + 63) / 64 * 64;
+        cache.data = guarded(room, at_end);
+        memset(cache.data, 0, room);
+        for (size_t i = 0; i < n; i++) {
+            for (size_t c = 0; c < 3 * D; c++) *strip_at(row, 0, c) = *strip_at(plain, i, c);
+            size_t part = random_below(heads + 1); /* heads in two parts, as threads share them */
+            memset(scratch, 0xff, attention_scratch_bytes(0, H));
+            CALL(
+                t, 0, 0,
+                table[t]->attention_step(step, row, i, part, heads - part, &shape, cache, scratch));
+            CALL(t, 0, 0, table[t]->attention_step(step, row, i, 0, part, &shape, cache, scratch));
+            for (size_t c = 0; c < D; c++)
+                if (!same(*strip_at(step, 0, c), *strip_at(want, i, c)))
+                    fail(t, "position %zu column %zu differs from the whole document", i, c);
+        }
+    }
+    release();
+}
+
+void check_attention_runs(void)
+{
+    if (bench) return;
+    for (size_t n = 1; n <= 3 * SIMD_LANES + 1; n++) {
+        static const size_t sizes[] = {4, 16, 20, 64, 80, 100};
+        size_t H = sizes[random_below(6)], rotary = H / 2 * random_below(3);
+        run_parts(n, 1 + random_below(6), H, rotary, n % 2);
+    }
+}
+
+void check_attention_step(void)
+{
+    if (bench) return;
+    static const size_t shapes[][4] = {
+        {255, 2, 64, 16}, {256, 2, 64, 16}, {257, 2, 64, 16}, {300, 3, 80, 20},
+        {40, 2, 300, 76}, {30, 1, 600, 0},  {513, 1, 32, 8},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        run_parts(shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3], i % 2);
+}

@@ -227,3 +227,108 @@ void check_head(void)
         run_head(1 + random_below(20), vocabulary[i], i % 3 == 2 ? 300 : 40,
                  (enum simd_dtype)(i % 3), (int)(i % 3), i % 2);
 }
+
+static void run_gemv(size_t n, size_t k, enum simd_dtype dtype, enum gemm_epilogue epilogue,
+                     bool with_bias, bool at_end)
+{
+    struct strips x = guarded_strips(1, k, at_end);
+    float *w, *bias = with_bias ? guarded(n * sizeof *bias, at_end) : NULL;
+    float *want = guarded(n * sizeof *want, at_end), *before = guarded(n * sizeof *before, at_end);
+    struct panels panels = make_weights(&w, n, k, dtype, 0.1f, at_end);
+    for (size_t c = 0; c < k; c++) *strip_at(x, 0, c) = random_between(-3, 3);
+    for (size_t c = 0; c < n; c++) before[c] = random_between(-5, 5);
+    for (size_t i = 0; i < n && bias; i++) bias[i] = random_between(-1, 1);
+    for (size_t c = 0; c < n && !bench; c++) {
+        float sum = chain(x, 0, w + c * k, k) + (bias ? bias[c] : 0.0f);
+        want[c] = epilogue == GEMM_STORE ? sum
+                  : epilogue == GEMM_ADD ? before[c] + sum
+                                         : gelu(epilogue, sum);
+    }
+    describe("N %zu K %zu, dtype %d, epilogue %d%s", n, k, (int)dtype, (int)epilogue,
+             bias ? ", bias" : "");
+    for (int t = 0; t < tables; t++) {
+        float *out = guarded(n * sizeof *out, at_end), *copy = guarded(k * sizeof *copy, at_end);
+        memcpy(out, before, n * sizeof *out);
+        memcpy(copy, x.data, k * sizeof *copy);
+        /* in two parts, as threads share it */
+        size_t cut = bench ? 0 : random_below(n / SIMD_PANEL + 1) * SIMD_PANEL;
+        CALL(t, 0, (double)panels_size(n, k) * (dtype == SIMD_F32 ? 4 : 2),
+             table[t]->gemv(out, copy, panels, cut, n, bias, epilogue));
+        if (bench) continue;
+        for (size_t c = 0; c < cut; c++)
+            if (!same(out[c], before[c])) fail(t, "column %zu, of another part, was written", c);
+        table[t]->gemv(out, copy, panels, 0, cut, bias, epilogue);
+        expect_same(t, out, want, n, "the contract's chain");
+    }
+    release();
+}
+
+void check_gemv(void)
+{
+    if (bench) {
+        run_gemv(65536, 1024, SIMD_F16, GEMM_STORE, true, true);
+        run_gemv(16384, 4096, SIMD_F16, GEMM_STORE, true, true);
+        run_gemv(65536, 1024, SIMD_F32, GEMM_STORE, true, true);
+        return;
+    }
+    for (size_t n = 1; n <= 140; n++)
+        run_gemv(n, 1 + random_below(300), (enum simd_dtype)(n % 3), (enum gemm_epilogue)(n % 4),
+                 n % 5, n % 2);
+    static const size_t deep[] = {1, 63, 64, 65, 127, 128, 129, 255, 256, 257, 384, 700, 2300};
+    for (size_t i = 0; i < sizeof deep / sizeof deep[0]; i++)
+        run_gemv(1 + random_below(400), deep[i], (enum simd_dtype)(i % 3), GEMM_STORE, i % 2,
+                 i % 2);
+}
+
+/* Weights of -1, 0 and 1: many logits are equal. */
+static void run_head_best(size_t rows, size_t vocabulary, size_t k, bool whole, bool at_end)
+{
+    struct strips x = guarded_strips(rows, k, at_end);
+    float *w = guarded(vocabulary * k * sizeof *w, true);
+    float *data = guarded(panels_size(vocabulary, k) * sizeof *data, at_end);
+    uint32_t *targets = guarded(rows * sizeof *targets, at_end);
+    uint32_t *want = guarded(rows * sizeof *want, at_end);
+    void *scratch = guarded((simd_scratch_bytes() + 63) / 64 * 64, at_end);
+    for (size_t i = 0; i < vocabulary * k; i++) w[i] = (float)random_below(3) - 1;
+    panels_pack(data, w, vocabulary, k, sizeof *data);
+    struct panels panels = {data, SIMD_F32, vocabulary, k};
+    for (size_t i = 0; i < rows; i++) {
+        targets[i] = (uint32_t)random_below(vocabulary);
+        for (size_t c = 0; c < k; c++)
+            *strip_at(x, i, c) =
+                whole ? (float)random_below(5) - 2 : random_between(-3, 3) * (float)(i % 4 != 0);
+        float most = -INFINITY;
+        for (size_t v = 0; v < vocabulary; v++) {
+            float logit = chain(x, i, w + v * k, k);
+            if (logit > most) {
+                most = logit;
+                want[i] = (uint32_t)v;
+            }
+        }
+    }
+    describe("%zu rows, vocabulary %zu, width %zu", rows, vocabulary, k);
+    for (int t = 0; t < tables; t++) {
+        float *loss = guarded(rows * sizeof *loss, at_end), *same_loss = guarded(rows * 4, at_end);
+        uint32_t *best = guarded(rows * sizeof *best, at_end);
+        CALL(t, 2.0 * (double)rows * (double)vocabulary * (double)k, 0,
+             table[t]->head_best(loss, best, x, rows, panels, targets, scratch));
+        table[t]->head(same_loss, x, rows, panels, targets, scratch);
+        expect_same(t, loss, same_loss, rows, "head");
+        for (size_t i = 0; i < rows; i++)
+            if (best[i] != want[i])
+                fail(t, "row %zu: expected %u, the first of the greatest, found %u", i, want[i],
+                     best[i]);
+    }
+    release();
+}
+
+void check_head_best(void)
+{
+    if (bench) {
+        run_head_best(512, 50304, 512, false, true);
+        return;
+    }
+    static const size_t vocabulary[] = {1, 2, 15, 17, 31, 33, 255, 256, 257, 511, 513, 2048, 3000};
+    for (size_t i = 0; i < 2 * sizeof vocabulary / sizeof vocabulary[0]; i++)
+        run_head_best(1 + random_below(30), vocabulary[i / 2], 1 + random_below(20), i % 2, i % 3);
+}

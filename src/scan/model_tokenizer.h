@@ -1,0 +1,14 @@
+/* model_tokenizer.h - the tokenizer that belongs to a model.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_MODEL_TOKENIZER_H
+#define TRIPOD_MODEL_TOKENIZER_H
+
+#include "models/flat/flat.h"
+#include "src/text/tokenizer.h"
+
+/* PATH unless it is NULL, else tokenizer.json beside FLAT, opened from the Hugging Face folder FOLDER
+ * (NULL: from a file). *t is NULL where there is none: no error. The caller closes. */
+int model_tokenizer_open(struct tokenizer **t, const char *path, const struct flat_model *flat,
+                         const char *folder, struct err *e);
+
+#endif
