@@ -67,7 +67,7 @@ same "it goes on with the same bits" "$T/fits" "$T/cut"
 ok "verify" "$TRIPOD" verify "$T/cut" --documents all
 
 # Interrupted, it says so between two layers, and goes on. (A shell's background job ignores SIGINT unless told otherwise.)
-env --default-signal=INT "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/int" --threads 1 --simd=scalar --memory 45M >/dev/null 2>"$T/err" &
+env --default-signal=INT "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/int" --threads 1 --memory 45M >/dev/null 2>"$T/err" &
 pid=$!
 for _ in $(seq 400); do
     if grep -q 'do not fit' "$T/err"; then break; fi
