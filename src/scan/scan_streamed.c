@@ -102,12 +102,13 @@ static int choose(struct streamed *s, struct err *e)
             uint64_t need = s->fixed + workspaces(s->stream.model, s->options, s->rows) +
                             input_bytes(s) * least_inputs(s);
             char all[24];
+            /* One more: what is resident is not quite the same from run to run. */
             return err_kind(
                 e, ERR_MEMORY,
                 "%s of memory are not enough, layer by layer: expected at least %" PRIu64
                 "M (two layers, and %d workspaces for pieces of %zu tokens): give more with "
                 "--memory, or lower --threads",
-                format_bytes((double)s->memory, all, sizeof all), (need >> 20) + 1,
+                format_bytes((double)s->memory, all, sizeof all), (need >> 20) + 2,
                 s->options->threads, s->plan->longest);
         }
     }
@@ -220,17 +221,19 @@ static int one_batch(struct streamed *s, size_t *inputs, struct err *e)
 static void warn(const struct streamed *s)
 {
     const struct neox *m = s->stream.model;
-    char weights[24], memory[24], tokens[24], disk[24], loop[32];
+    char weights[24], memory[24], tokens[24], rate[24], disk[96] = "", loop[32];
     double bytes = (double)m->flat->map.size, n = (double)s->plan->longest;
     double flop = neox_flop(&m->config, s->plan->longest, 0) / n * (double)s->inputs;
     snprintf(loop, sizeof loop, "f32_%s", m->kernels->name);
-    double seconds = flop / (1e9 * peak_rate(loop, s->options->threads, 0.02));
-    progress_warn("%s: %s of weights do not fit into %s of memory: read again for every %s tokens, "
-                  "beside the computing where the file comes with %s/s or more%s%s",
+    double peak = 1e9 * peak_rate(loop, s->options->threads, 0.02);
+    if (peak > 0)
+        snprintf(disk, sizeof disk, ", beside the computing where the file comes with %s/s or more",
+                 format_bytes(bytes / (flop / peak), rate, sizeof rate));
+    progress_warn("%s: %s of weights do not fit into %s of memory: read again for every %s "
+                  "tokens%s%s%s",
                   m->flat->path, format_bytes(bytes, weights, sizeof weights),
                   format_bytes((double)s->memory, memory, sizeof memory),
-                  format_count((double)s->inputs, tokens, sizeof tokens),
-                  format_bytes(bytes / seconds, disk, sizeof disk),
+                  format_count((double)s->inputs, tokens, sizeof tokens), disk,
                   s->spill ? "; activations spill to " : "", s->spill ? s->options->spill : "");
 }
 
