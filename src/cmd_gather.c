@@ -19,14 +19,20 @@
 struct args {
     struct cli_common common;
     const char *directory, *matrix, *points, *plot;
+    int by;
 };
 #define ARGS struct args
+
+static const char *const splits[] = {"model", NULL};
 
 static const struct option_row options[] = {
     OPTION_PLAIN(directory, "DIR"),
     OPTION_TEXT("out", 'o', "M.npy", matrix,
                 "Write the float32 matrix of losses, a row a token, a column a checkpoint, and "
                 "M.json that names the columns"),
+    OPTION_CHOICE("by", 0, by, splits,
+                  "With -o: a matrix for each model, M-MODEL.npy, whose columns are its steps "
+                  "(default: all in one)"),
     OPTION_TEXT("points", 'p', "FILE", points, "Where the points go (default: DIR/points.csv)"),
     OPTION_TEXT("plot", 0, "FIGURE", plot,
                 "Draw loss against size and step: FIGURE.png, .svg or .pdf, with its data and "
@@ -35,13 +41,13 @@ static const struct option_row options[] = {
     OPTION_END,
 };
 
-static const struct args defaults = {.common.beside = true};
+static const struct args defaults = {.common.beside = true, .by = -1};
 
 static int check(void *args, struct err *e)
 {
-    return ((const struct args *)args)->directory
-               ? 0
-               : err_set(e, "no directory: give the one `tripod scan -o` wrote to");
+    const struct args *a = args;
+    if (!a->directory) return err_set(e, "no directory: give the one `tripod scan -o` wrote to");
+    return a->by < 0 || a->matrix ? 0 : err_set(e, "--by needs -o");
 }
 
 /* The records of the joined checkpoints, as the tables take them: a shallow copy. */
@@ -77,6 +83,24 @@ static int write_results(const struct gathered *g, const struct args *a, const c
     return status;
 }
 
+/* One matrix, or one for each model: the checkpoints of a model are neighbours. */
+static int write_matrices(const struct gathered *g, const struct args *a, struct err *e)
+{
+    if (a->by < 0) return gather_matrix(g, 0, g->count, a->matrix, e);
+    const size_t length = strlen(a->matrix);
+    if (length < 5 || strcmp(a->matrix + length - 4, ".npy"))
+        return err_set(e, "%s: expected a name that ends in .npy", a->matrix);
+    int status = 0;
+    for (size_t i = 0, n; i < g->count && !status; i += n) {
+        const char *model = g->checkpoints[i].whole.model;
+        for (n = 1; i + n < g->count && !strcmp(g->checkpoints[i + n].whole.model, model);) n++;
+        char *path = format_string("%.*s-%s.npy", (int)length - 4, a->matrix, model);
+        status = path ? gather_matrix(g, i, n, path, e) : err_memory(e, NULL);
+        free(path);
+    }
+    return status;
+}
+
 static int run(void *args, struct err *e)
 {
     const struct args *a = args;
@@ -84,7 +108,7 @@ static int run(void *args, struct err *e)
     char *points = a->points ? strdup(a->points) : format_string("%s/points.csv", a->directory);
     if (!points) return err_memory(e, NULL);
     int status = gather_open(&g, a->directory, e);
-    if (!status && a->matrix) status = gather_matrix(&g, a->matrix, e);
+    if (!status && a->matrix) status = write_matrices(&g, a, e);
     if (!status) status = gather_points(&g, points, e);
     if (!status) status = write_results(&g, a, points, e);
     gather_close(&g);

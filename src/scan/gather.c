@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "src/base/json.h"
-#include "src/base/npy.h"
 #include "src/base/provenance.h"
 
 static int read_records(struct gathered *g, const char *directory, struct err *e)
@@ -210,99 +209,6 @@ int gather_points(const struct gathered *g, const char *path, struct err *e)
     }
     if (!status) return out_commit(&out, e);
     out_abort(&out);
-    return status;
-}
-
-/* The losses of one checkpoint, part by part, as one sequence. */
-struct loss_column {
-    struct npy *parts;
-    size_t count, part;
-    uint64_t at;
-};
-
-static float next_loss(struct loss_column *c)
-{
-    while (c->at == c->parts[c->part].rows) {
-        c->part++;
-        c->at = 0;
-    }
-    return ((const float *)c->parts[c->part].data)[c->at++];
-}
-
-static int open_column(struct loss_column *column, const struct checkpoint *c, struct err *e)
-{
-    column->parts = calloc(c->part_count, sizeof *column->parts);
-    if (!column->parts) return err_memory(e, NULL);
-    for (size_t i = 0; i < c->part_count; i++) {
-        struct npy *a = &column->parts[i];
-        const struct record *r = c->parts[i];
-        if (npy_open(a, r->losses, e)) return -1;
-        column->count++;
-        if (strcmp(a->descr, "<f4") || a->columns || (double)a->rows != r->moments.predictions)
-            return err_set(e, "%s: expected %.0f float32 losses, found %" PRIu64 " of %s",
-                           r->losses, r->moments.predictions, a->rows, a->descr);
-    }
-    return 0;
-}
-
-static int write_rows(struct out *out, struct loss_column *columns, size_t n, uint64_t rows,
-                      struct err *e)
-{
-    enum { BLOCK = 4096 };
-    float *block = malloc(BLOCK * n * sizeof *block);
-    int status = block ? 0 : err_memory(e, NULL);
-    for (uint64_t row = 0, some; row < rows && !status; row += some) {
-        some = rows - row < BLOCK ? rows - row : BLOCK;
-        for (size_t j = 0; j < n; j++) {
-            for (uint64_t i = 0; i < some; i++) block[i * n + j] = next_loss(&columns[j]);
-        }
-        status = out_write(out, block, some * n * sizeof *block, e);
-    }
-    free(block);
-    return status;
-}
-
-static int write_names(const struct gathered *g, const char *path, struct err *e)
-{
-    json_t *names = json_array();
-    for (size_t i = 0; i < g->count; i++)
-        json_array_append_new(names, record_json(&g->checkpoints[i].whole, NULL));
-    json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o}", "format", "tripod-matrix 1", "corpus_hash",
-                          g->records[0].corpus_hash, "protocol", g->records[0].protocol, "columns",
-                          names, "provenance", provenance_json());
-    return json_save(path, o, e);
-}
-
-int gather_matrix(const struct gathered *g, const char *path, struct err *e)
-{
-    size_t length = strlen(path);
-    if (length < 5 || strcmp(path + length - 4, ".npy"))
-        return err_set(e, "%s: expected a name that ends in .npy", path);
-    uint64_t rows = (uint64_t)g->checkpoints[0].whole.moments.predictions;
-    struct loss_column *columns = calloc(g->count, sizeof *columns);
-    struct out out = {.slot = -1};
-    int status = columns ? 0 : err_memory(e, NULL);
-    for (size_t i = 0; i < g->count && !status; i++)
-        status = open_column(&columns[i], &g->checkpoints[i], e);
-    if (!status) status = out_open(&out, path, e);
-    if (!status) {
-        char header[NPY_HEADER];
-        npy_header(header, "<f4", rows, g->count);
-        status = out_write(&out, header, sizeof header, e);
-    }
-    if (!status) status = write_rows(&out, columns, g->count, rows, e);
-    char *names = format_string("%.*s.json", (int)length - 4, path);
-    if (!status) status = names ? write_names(g, names, e) : err_memory(e, NULL);
-    if (!status)
-        status = out_commit(&out, e);
-    else
-        out_abort(&out);
-    free(names);
-    for (size_t i = 0; columns && i < g->count; i++) {
-        for (size_t j = 0; j < columns[i].count; j++) npy_close(&columns[i].parts[j]);
-        free(columns[i].parts);
-    }
-    free(columns);
     return status;
 }
 

@@ -33,8 +33,9 @@ void gather_close(struct gathered *g);
 /* A row a checkpoint: model, N, N_total, D, step, predictions, loss ... same_as */
 int gather_points(const struct gathered *g, const char *path, struct err *e);
 
-/* The float32 matrix, a row a token, a column a checkpoint, and beside PATH.npy a PATH.json that names
- * the columns. */
-int gather_matrix(const struct gathered *g, const char *path, struct err *e);
+/* The float32 matrix of checkpoints FIRST .. FIRST + N, a row a token, a column a checkpoint, and beside
+ * PATH.npy a PATH.json that names the columns. By OpenMP's threads, 8 MB each. */
+int gather_matrix(const struct gathered *g, size_t first, size_t n, const char *path,
+                  struct err *e);
 
 #endif

@@ -41,6 +41,55 @@ parts() {
 parts "truncated" --max-tokens 200
 parts "windows" --window 64 --stride 16
 parts "the first documents" --documents 9
+ok "a matrix for each model" "$TRIPOD" gather "$T/parts" -o "$T/each.npy" --by model
+ok "has its columns" $python - "$T" <<'P'
+import json, sys
+import numpy as np
+T = sys.argv[1]
+names = [c["model"] for c in json.load(open(T + "/whole.json"))["runs"]]
+whole = np.load(T + "/whole.npy")
+for model in set(names):
+    m = np.load(f"{T}/each-{model}.npy")
+    columns = json.load(open(f"{T}/each-{model}.json"))["columns"]
+    assert [c["model"] for c in columns] == [model] * m.shape[1]
+    assert (m == whole[:, [i for i, n in enumerate(names) if n == model]]).all(), model
+P
+misuse "of no matrix" 'by needs -o' "$TRIPOD" gather "$T/parts" --by model
+fails "of another name" 'each: expected a name that ends in .npy' "$TRIPOD" gather "$T/parts" -o "$T/each" --by model
+# Records of three checkpoints of so many losses that threads have blocks of their own, one of them in parts that end anywhere.
+mkdir "$T/long"
+$python - "$T" <<'P'
+import glob, json, sys
+import numpy as np
+T = sys.argv[1]
+r = json.load(open(sorted(glob.glob(T + "/whole/*.json"))[0]))
+r["moments"].pop("exact")
+rng = np.random.default_rng(1)
+for step, cuts in ((1, []), (2, [1, 700001, 700002]), (3, [])):
+    a = rng.random(2500003, dtype=np.float32)
+    np.save(f"{T}/long.{step}", a)
+    ends = [0] + cuts + [len(a)]
+    for i in range(len(ends) - 1):
+        part = a[ends[i]:ends[i + 1]]
+        name = f"{T}/long/m-step{step}" + (f".shard-{i}-of-{len(ends) - 1}" if cuts else "")
+        np.save(name, part)
+        r.update(step=step, shard=[i, len(ends) - 1], key=f"{step}{i}", weights=f"{step}")
+        r.pop("document_range", None)
+        if cuts:
+            r["document_range"] = {"first": i, "end": i + 1, "of": len(ends) - 1}
+        r["moments"]["predictions"] = float(len(part))
+        json.dump(r, open(name + ".json", "w"))
+P
+for n in 1 3; do ok "a long matrix, $n threads" env OMP_NUM_THREADS=$n "$TRIPOD" gather "$T/long" -o "$T/long$n.npy"; done
+same "by any number of threads" "$T/long1.npy" "$T/long3.npy"
+ok "has every loss" $python - "$T" <<'P'
+import sys
+import numpy as np
+m = np.load(sys.argv[1] + "/long1.npy")
+assert m.shape == (2500003, 3)
+for step in 1, 2, 3:
+    assert (m[:, step - 1] == np.load(f"{sys.argv[1]}/long.{step}.npy")).all(), step
+P
 ok "no shard has more than its share" $python - "$T/whole" "$T/parts" "$T/text.idx" <<'P'
 import glob, json, os, struct, sys
 import numpy as np

@@ -1,0 +1,182 @@
+/* gather_matrix.c - the (tokens x checkpoints) matrix of gather.h, written by all threads a block of rows
+ * at a time, so that it may be larger than memory.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "src/base/json.h"
+#include "src/base/npy.h"
+#include "src/base/progress.h"
+#include "src/base/provenance.h"
+#include "src/scan/gather.h"
+
+enum {
+    BLOCK_BYTES = 8 << 20, /* written at a time: the page cache then has it in large pages */
+    TILE = 1024,           /* rows of a column that are in the cache with the block's */
+};
+
+/* The losses of one checkpoint, part by part, as one sequence. */
+struct loss_column {
+    struct npy *parts;
+    size_t count;
+    uint64_t *start; /* [count + 1] rows before each part */
+};
+
+static void close_column(struct loss_column *c)
+{
+    for (size_t i = 0; i < c->count; i++) npy_close(&c->parts[i]);
+    free(c->parts);
+    free(c->start);
+}
+
+static int open_column(struct loss_column *column, const struct checkpoint *c, struct err *e)
+{
+    column->parts = calloc(c->part_count, sizeof *column->parts);
+    column->start = calloc(c->part_count + 1, sizeof *column->start);
+    if (!column->parts || !column->start) return err_memory(e, NULL);
+    for (size_t i = 0; i < c->part_count; i++) {
+        struct npy *a = &column->parts[i];
+        const struct record *r = c->parts[i];
+        if (npy_open(a, r->losses, e)) return -1;
+        column->count++;
+        column->start[i + 1] = column->start[i] + a->rows;
+        if (strcmp(a->descr, "<f4") || a->columns || (double)a->rows != r->moments.predictions)
+            return err_set(e, "%s: expected %.0f float32 losses, found %" PRIu64 " of %s",
+                           r->losses, r->moments.predictions, a->rows, a->descr);
+    }
+    return 0;
+}
+
+/* Losses FIRST .. FIRST + N to OUT, which has a stride. */
+static void copy_losses(const struct loss_column *c, uint64_t first, size_t n, float *out,
+                        size_t stride)
+{
+    size_t part = 0;
+    while (c->start[part + 1] <= first) part++;
+    for (size_t done = 0; done < n; part++) {
+        uint64_t at = first + done - c->start[part], left = c->parts[part].rows - at;
+        size_t some = n - done < left ? n - done : (size_t)left;
+        const float *loss = (const float *)c->parts[part].data + at;
+        for (size_t i = 0; i < some; i++) out[(done + i) * stride] = loss[i];
+        done += some;
+    }
+}
+
+/* Gives back the pages of what has been copied. */
+static void drop_losses(const struct loss_column *c, uint64_t first, size_t n)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (size_t part = 0; part < c->count; part++) {
+        if (c->start[part + 1] <= first || c->start[part] >= first + n) continue;
+        uint64_t from = first > c->start[part] ? first - c->start[part] : 0;
+        uint64_t to = first + n - c->start[part];
+        if (to > c->parts[part].rows) to = c->parts[part].rows;
+        const float *loss = c->parts[part].data;
+        uintptr_t begin = ((uintptr_t)(loss + from) + page - 1) / page * page;
+        uintptr_t end = (uintptr_t)(loss + to) / page * page;
+        if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+}
+
+struct matrix_file {
+    struct loss_column *columns;
+    size_t n;
+    uint64_t rows;
+    size_t block; /* rows */
+    struct out out;
+};
+
+static int write_block(const struct matrix_file *m, uint64_t row, float *block, struct err *e)
+{
+    size_t some = m->rows - row < m->block ? (size_t)(m->rows - row) : m->block;
+    for (size_t at = 0; at < some; at += TILE) {
+        size_t n = some - at < TILE ? some - at : TILE;
+        for (size_t j = 0; j < m->n; j++)
+            copy_losses(&m->columns[j], row + at, n, block + at * m->n + j, m->n);
+    }
+    for (size_t j = 0; j < m->n; j++) drop_losses(&m->columns[j], row, some);
+    const uint64_t width = m->n * sizeof *block;
+    progress_add(some);
+    return write_at(fileno(m->out.file), block, some * width, NPY_HEADER + row * width)
+               ? err_errno(e, "%s: cannot write", m->out.path)
+               : 0;
+}
+
+static int write_rows(struct matrix_file *m, struct err *e)
+{
+    const int64_t blocks = (int64_t)((m->rows + m->block - 1) / m->block);
+    int status = 0;
+    progress_begin("matrix", "rows", m->rows);
+#pragma omp parallel
+    {
+        float *block = malloc(m->block * m->n * sizeof *block);
+        struct err mine;
+        int bad = block ? 0 : err_memory(&mine, m->out.path), stop = 0;
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t i = 0; i < blocks; i++) {
+#pragma omp atomic read
+            stop = status;
+            if (!bad && !stop) bad = write_block(m, (uint64_t)i * m->block, block, &mine);
+        }
+#pragma omp critical(gather_error)
+        if (bad && !status) {
+            *e = mine;
+#pragma omp atomic write
+            status = -1;
+        }
+        free(block);
+    }
+    progress_end();
+    return status;
+}
+
+static int write_names(const struct gathered *g, size_t first, size_t n, const char *path,
+                       struct err *e)
+{
+    json_t *names = json_array();
+    for (size_t i = first; i < first + n; i++)
+        json_array_append_new(names, record_json(&g->checkpoints[i].whole, NULL));
+    json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o}", "format", "tripod-matrix 1", "corpus_hash",
+                          g->records[0].corpus_hash, "protocol", g->records[0].protocol, "columns",
+                          names, "provenance", provenance_json());
+    return json_save(path, o, e);
+}
+
+int gather_matrix(const struct gathered *g, size_t first, size_t n, const char *path, struct err *e)
+{
+    size_t length = strlen(path);
+    if (length < 5 || strcmp(path + length - 4, ".npy"))
+        return err_set(e, "%s: expected a name that ends in .npy", path);
+    struct matrix_file m = {
+        .columns = calloc(n, sizeof *m.columns),
+        .n = n,
+        .rows = (uint64_t)g->checkpoints[0].whole.moments.predictions,
+        .block = (BLOCK_BYTES / (n * sizeof(float)) + TILE - 1) / TILE * TILE,
+        .out = {.slot = -1},
+    };
+    int status = m.columns ? 0 : err_memory(e, NULL);
+    for (size_t i = 0; i < n && !status; i++)
+        status = open_column(&m.columns[i], &g->checkpoints[first + i], e);
+    if (!status) status = out_open(&m.out, path, e);
+    if (!status) {
+        char header[NPY_HEADER];
+        npy_header(header, "<f4", m.rows, n);
+        status = out_write(&m.out, header, sizeof header, e);
+    }
+    if (!status) status = write_rows(&m, e);
+    char *names = format_string("%.*s.json", (int)length - 4, path);
+    if (!status) status = names ? write_names(g, first, n, names, e) : err_memory(e, NULL);
+    if (!status)
+        status = out_commit(&m.out, e);
+    else
+        out_abort(&m.out);
+    free(names);
+    for (size_t i = 0; m.columns && i < n; i++) close_column(&m.columns[i]);
+    free(m.columns);
+    return status;
+}
