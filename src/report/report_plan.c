@@ -180,6 +180,22 @@ static struct table *put_entries(struct table *t, const struct queue *q,
     return t;
 }
 
+/* What is wrong with each; what downloads the missing stands in lines of its own, to be pasted. */
+static void put_problems(struct sheet *s, const struct queue *q)
+{
+    static const char how[] = "; to get it: ";
+    for (int commands = 0; commands < 2; commands++) {
+        for (size_t i = 0; i < q->n; i++) {
+            const char *text = q->entries[i].why.text,
+                       *line = bad(&q->entries[i]) ? strstr(text, how) : NULL;
+            if (commands && line)
+                sheet_headline(s, "%s", line + strlen(how));
+            else if (!commands && bad(&q->entries[i]))
+                sheet_headline(s, "%.*s", (int)(line ? (size_t)(line - text) : strlen(text)), text);
+        }
+    }
+}
+
 void report_plan(struct sheet *s, const struct queue *q, const struct queue_rate *rate,
                  bool problems)
 {
@@ -187,9 +203,7 @@ void report_plan(struct sheet *s, const struct queue *q, const struct queue_rate
     put_totals(s, q, &n, rate);
     if (q->n > MANY) put_groups(s, q, rate);
     put_entries(sheet_table(s, columns, COLUMNS, "-", q->n > MANY), q, rate);
-    for (size_t i = 0; problems && i < q->n; i++) {
-        if (bad(&q->entries[i])) sheet_headline(s, "%s", q->entries[i].why.text);
-    }
+    if (problems) put_problems(s, q);
 }
 
 static json_t *whole(uint64_t n)

@@ -70,7 +70,7 @@ assert o["provenance"]["command"][:2] == ["tripod", "scan"]
 P
 terminal "on a terminal" 80 "$TRIPOD" scan m 'pythia-1b@step1..step2' -c "$corpus" -o l --dry-run
 shows "the same table" '^pythia-70m +2  to do '
-shows "and the line that downloads what is missing" 'get it: hf download|hf download EleutherAI/pythia-1b'
+shows "and the line that downloads what is missing" '^hf download EleutherAI/pythia-1b --revision step2$'
 
 # --- the work ---
 ok "all of a folder" "$TRIPOD" scan m -c "$corpus" -o l --json=all.json
