@@ -267,7 +267,18 @@ int scan_streamed(const struct neox *model, const struct plan *plan,
     return status;
 }
 
-/* A model that lies in memory anyway, and not in a mapped file, cannot be streamed. */
+/* A model that lies in memory, and not in a mapped file, is there already. */
+static int check_unmapped(const struct scan_options *o, uint64_t need, struct err *e)
+{
+    char needs[24], all[24];
+    if (!o->memory || need <= o->memory) return 0;
+    return err_kind(e, ERR_MEMORY,
+                    "%s of memory are not enough: a checkpoint of an archive is decoded into it, "
+                    "and this one takes %s: give more with --memory, or `tripod import` it first",
+                    format_bytes((double)o->memory, all, sizeof all),
+                    format_bytes((double)need, needs, sizeof needs));
+}
+
 int scan_within(const struct neox *model, const struct plan *plan,
                 const struct scan_options *options, struct loss_file *file,
                 struct scan_result *result, struct err *e)
@@ -276,6 +287,7 @@ int scan_within(const struct neox *model, const struct plan *plan,
     neox_weights_release(model);
     uint64_t need =
         memory_resident() + model->flat->map.size + OVERHEAD + workspaces(model, options, rows);
+    if (!model->flat->map.data && check_unmapped(options, need, e)) return -1;
     bool resident = !model->flat->map.data || need <= limit(options);
     return (resident ? scan_model : scan_streamed)(model, plan, options, file, result, e);
 }

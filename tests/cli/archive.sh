@@ -175,6 +175,8 @@ fails "a damaged base" 'd.tripod: [2-9]+ of 10 checkpoints cannot be decoded, th
 fails "who needs it says so" 'd.tripod@step1: gpt_neox.embed_in.weight: the stored bytes of step0, which it is made from, are damaged' "$TRIPOD" info --verify "$T/d.tripod@step1"
 ok "beyond the chain all is well" "$TRIPOD" info --verify "$T/d.tripod@step256"
 
+fails "too little memory for a checkpoint" 'step256: 2M of memory are not enough: a checkpoint of an archive is decoded into it' "$TRIPOD" scan -m "$A@step256" -c "$corpus" -o "$T/of-little" --memory 2M
+
 # Damage to a tensor that two checkpoints share: what comes before them is computed.
 "$make_model" "$T/head-step9" --hidden 64 --layers 2 --heads 2 --vocab 3000 --updates 3 --update-size 0.01 --scale 2
 "$TRIPOD" import --archive "$A" "$T/head-step9" -o "$T/d.tripod" >"$T/out"
