@@ -169,6 +169,10 @@ static void put_totals(struct sheet *s, const struct queue *q, const struct queu
     sheet_remark(s, "memory: %s for the largest model, its weights included (%s available)",
                  bytes_text(n->memory, a, sizeof a),
                  n->memory_available ? bytes_text(n->memory_available, b, sizeof b) : "?");
+    if (n->streamed)
+        sheet_remark(s,
+                     "streamed, as memory does not hold them: %zu models, %s of weights to read",
+                     n->streamed, bytes_text(n->streamed_read, a, sizeof a));
     sheet_remark(s, "losses: %s in %s (%s free)", bytes_text(n->losses_bytes, a, sizeof a),
                  q->job->o->out, bytes_text(n->losses_free, b, sizeof b));
 }
@@ -227,13 +231,14 @@ json_t *plan_json(const struct queue *q, const struct queue_rate *rate)
             : json_null();
     if (job) json_object_set_new(corpus, "hash", json_hex(job->corpus_hash));
     return json_pack(
-        "{s:o, s:o, s:I, s:o, s:f, s:o, s:o, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:o, s:o, s:I, s:o, s:f, s:o, s:o, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
         "models", models, "states", states, "given_twice", (json_int_t)q->twice, "corpus", corpus,
         "flop", n.flop, "seconds", json_finite(seconds(n.flop, rate)), "peak_flop_per_s",
         json_finite(rate->peak > 0 ? rate->peak : NAN), "share_of_peak", rate->share,
         "share_measured_in", (json_int_t)rate->records, "imports", (json_int_t)n.imports,
         "import_read", whole(n.import_read), "import_bytes", whole(n.import_bytes), "memory",
         whole(n.memory), "memory_available",
-        n.memory_available ? whole(n.memory_available) : json_null(), "losses_bytes",
+        n.memory_available ? whole(n.memory_available) : json_null(), "streamed",
+        (json_int_t)n.streamed, "streamed_read", whole(n.streamed_read), "losses_bytes",
         whole(n.losses_bytes), "losses_free", whole(n.losses_free));
 }

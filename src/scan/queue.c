@@ -60,6 +60,8 @@ int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
     x->flop = flop_of(&m->is.config, &q->job->plan);
     x->memory = m->bytes + (uint64_t)q->job->o->threads *
                                neox_run_bytes(&m->is.config, q->job->o->gemm, batch_rows(q->job));
+    uint64_t batch = (uint64_t)q->job->o->threads * batch_rows(q->job);
+    x->reads = m->bytes * ((q->job->plan.inputs + batch - 1) / batch);
     x->disk = NPY_HEADER + q->job->plan.predictions * sizeof(float);
     /* Losses belong to weights, which an import has yet to read. */
     if (m->state == CATALOG_TO_IMPORT) return 0;
@@ -175,7 +177,8 @@ struct queue_needs queue_needs(const struct queue *q)
     struct queue_needs s = {.memory_available = memory_available(),
                             .losses_free = UINT64_MAX,
                             .imports_free = UINT64_MAX};
-    uint64_t device = 0, other = 0;
+    uint64_t device = 0, other = 0, limit = q->job ? q->job->o->memory : 0;
+    if (!limit) limit = s.memory_available ? s.memory_available / 10 * 9 : UINT64_MAX;
     if (q->job) disk_available(q->job->o->out, &s.losses_free, &device);
     for (size_t i = 0; i < q->n; i++) {
         const struct queue_entry *x = &q->entries[i];
@@ -184,6 +187,10 @@ struct queue_needs queue_needs(const struct queue *q)
         s.flop += x->flop;
         s.losses_bytes += x->disk;
         if (x->memory > s.memory) s.memory = x->memory;
+        if (x->memory > limit) {
+            s.streamed++;
+            s.streamed_read += x->reads;
+        }
         if (x->model->state != CATALOG_TO_IMPORT) continue;
         uint64_t there, bytes;
         if (!s.imports++) disk_available(x->model->import, &s.imports_free, &other);

@@ -25,6 +25,7 @@ struct queue_entry {
     struct share share; /* its documents */
     double flop;     /* useful ones of all its losses (neox_flop); 0 for missing and failed ones */
     uint64_t memory; /* weights and the threads' workspaces */
+    uint64_t reads;  /* bytes of its weights, were they streamed (scan_streamed.h) */
     uint64_t disk;   /* to be written beside the import: 0 when it is there */
     struct record record; /* of its losses: done */
 };
@@ -64,6 +65,8 @@ struct queue_needs {
     double flop; /* of what is to be computed */
     uint64_t import_read, import_bytes, losses_bytes;
     uint64_t memory, memory_available;  /* of the largest model; 0: not known */
+    size_t streamed;                    /* models that memory does not hold ... */
+    uint64_t streamed_read;             /* ... and what is read of their weights, all passes */
     uint64_t losses_free, imports_free; /* where each goes; UINT64_MAX: not known */
     uint64_t imports_there;             /* of import_bytes what goes to the disk of the first */
     bool one_disk;                      /* which is that of the losses, too */

@@ -31,6 +31,8 @@ scan() { local name=$1 out=$2; shift 2; ok "$name" peak "$TRIPOD" scan "$T/m.tri
 scan "a model that fits" fits --threads 2 --memory 1G
 silent "is scanned as ever"
 above "with all its weights resident" 80
+ok "the plan of one that does not" "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/dry" --threads 2 --memory 60M --dry-run
+shows "says so, and what it costs" '^# streamed, as memory does not hold them: 1 models, 7[0-9.]* MB of weights to read$'
 scan "one that does not" small --threads 2 --memory 60M
 said "is streamed, which is said" 'm.tripod: 7[0-9.]*M of weights do not fit into 60M of memory: read again for every [0-9.]*K tokens, .*[0-9]M/s or more$'
 below "within what was given" 60
