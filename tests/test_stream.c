@@ -87,7 +87,8 @@ static void open_fixture(struct fixture *f, bool parallel, bool tied)
         size_t n = i % 5 ? 1 + (size_t)rng_below(2, i, 0, LONGEST) : LONGEST;
         size_t skip = i % 3 == 1 ? (size_t)rng_below(2, i, 1, n) : 0;
         for (size_t k = 0; k <= n; k++) f->tokens[i][k] = (uint32_t)rng_below(3, i, k, VOCAB);
-        struct neox_piece p = {f->tokens[i], n, skip, f->expected[i]};
+        struct neox_piece p = {
+            .tokens = f->tokens[i], .n = n, .skip = skip, .loss = f->expected[i]};
         neox_forward(&f->model, &run, &p, 1);
         assert_true(f->expected[i][0] > 0);
         f->pieces[i] = p;
