@@ -226,7 +226,7 @@ static void known_until_it_changes(void **state)
     static uint32_t ids[KNOWN_LEAST];
     char *prefix = name("k"), *bin = name("k.bin"), *folder = name("known/here");
     char key[KNOWN_KEY], line[200];
-    uint64_t real, hash, wrong = 7;
+    uint64_t real, hash, two[2], wrong = 7;
     assert_int_equal(corpus_writer_open(&w, prefix, 10, &e), 0);
     assert_int_equal(corpus_writer_add(&w, ids, KNOWN_LEAST, &e), 0);
     assert_int_equal(corpus_writer_end(&w, &e), 0);
@@ -242,7 +242,7 @@ static void known_until_it_changes(void **state)
     assert_true(hash == real);
     assert_true(known_key(&c, "hash 1", key));
     assert_true(known_get(folder, key, &hash, 1) && hash == real);
-    assert_false(known_get(folder, key, &hash, 2));
+    assert_false(known_get(folder, key, two, 2));
     known_put(folder, key, &wrong, 1);
     assert_int_equal(known_hash(&c, 1, folder, &hash, &e), 0);
     assert_true(hash == wrong);
