@@ -239,6 +239,8 @@ until_() {
 idle() {
     local id
     sleep .5
+    # Not while the step before is still ending: none can begin then.
+    [ -z "$(timeout 20 squeue -h --states=COMPLETING 2>&1)" ] || return 1
     for id in $(timeout 20 squeue -h --array --states=PENDING -o '%i %r' 2>/dev/null | sed -n 's/ BeginTime$//p'); do
         timeout 20 scontrol update JobId="$id" StartTime=now 2>/dev/null
     done
@@ -276,6 +278,7 @@ fi
 if until_ 300 idle; then echo "ok all jobs end"; else echo "FAIL jobs: $(squeue) $(cat slurm-*)"; code=1; fi
 for i in 0 1 2 3; do is "task $i" "COMPLETED, $((i == 1 || i == 2)) times again" "$(state "${array}_$i" JobState), $(state "${array}_$i" Restarts) times again"; done
 is "the last job" COMPLETED "$(state "${last}_0" JobState)"
+[ "$code" -eq 0 ] || tail -n 8 slurm-"${array}"_*.out
 has "the killed one says so" 'ended with status 137: requeued' "slurm-${array}_1.out"
 has "the other one too" 'ended with status (138|0): requeued' "slurm-${array}_2.out"
 has "losses verify" 'losses/demo-115k-step1000.shard-3-of-4.npy.*same bits' "slurm-${last}_0.out"
