@@ -144,7 +144,8 @@ static const struct option_row merge_options[] = {
     OPTION_PLAIN(prefix, "PREFIX"),
     OPTION_TEXT("out", 'o', "FILE", out, "Where the whole goes (default: PREFIX.bin)"), SUMS,
     OPTION_GROUP(cli_output_options, common), OPTION_END};
-static const struct option_row no_options[] = {OPTION_PLAIN(prefix, "merge|verify"), OPTION_END};
+static const struct option_row no_options[] = {
+    OPTION_PLAIN(prefix, "merge|verify"), OPTION_GROUP(cli_common_options, common), OPTION_END};
 
 static const struct command cmd_merge = {
     .name = "corpus merge",
