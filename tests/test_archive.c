@@ -18,22 +18,7 @@
 #include "models/flat/archive_private.h"
 #include "models/flat/bytes.h"
 #include "models/flat/locate.h"
-
-static char scratch[] = "/tmp/tripod-archive-XXXXXX";
-
-static int make_scratch(void **state)
-{
-    (void)state;
-    return mkdtemp(scratch) ? 0 : -1;
-}
-
-static int remove_scratch(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", scratch);
-    return system(command);
-}
+#include "tests/scratch.h"
 
 static uint32_t next(uint32_t *x)
 {

@@ -16,17 +16,16 @@
 #include <unistd.h>
 
 #include "src/scan/shares.h"
+#include "tests/scratch.h"
 
 enum {
     MOST_MB = 64, /* resident, of a process that began with less than 16 */
     ROW = 2049,   /* tokens of a document, as in Pythia's own data */
 };
 
-static char directory[] = "/tmp/tripod-test-XXXXXX";
-
 static char *name(const char *suffix)
 {
-    return format_string("%s/%s", directory, suffix);
+    return format_string("%s/%s", scratch, suffix);
 }
 
 /* Runs CASE in a process of its own; fails where it failed or was larger than MOST_MB. The sanitizers'
@@ -194,26 +193,11 @@ static void many_tokens_take_no_memory(void **state)
     in_bounded_memory(read_rows);
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char *command = format_string("rm -rf %s", directory);
-    int status = system(command);
-    free(command);
-    return status;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_documents_take_no_memory),
         cmocka_unit_test(many_tokens_take_no_memory),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

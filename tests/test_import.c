@@ -18,24 +18,9 @@
 #include "models/flat/hub.h"
 #include "models/flat/import.h"
 #include "models/flat/locate.h"
+#include "tests/scratch.h"
 
 #define FOLDERS "tests/golden/folders/"
-
-static char scratch[] = "/tmp/tripod-import-XXXXXX";
-
-static int make_scratch(void **state)
-{
-    (void)state;
-    return mkdtemp(scratch) ? 0 : -1;
-}
-
-static int remove_scratch(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", scratch);
-    return system(command);
-}
 
 static char *in_scratch(const char *name)
 {

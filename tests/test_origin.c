@@ -19,12 +19,11 @@
 #include "src/scan/text_counts.h"
 #include "src/text/known.h"
 #include "src/text/tokenize.h"
-
-static char directory[] = "/tmp/tripod-test-XXXXXX";
+#include "tests/scratch.h"
 
 static char *name(const char *suffix)
 {
-    return format_string("%s/%s", directory, suffix);
+    return format_string("%s/%s", scratch, suffix);
 }
 
 static void write_file(const char *path, const char *text)
@@ -280,21 +279,6 @@ static void known_until_it_changes(void **state)
     free(folder);
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char *command = format_string("rm -rf %s", directory);
-    int status = system(command);
-    free(command);
-    return status;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,5 +288,5 @@ int main(void)
         cmocka_unit_test(known_until_it_changes),
         cmocka_unit_test(bytes_and_words_are_counted),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -13,29 +13,13 @@
 
 #include "src/base/file.h"
 #include "src/report/plot.h"
-
-static char folder[] = "/tmp/tripod-plot-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char *command = format_string("rm -rf %s", folder);
-    int status = system(command);
-    free(command);
-    return status;
-}
+#include "tests/scratch.h"
 
 static char *slurp(const char *name)
 {
     struct map m;
     struct err e;
-    char *path = format_string("%s/%s", folder, name);
+    char *path = format_string("%s/%s", scratch, name);
     assert_int_equal(map_open(&m, path, &e), 0);
     char *text = strndup((const char *)m.data, m.size);
     map_close(&m);
@@ -45,7 +29,7 @@ static char *slurp(const char *name)
 
 static bool exists(const char *name)
 {
-    char *path = format_string("%s/%s", folder, name);
+    char *path = format_string("%s/%s", scratch, name);
     bool there = file_exists(path);
     free(path);
     return there;
@@ -77,7 +61,7 @@ static void draws(void **state)
     const char *heads[] = {"\x89PNG", "<?xml", "%PDF", "\x89PNG", "\x89PNG"};
     bool drawn;
     for (size_t i = 0; i < 5; i++) {
-        char *path = format_string("%s/%s", folder, names[i]);
+        char *path = format_string("%s/%s", scratch, names[i]);
         int status = plot_write(&good, path, &drawn, &e);
         if (status) fail_msg("%s", e.text);
         free(path);
@@ -104,8 +88,8 @@ static void without_gnuplot(void **state)
     (void)state;
     struct err e;
     bool drawn = true;
-    char *path = format_string("%s/none.svg", folder), *old = strdup(getenv("PATH"));
-    setenv("PATH", folder, 1);
+    char *path = format_string("%s/none.svg", scratch), *old = strdup(getenv("PATH"));
+    setenv("PATH", scratch, 1);
     int status = plot_write(&good, path, &drawn, &e);
     setenv("PATH", old, 1);
     assert_int_equal(status, 0);
@@ -126,27 +110,27 @@ static void failures(void **state)
     struct err e;
     bool drawn;
     struct plot empty = {.title = "t", .series = series, .n = 1};
-    char *path = format_string("%s/empty.png", folder);
+    char *path = format_string("%s/empty.png", scratch);
     assert_int_equal(plot_write(&empty, path, &drawn, &e), -1);
     assert_non_null(strstr(e.text, "no point can be drawn"));
     assert_false(exists("empty.png") || exists("empty.tsv") || exists("empty.gp"));
     free(path);
     assert_int_equal(plot_write(&good, "", &drawn, &e), -1);
-    path = format_string("%s/", folder);
+    path = format_string("%s/", scratch);
     assert_int_equal(plot_write(&good, path, &drawn, &e), -1);
     assert_non_null(strstr(e.text, "found a folder"));
     free(path);
-    path = format_string("%s/missing/a.png", folder);
+    path = format_string("%s/missing/a.png", scratch);
     assert_int_equal(plot_write(&good, path, &drawn, &e), -1);
     free(path);
     /* A gnuplot that fails: its line is quoted and no image is left. */
-    char *tool = format_string("%s/gnuplot", folder), *old = strdup(getenv("PATH"));
+    char *tool = format_string("%s/gnuplot", scratch), *old = strdup(getenv("PATH"));
     FILE *f = fopen(tool, "w");
     fputs("#!/bin/sh\necho 'line 3: undefined variable' >&2\nexit 1\n", f);
     fclose(f);
     chmod(tool, 0755);
-    setenv("PATH", folder, 1);
-    path = format_string("%s/broken.png", folder);
+    setenv("PATH", scratch, 1);
+    path = format_string("%s/broken.png", scratch);
     int status = plot_write(&good, path, &drawn, &e);
     setenv("PATH", old, 1);
     assert_int_equal(status, -1);
@@ -174,5 +158,5 @@ int main(void)
         cmocka_unit_test(failures),
         cmocka_unit_test(colors),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -14,24 +14,7 @@
 
 #include "src/base/rng.h"
 #include "src/scan/shares.h"
-
-static char directory[] = "/tmp/tripod-test-XXXXXX";
-
-static void make_corpus(struct corpus *c, const size_t *lengths, size_t n)
-{
-    struct err e = {0};
-    struct corpus_writer w = {0};
-    char *prefix = format_string("%s/c", directory);
-    assert_int_equal(corpus_writer_open(&w, prefix, 60000, &e), 0);
-    for (size_t i = 0; i < n; i++) {
-        for (uint32_t t = 0; t < lengths[i]; t++)
-            assert_int_equal(corpus_writer_add(&w, &t, 1, &e), 0);
-        assert_int_equal(corpus_writer_end(&w, &e), 0);
-    }
-    assert_int_equal(corpus_writer_commit(&w, &e), 0);
-    assert_int_equal(corpus_open(c, prefix, &e), 0);
-    free(prefix);
-}
+#include "tests/small_corpus.h"
 
 /* What documents [begin, end) cost, from the pieces themselves. */
 static double cost_of(const struct corpus *c, const struct protocol *p,
@@ -264,20 +247,6 @@ static void slurm_says_which_shard(void **state)
         assert_int_equal(shards, cases[i].shards);
     }
     slurm(NULL, NULL, NULL, NULL, NULL);
-}
-
-static int make_scratch(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_scratch(void **state)
-{
-    (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", directory);
-    return system(command);
 }
 
 int main(void)

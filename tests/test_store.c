@@ -26,25 +26,7 @@
 #include "src/scan/record.h"
 #include "src/scan/shares.h"
 #include "src/base/rng.h"
-
-static char directory[] = "/tmp/tripod-test-XXXXXX";
-
-/* A corpus of documents of the given lengths, tokens 0, 1, 2 ... */
-static void make_corpus(struct corpus *c, const size_t *lengths, size_t n)
-{
-    struct err e = {0};
-    struct corpus_writer w = {0};
-    char *prefix = format_string("%s/c", directory);
-    assert_int_equal(corpus_writer_open(&w, prefix, 60000, &e), 0);
-    for (size_t i = 0; i < n; i++) {
-        for (uint32_t t = 0; t < lengths[i]; t++)
-            assert_int_equal(corpus_writer_add(&w, &t, 1, &e), 0);
-        assert_int_equal(corpus_writer_end(&w, &e), 0);
-    }
-    assert_int_equal(corpus_writer_commit(&w, &e), 0);
-    assert_int_equal(corpus_open(c, prefix, &e), 0);
-    free(prefix);
-}
+#include "tests/small_corpus.h"
 
 /* Every token but a document's first is predicted exactly once, in order, with the context its
  * protocol promises. */
@@ -311,7 +293,7 @@ static void damaged_records(void **state)
     };
     struct err e;
     struct record r;
-    char *path = format_string("%s/r.json", directory);
+    char *path = format_string("%s/r.json", scratch);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct out out;
         assert_int_equal(out_open(&out, path, &e), 0);
@@ -341,7 +323,7 @@ static void loss_files_resume_and_commit(void **state)
     struct err e;
     struct loss_file f;
     float value = 1.5f, zeros[1000] = {0};
-    char *path = format_string("%s/l.npy", directory);
+    char *path = format_string("%s/l.npy", scratch);
     assert_int_equal(loss_file_open(&f, path, 7, 1000, &e), 0);
     assert_false(f.resumed);
     assert_false(loss_file_has(&f, 10, 1));
@@ -466,7 +448,7 @@ static void damaged_logs_cost_no_more_than_their_losses(void **state)
 {
     (void)state;
     enum { RECORD = sizeof(struct loss_record) };
-    char *path = format_string("%s/d.npy", directory), *log = make_part(path);
+    char *path = format_string("%s/d.npy", scratch), *log = make_part(path);
     char *part = strndup(log, strlen(log) - 4);
     const float wrong = 3.25f;
     struct loss_record records[3];
@@ -544,7 +526,7 @@ static void two_processes_never_fill_one_file(void **state)
     struct loss_file f;
     int ready[2], go[2];
     char byte = 0, expected[64];
-    char *path = format_string("%s/two.npy", directory);
+    char *path = format_string("%s/two.npy", scratch);
     assert_true(!pipe(ready) && !pipe(go));
     pid_t child = fork();
     if (!child) {
@@ -580,7 +562,7 @@ static void a_removed_log_is_no_lock(void **state)
 {
     (void)state;
     enum { PROCESSES = 3, TIMES = 150 };
-    char *path = format_string("%s/race.npy", directory);
+    char *path = format_string("%s/race.npy", scratch);
     atomic_int *inside =
         mmap(NULL, sizeof *inside, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(inside != MAP_FAILED);
@@ -612,21 +594,6 @@ static void a_removed_log_is_no_lock(void **state)
     munmap(inside, sizeof *inside);
     assert_files(path, 0);
     free(path);
-}
-
-static int make_scratch(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_scratch(void **state)
-{
-    (void)state;
-    char *command = format_string("rm -rf %s", directory);
-    int status = system(command);
-    free(command);
-    return status;
 }
 
 int main(void)
