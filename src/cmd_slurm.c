@@ -209,7 +209,7 @@ static int run(void *args, struct err *e)
     for (size_t i = 0; i < models.n && !status; i++) {
         if (!catalog_usable(&models.entries[i])) continue;
         const struct neox_cost cost = neox_cost(&models.entries[i].is.config);
-        flop += work_flop(&job.work, &cost);
+        flop += pieces_flop(&job.work.sums, &cost);
     }
     if (!status) status = write_script(a, &job, &models, flop, e);
     if (any) job_close(&job);

@@ -44,19 +44,32 @@ int protocol_parse(struct protocol *p, size_t *documents, const char *text, cons
                            path, text);
 }
 
-/* Inputs of a document: all its tokens but the last, after truncation. Each but context predicts. */
-static size_t inputs_of(const struct corpus *corpus, const struct protocol *p, size_t document)
+size_t protocol_inputs(const struct protocol *p, size_t tokens)
 {
-    size_t tokens = corpus_length(corpus, document);
     if (p->max_tokens && tokens > p->max_tokens) tokens = p->max_tokens;
     return tokens ? tokens - 1 : 0;
+}
+
+void piece_sums_add(struct piece_sums *sums, const struct protocol *p, uint64_t inputs)
+{
+    const uint64_t window = p->window, stride = p->stride;
+    uint64_t whole = 0, left = inputs; /* windows that are full; inputs of the one after them */
+    sums->scored += inputs;            /* all but context, which is scored in the window before */
+    if (window) {
+        whole = inputs >= window ? (inputs - window) / stride + 1 : 0;
+        left -= whole * stride;
+        if (whole && left <= window - stride) left = 0; /* of context alone there is no window */
+    }
+    sums->rows += (unsigned __int128)whole * window + left;
+    sums->pairs +=
+        (unsigned __int128)whole * window * (window + 1) + (unsigned __int128)left * (left + 1);
 }
 
 size_t plan_predictions(const struct plan *plan, size_t document)
 {
     size_t i = document - plan->begin;
     if (plan->drawn && !(plan->drawn[i / 8] >> i % 8 & 1)) return 0;
-    return inputs_of(plan->corpus, &plan->protocol, document);
+    return protocol_inputs(&plan->protocol, corpus_length(plan->corpus, document));
 }
 
 uint64_t plan_offset(const struct plan *plan, size_t document)
@@ -109,6 +122,7 @@ static int measure(struct plan *plan, struct err *e)
 {
     const struct protocol *p = &plan->protocol;
     size_t n = plan->end - plan->begin, blocks = (n + PLAN_BLOCK - 1) / PLAN_BLOCK;
+    struct piece_sums sums = {0};
     plan->before = malloc((blocks + 1) * sizeof *plan->before);
     if (!plan->before)
         return err_kind(e, ERR_MEMORY, "%s: out of memory for %zu documents", plan->corpus->prefix,
@@ -116,15 +130,14 @@ static int measure(struct plan *plan, struct err *e)
     for (size_t i = 0; i < n; i++) {
         size_t inputs = plan_predictions(plan, plan->begin + i);
         if (i % PLAN_BLOCK == 0) plan->before[i / PLAN_BLOCK] = plan->predictions;
+        size_t longest = p->window && inputs > p->window ? p->window : inputs;
+        if (longest > plan->longest) plan->longest = longest;
         plan->documents += inputs > 0;
         plan->predictions += inputs;
-        for (size_t first = 0; first < inputs; first += p->window ? p->stride : inputs) {
-            struct piece piece = piece_at(p, 0, inputs, first);
-            plan->inputs += piece.n;
-            plan->pairs += (uint64_t)piece.n * (piece.n + 1);
-            if (piece.n > plan->longest) plan->longest = piece.n;
-        }
+        piece_sums_add(&sums, p, inputs);
     }
+    plan->inputs = (uint64_t)sums.rows;
+    plan->pairs = (uint64_t)sums.pairs;
     plan->before[blocks] = plan->predictions;
     return 0;
 }

@@ -31,18 +31,29 @@ struct piece {
     uint64_t loss;
 };
 
+/* Inputs of a document of so many tokens: all but the last, after truncation. Each but context
+ * predicts. */
+size_t protocol_inputs(const struct protocol *protocol, size_t tokens);
+
+/* Sums over pieces of n inputs, s of them scored. The FLOP of any model follow from them (neox_cost). */
+struct piece_sums {
+    unsigned __int128 rows, pairs, scored; /* of n, n (n + 1), s */
+};
+
+/* Adds the pieces of a document of so many inputs. */
+void piece_sums_add(struct piece_sums *sums, const struct protocol *protocol, uint64_t inputs);
+
 /* A plan takes a few bytes for every thousand documents: the corpus's index has their lengths. */
 struct plan {
     struct protocol protocol;
     const struct corpus *corpus;
     size_t begin, end; /* its documents */
     size_t documents;  /* those of them that predict anything */
-    /* Sums over the pieces. The FLOP of any model follow from them (neox_flop, which is linear in
-     * the three): */
-    uint64_t predictions; /* n - skip */
-    uint64_t inputs;      /* n: rows to compute, context included */
-    uint64_t pairs;       /* n (n + 1) */
-    size_t longest;       /* inputs of the longest piece */
+    /* piece_sums: */
+    uint64_t predictions; /* scored */
+    uint64_t inputs;      /* rows to compute, context included */
+    uint64_t pairs;
+    size_t longest; /* inputs of the longest piece */
     /* private */
     uint64_t *before; /* predictions before every PLAN_BLOCK-th document, and all of them */
     uint8_t *drawn;   /* plan_draw: a bit a document; NULL: all of them */

@@ -33,9 +33,9 @@ static bool part_exists(const struct record *r)
 
 static double flop_of(const struct neox_config *c, const struct plan *plan)
 {
+    const struct piece_sums sums = {plan->inputs, plan->pairs, plan->predictions};
     const struct neox_cost cost = neox_cost(c);
-    return (double)cost.row * (double)plan->inputs + (double)cost.pair * (double)plan->pairs +
-           (double)cost.scored * (double)plan->predictions;
+    return pieces_flop(&sums, &cost);
 }
 
 /* Rows of a thread's batches. */

@@ -8,32 +8,20 @@
 
 /* --- cost --- */
 
-/* Adds the pieces of a document of so many inputs. */
-static void add_document(struct work *w, uint64_t inputs)
+static unsigned __int128 cost(const struct piece_sums *s, const struct neox_cost *m)
 {
-    const uint64_t window = w->protocol.window, stride = w->protocol.stride;
-    uint64_t whole = 0, left = inputs; /* windows that are full; inputs of the one after them */
-    w->scored += inputs;               /* all but context, which is scored in the window before */
-    if (window) {
-        whole = inputs >= window ? (inputs - window) / stride + 1 : 0;
-        left -= whole * stride;
-        if (whole && left <= window - stride) left = 0; /* of context alone there is no window */
-    }
-    w->rows += (unsigned __int128)whole * window + left;
-    w->pairs +=
-        (unsigned __int128)whole * window * (window + 1) + (unsigned __int128)left * (left + 1);
+    return m->row * s->rows + m->pair * s->pairs + m->scored * s->scored;
 }
 
-static uint64_t inputs_of(const struct work *w, size_t document)
+double pieces_flop(const struct piece_sums *sums, const struct neox_cost *model)
 {
-    uint64_t tokens = corpus_length(w->corpus, document);
-    if (w->protocol.max_tokens && tokens > w->protocol.max_tokens) tokens = w->protocol.max_tokens;
-    return tokens ? tokens - 1 : 0;
+    return (double)cost(sums, model);
 }
 
-static unsigned __int128 cost(const struct work *w, const struct neox_cost *m)
+static void add_document(struct piece_sums *sums, const struct work *w, size_t document)
 {
-    return m->row * w->rows + m->pair * w->pairs + m->scored * w->scored;
+    piece_sums_add(sums, &w->protocol,
+                   protocol_inputs(&w->protocol, corpus_length(w->corpus, document)));
 }
 
 int work_open(struct work *w, const struct corpus *corpus, const struct protocol *protocol,
@@ -41,16 +29,11 @@ int work_open(struct work *w, const struct corpus *corpus, const struct protocol
 {
     if (documents == 0 || documents > corpus->documents) documents = corpus->documents;
     *w = (struct work){.corpus = corpus, .protocol = *protocol, .documents = documents};
-    for (size_t i = 0; i < documents; i++) add_document(w, inputs_of(w, i));
-    return w->scored
+    for (size_t i = 0; i < documents; i++) add_document(&w->sums, w, i);
+    return w->sums.scored
                ? 0
                : err_set(e, "%s: nothing to predict: no document of two tokens or more among %zu",
                          corpus->prefix, documents);
-}
-
-double work_flop(const struct work *w, const struct neox_cost *model)
-{
-    return (double)cost(w, model);
 }
 
 /* --- the line --- */
@@ -67,11 +50,10 @@ static struct place nearest(const struct work *w, const struct neox_cost *models
                             unsigned __int128 at)
 {
     unsigned __int128 before = 0, after = 0; /* cost before document `place`, and before d + 1 */
-    struct work one = {.corpus = w->corpus, .protocol = w->protocol};
     size_t place = 0, d = 0;
     for (; d < w->documents; d++) {
-        one.rows = one.pairs = one.scored = 0;
-        add_document(&one, inputs_of(w, d));
+        struct piece_sums one = {0};
+        add_document(&one, w, d);
         after = before + cost(&one, &models[model]);
         if (after >= at) break;
         if (after > before) place = d + 1;
@@ -81,8 +63,8 @@ static struct place nearest(const struct work *w, const struct neox_cost *models
         place = d + 1;
         before = after;
     }
-    return before == cost(w, &models[model]) ? (struct place){model + 1, 0}
-                                             : (struct place){model, place};
+    return before == cost(&w->sums, &models[model]) ? (struct place){model + 1, 0}
+                                                    : (struct place){model, place};
 }
 
 /* INDEX / SHARDS of the line. */
@@ -90,11 +72,11 @@ static struct place place_of(const struct work *w, const struct neox_cost *model
                              size_t index, size_t shards)
 {
     unsigned __int128 total = 0;
-    for (size_t i = 0; i < n; i++) total += cost(w, &models[i]);
+    for (size_t i = 0; i < n; i++) total += cost(&w->sums, &models[i]);
     /* total * index / shards, without the product's overflow. */
     unsigned __int128 at = total / shards * index + total % shards * index / shards;
     for (size_t i = 0; i < n; i++) {
-        unsigned __int128 model = cost(w, &models[i]);
+        unsigned __int128 model = cost(&w->sums, &models[i]);
         if (at < model) return nearest(w, models, i, at);
         at -= model;
     }

@@ -21,8 +21,7 @@ struct work {
     const struct corpus *corpus;
     struct protocol protocol;
     size_t documents;
-    /* Over all pieces of n inputs, s of them scored: sums of n, n (n + 1), s. */
-    unsigned __int128 rows, pairs, scored;
+    struct piece_sums sums;
 };
 
 /* The first DOCUMENTS (0: all) of the corpus, which must outlive the work. One pass over their
@@ -30,8 +29,8 @@ struct work {
 int work_open(struct work *work, const struct corpus *corpus, const struct protocol *protocol,
               size_t documents, struct err *e);
 
-/* FLOP of all the documents under one model. */
-double work_flop(const struct work *work, const struct neox_cost *model);
+/* Useful FLOP of pieces with such sums under one model. */
+double pieces_flop(const struct piece_sums *sums, const struct neox_cost *model);
 
 /* Documents [begin, end) of one model; begin = end: none. */
 struct share {
