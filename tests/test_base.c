@@ -268,9 +268,32 @@ static void random_numbers(void **state)
     for (uint64_t i = 0; i < 1000; i++) assert_true(rng_below(7, 0, i, 10) < 10);
 }
 
+/* Of errors of many threads one whole one is kept, and nothing overwrites it. */
+static void the_first_of_errors(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    int status = 0;
+#pragma omp parallel for num_threads(4)
+    for (int i = 0; i < 1000; i++) {
+        struct err mine;
+        err_kind(&mine, ERR_DAMAGED, "%d and %d", i, i);
+        err_first(&e, &status, &mine);
+    }
+    int a, b;
+    assert_int_equal(err_status(&status), -1);
+    assert_int_equal(sscanf(e.text, "%d and %d", &a, &b), 2);
+    assert_true(a == b && e.kind == ERR_DAMAGED);
+    struct err kept = e, late;
+    err_set(&late, "late");
+    err_first(&e, &status, &late);
+    assert_string_equal(e.text, kept.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_of_errors),
         cmocka_unit_test(bytes),
         cmocka_unit_test(memory),
         cmocka_unit_test(numbers),

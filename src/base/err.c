@@ -110,3 +110,21 @@ bool err_is_local(const struct err *e)
 {
     return e->kind == ERR_INPUT || e->kind == ERR_DAMAGED || e->kind == ERR_MISSING;
 }
+
+void err_first(struct err *e, int *status, const struct err *mine)
+{
+#pragma omp critical(err_first)
+    if (!*status) {
+        *e = *mine;
+#pragma omp atomic write
+        *status = -1;
+    }
+}
+
+int err_status(const int *status)
+{
+    int now;
+#pragma omp atomic read
+    now = *status;
+    return now;
+}

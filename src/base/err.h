@@ -43,6 +43,12 @@ int err_errno(struct err *e, const char *format, ...) __attribute__((format(prin
 /* Puts "PREFIX: " before the message already there; the kind stays. Returns -1. */
 int err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Of errors of several threads the first: where *STATUS is 0 it becomes -1, and *E is MINE. Any
+ * thread. */
+void err_first(struct err *e, int *status, const struct err *mine);
+/* *STATUS, while other threads may set it. */
+int err_status(const int *status);
+
 /* Whether only the one input is to blame, so that work on others can go on. */
 bool err_is_local(const struct err *e);
 

@@ -6,11 +6,6 @@
 
 #include "src/base/progress.h"
 
-enum {
-    SMALLEST_BATCH = 128, /* inputs; below this widening the weights begins to show */
-    TEAM_COST = 32,       /* inputs a thread computes in the time a team loses by being one */
-};
-
 /* --- batches --- */
 
 int batch_open(struct batch *b, size_t rows, struct err *e)
@@ -69,7 +64,7 @@ int batches_open(struct batches *b, const struct plan *plan, struct loss_file *f
 {
     uint64_t share = plan->inputs / threads + 1;
     size_t rows = batch_tokens < share ? batch_tokens : (size_t)share;
-    if (rows < SMALLEST_BATCH) rows = SMALLEST_BATCH;
+    if (rows < BATCH_LEAST) rows = BATCH_LEAST;
     if (rows < plan->longest) rows = plan->longest;
     *b = (struct batches){.plan = plan,
                           .file = file,
@@ -140,15 +135,13 @@ static bool alone(const struct batches *b, size_t thread, size_t rows)
 {
     uint64_t last = 0;
     for (size_t t = 0; t < b->threads; t++) last = b->given[t] > last ? b->given[t] : last;
-    return b->given[thread] + rows <= last + b->remaining / b->threads + TEAM_COST;
+    return b->given[thread] + rows <= last + b->remaining / b->threads + BATCH_TEAM_COST;
 }
 
 size_t batches_take(struct batches *b, size_t thread, struct batch *batch)
 {
     uint64_t share = b->remaining / (2 * b->threads);
-    size_t goal = share < SMALLEST_BATCH ? SMALLEST_BATCH
-                  : share < b->rows      ? (size_t)share
-                                         : b->rows;
+    size_t goal = share < BATCH_LEAST ? BATCH_LEAST : share < b->rows ? (size_t)share : b->rows;
     size_t rows = 0;
     struct piece p;
     batch->count = 0;

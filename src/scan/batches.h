@@ -12,6 +12,11 @@
 #include "src/scan/losses.h"
 #include "src/scan/plan.h"
 
+enum {
+    BATCH_LEAST = 128,    /* inputs; below this widening the weights begins to show */
+    BATCH_TEAM_COST = 32, /* inputs a thread computes in the time a team loses by being one */
+};
+
 /* Pieces for one pass, their tokens and their losses. */
 struct batch {
     struct piece *pieces;

@@ -116,19 +116,12 @@ static int write_rows(struct matrix_file *m, struct err *e)
     {
         float *block = malloc(m->block * m->n * sizeof *block);
         struct err mine;
-        int bad = block ? 0 : err_memory(&mine, m->out.path), stop = 0;
+        int bad = block ? 0 : err_memory(&mine, m->out.path);
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t i = 0; i < blocks; i++) {
-#pragma omp atomic read
-            stop = status;
-            if (!bad && !stop) bad = write_block(m, (uint64_t)i * m->block, block, &mine);
-        }
-#pragma omp critical(gather_error)
-        if (bad && !status) {
-            *e = mine;
-#pragma omp atomic write
-            status = -1;
-        }
+        for (int64_t i = 0; i < blocks; i++)
+            if (!bad && !err_status(&status))
+                bad = write_block(m, (uint64_t)i * m->block, block, &mine);
+        if (bad) err_first(e, &status, &mine);
         free(block);
     }
     progress_end();

@@ -16,7 +16,7 @@ struct scan {
     struct loss_file *file;
     struct batches batches;
     struct scan_result *result;
-    bool stop; /* an error: the first is in *e */
+    int status; /* of the threads: the first error is in *e */
     struct err *e;
     /* What is left at the end, computed by all threads together. */
     bool together;
@@ -24,27 +24,9 @@ struct scan {
     struct neox_run common;
 };
 
-static void fail(struct scan *s, const struct err *e)
-{
-#pragma omp critical(scan_error)
-    if (!s->stop) {
-        *s->e = *e;
-#pragma omp atomic write
-        s->stop = true;
-    }
-}
-
-static bool failed(const struct scan *s)
-{
-    bool stop;
-#pragma omp atomic read
-    stop = s->stop;
-    return stop;
-}
-
 static bool stopped(const struct scan *s)
 {
-    return failed(s) || out_interrupted();
+    return err_status(&s->status) || out_interrupted();
 }
 
 static void compute(struct scan *s, struct neox_run *run, const struct batch *batch)
@@ -100,7 +82,7 @@ static void work_alone(struct scan *s)
         status = batch_keep(&batch, s->file, &e);
         if (!status) count(s, &batch);
     }
-    if (status) fail(s, &e);
+    if (status) err_first(s->e, &s->status, &e);
     close_run(s, &run);
     batch_close(&batch);
 }
@@ -115,7 +97,7 @@ static void prepare_rest(struct scan *s)
     if (!status) rows = batches_rest(&s->batches, &s->rest);
     if (!status) status = batch_fill(&s->rest, s->plan, &e);
     if (!status && rows) status = neox_run_open(&s->common, s->model, rows, &e);
-    if (status) fail(s, &e);
+    if (status) err_first(s->e, &s->status, &e);
     s->together = !status && rows;
 }
 
@@ -126,10 +108,10 @@ static void work_together(struct scan *s)
     struct err e;
     if (!s->together) return;
     if (neox_run_join(&run, &s->common, s->model, omp_get_thread_num(), omp_get_num_threads(), &e))
-        fail(s, &e);
+        err_first(s->e, &s->status, &e);
 #pragma omp barrier
     /* An interrupt seen by some of them only would leave these waiting. */
-    if (!failed(s)) compute(s, &run, &s->rest);
+    if (!err_status(&s->status)) compute(s, &run, &s->rest);
     close_run(s, &run);
 }
 
@@ -158,7 +140,7 @@ int scan_model(const struct neox *model, const struct plan *plan,
         prepare_rest(&s);
         work_together(&s);
     }
-    int status = s.stop ? -1 : 0;
+    int status = s.status;
     if (!status && s.together) status = batch_keep(&s.rest, file, e);
     if (!status && s.together) count(&s, &s.rest);
     if (!status && out_interrupted()) status = scan_interrupted(file, e);

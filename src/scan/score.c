@@ -9,11 +9,10 @@
 
 #include "src/base/file.h"
 #include "src/base/progress.h"
+#include "src/scan/batches.h"
 
 enum {
-    LEAST_SHARED = 16,    /* positions that are worth keeping requests together for */
-    SMALLEST_BATCH = 128, /* as in batches.c */
-    TEAM_COST = 32,
+    LEAST_SHARED = 16, /* positions that are worth keeping requests together for */
 };
 
 /* --- what is computed --- */
@@ -44,7 +43,7 @@ struct work {
     /* under a lock */
     size_t next;
     uint64_t remaining; /* inputs */
-    bool stop;
+    int status;         /* of the threads: the first error is in *e */
     struct err *e;
     /* what is left at the end, for all threads together */
     bool together;
@@ -208,7 +207,7 @@ struct scored_batch {
     size_t count, rows, scored;
 };
 
-static int batch_open(struct scored_batch *b, size_t rows, struct err *e)
+static int scored_open(struct scored_batch *b, size_t rows, struct err *e)
 {
     *b = (struct scored_batch){.pieces = malloc(rows * sizeof *b->pieces),
                                .runs = malloc(rows * sizeof *b->runs),
@@ -220,7 +219,7 @@ static int batch_open(struct scored_batch *b, size_t rows, struct err *e)
                : err_kind(e, ERR_MEMORY, "out of memory for a batch");
 }
 
-static void batch_close(struct scored_batch *b)
+static void scored_close(struct scored_batch *b)
 {
     free(b->pieces);
     free(b->runs);
@@ -230,7 +229,7 @@ static void batch_close(struct scored_batch *b)
 }
 
 /* Appends a group's pieces. */
-static void batch_add(struct scored_batch *b, struct item *items, const struct group *g)
+static void scored_add(struct scored_batch *b, struct item *items, const struct group *g)
 {
     struct runs runs = {.n = 0};
     for (size_t i = 0; i < g->count; i++) {
@@ -257,15 +256,13 @@ static void batch_add(struct scored_batch *b, struct item *items, const struct g
 static bool take(struct work *w, struct scored_batch *b)
 {
     const uint64_t all = w->remaining, share = all / (2 * w->threads);
-    size_t goal = share < SMALLEST_BATCH ? SMALLEST_BATCH
-                  : share < w->rows      ? (size_t)share
-                                         : w->rows;
+    size_t goal = share < BATCH_LEAST ? BATCH_LEAST : share < w->rows ? (size_t)share : w->rows;
     b->count = b->rows = b->scored = 0;
     while (b->rows < goal && w->next < w->groups_n) {
         const struct group *g = &w->groups[w->next];
         if (b->rows && b->rows + g->rows > w->rows) break;
-        if (b->rows + g->rows > all / w->threads + TEAM_COST) break;
-        batch_add(b, w->items, g);
+        if (b->rows + g->rows > all / w->threads + BATCH_TEAM_COST) break;
+        scored_add(b, w->items, g);
         w->remaining -= g->rows;
         w->next++;
     }
@@ -289,27 +286,9 @@ static int keep(const struct work *w, const struct scored_batch *b, struct err *
 
 /* --- threads --- */
 
-static void fail(struct work *w, const struct err *e)
-{
-#pragma omp critical(score_error)
-    if (!w->stop) {
-        *w->e = *e;
-#pragma omp atomic write
-        w->stop = true;
-    }
-}
-
-static bool failed(const struct work *w)
-{
-    bool stop;
-#pragma omp atomic read
-    stop = w->stop;
-    return stop;
-}
-
 static bool stopped(const struct work *w)
 {
-    return failed(w) || out_interrupted();
+    return err_status(&w->status) || out_interrupted();
 }
 
 static void compute(struct work *w, struct neox_run *run, const struct scored_batch *b)
@@ -336,9 +315,9 @@ static void work_alone(struct work *w)
     struct scored_batch batch = {0};
     struct neox_run run = {0};
     struct err e;
-    int status = batch_open(&batch, w->rows, &e);
+    int status = scored_open(&batch, w->rows, &e);
     if (!status) status = neox_run_open(&run, w->model, w->rows, &e);
-    if (status) fail(w, &e);
+    if (status) err_first(w->e, &w->status, &e);
     while (!stopped(w)) {
         bool some;
 #pragma omp critical(score_batches)
@@ -346,12 +325,12 @@ static void work_alone(struct work *w)
         if (!some) break;
         compute(w, &run, &batch);
         if (keep(w, &batch, &e))
-            fail(w, &e);
+            err_first(w->e, &w->status, &e);
         else
             count(w, &batch);
     }
     neox_run_close(&run);
-    batch_close(&batch);
+    scored_close(&batch);
 }
 
 /* One thread prepares what all will compute together, if anything is left. */
@@ -360,12 +339,12 @@ static void prepare_rest(struct work *w, struct scored_batch *rest)
     struct err e;
     if (stopped(w) || !w->remaining) return;
     w->rest = rest;
-    if (batch_open(rest, (size_t)w->remaining, &e) ||
+    if (scored_open(rest, (size_t)w->remaining, &e) ||
         neox_run_open(&w->common, w->model, (size_t)w->remaining, &e)) {
-        fail(w, &e);
+        err_first(w->e, &w->status, &e);
         return;
     }
-    for (; w->next < w->groups_n; w->next++) batch_add(rest, w->items, &w->groups[w->next]);
+    for (; w->next < w->groups_n; w->next++) scored_add(rest, w->items, &w->groups[w->next]);
     w->together = true;
 }
 
@@ -375,10 +354,10 @@ static void work_together(struct work *w)
     struct err e;
     if (!w->together) return;
     if (neox_run_join(&run, &w->common, w->model, omp_get_thread_num(), omp_get_num_threads(), &e))
-        fail(w, &e);
+        err_first(w->e, &w->status, &e);
 #pragma omp barrier
     /* An interrupt seen by some of them only would leave these waiting. */
-    if (!failed(w)) compute(w, &run, w->rest);
+    if (!err_status(&w->status)) compute(w, &run, w->rest);
     neox_run_close(&run);
 }
 
@@ -404,8 +383,8 @@ int score_model(const struct neox *model, const struct requests *r,
                 struct score_result *result, struct err *e)
 {
     struct work w = {.model = model,
-                     .rows = options->batch_tokens < SMALLEST_BATCH ? SMALLEST_BATCH
-                                                                    : options->batch_tokens,
+                     .rows =
+                         options->batch_tokens < BATCH_LEAST ? BATCH_LEAST : options->batch_tokens,
                      .threads = (size_t)options->threads,
                      .file = file,
                      .result = result,
@@ -425,7 +404,7 @@ int score_model(const struct neox *model, const struct requests *r,
             work_together(&w);
         }
         progress_end();
-        status = w.stop ? -1 : 0;
+        status = w.status;
         if (w.together && !status) status = keep(&w, &rest, e);
         if (w.together && !status) count(&w, &rest);
         if (!status && out_interrupted()) status = scan_interrupted(file, e);
@@ -433,7 +412,7 @@ int score_model(const struct neox *model, const struct requests *r,
     }
     result->seconds = omp_get_wtime() - start;
     neox_run_close(&w.common);
-    batch_close(&rest);
+    scored_close(&rest);
     free(w.items);
     free(w.groups);
     return status;

@@ -201,11 +201,7 @@ int token_groups(struct groups *g, const struct token_index *x, const struct mat
     for (size_t first = 0; first < columns; first += COLUMNS_AT_ONCE) {
         struct err mine = {0};
         int bad = add_columns(&w, first, &mine);
-#pragma omp critical(token_by)
-        if (bad && !status) {
-            *e = mine;
-            status = -1;
-        }
+        if (bad) err_first(e, &status, &mine);
     }
     progress_end();
     free(frequency);

@@ -114,11 +114,7 @@ static int in_waves(const struct work *w, struct chunk *chunks, size_t most, str
                 bad = look_at_document(w, d, &chunks[i], &mine);
             progress_add(token_index_start(w->x, chunks[i].end) -
                          token_index_start(w->x, chunks[i].begin));
-#pragma omp critical(token_induction)
-            if (bad && !status) {
-                *e = mine;
-                status = -1;
-            }
+            if (bad) err_first(e, &status, &mine);
         }
         for (size_t i = 0; i < n && !status; i++) {
             const struct chunk *c = &chunks[i];

@@ -205,11 +205,7 @@ int shard_files_sum(struct shard_files *f, struct err *e)
         uint8_t *buffer = malloc(CHUNK);
         int s = buffer ? sum_file(&f->file[i], buffer, &own) : err_memory(&own, f->file[i].path);
         free(buffer);
-#pragma omp critical(shards_error)
-        if (s && !status) {
-            *e = own;
-            status = -1;
-        }
+        if (s) err_first(e, &status, &own);
     }
     progress_end();
     return status;
