@@ -268,7 +268,7 @@ static int run(void *args, struct err *e)
     a->sampling.seed = a->seed;
     a->common.threads = cli_use_threads(a->common.threads);
     if (model_open(&flat, a->model, &folder, e)) return -1;
-    int status = model_tokenizer_open(&t, a->tokenizer, &flat, folder, e);
+    int status = model_tokenizer_open(&t, a->tokenizer, folder, e);
     if (!status && !t && !a->common.json)
         status = err_set(e,
                          "%s: no tokenizer.json found beside it: give one with -t, or --json for "

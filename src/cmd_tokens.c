@@ -11,6 +11,7 @@
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/commands.h"
+#include "src/text/origin.h"
 
 #define ARGS struct cmd_tokens_matrix
 const struct option_row cmd_tokens_matrix[] = {
@@ -78,35 +79,22 @@ int cmd_tokens_tokenizer(struct tokenizer **t, const struct token_index *x,
                          const struct cmd_tokens_corpus *a, struct err *e)
 {
     *t = NULL;
-    char *path = format_string("%s.json", x->corpus.prefix), mine[24];
-    if (!path) return err_memory(e, NULL);
-    json_t *o = file_exists(path) ? json_load_file(path, 0, NULL) : NULL;
-    const json_t *theirs = json_object_get(o, "tokenizer");
-    const char *hash = json_string_value(json_object_get(theirs, "hash")),
-               *named = json_string_value(json_object_get(theirs, "path"));
+    char *named = a->tokenizer ? NULL : origin_tokenizer(x->corpus.prefix);
     const char *wanted = a->tokenizer ? a->tokenizer : named;
     char *file = wanted ? tokenizer_file(wanted) : NULL;
     int status = 0;
-    if (!file || (!a->tokenizer && !file_exists(file))) {
+    if (!file || (!a->tokenizer && !file_exists(file)))
         progress_warn("%s: no tokenizer found: tokens are shown as ids; give one with -t",
                       x->corpus.prefix);
-    } else {
+    else
         status = tokenizer_open(t, file, e);
-    }
-    if (*t && hash) {
-        snprintf(mine, sizeof mine, "%016" PRIx64, tokenizer_hash(*t));
-        if (strcmp(mine, hash) != 0)
-            status =
-                err_set(e, "%s: expected the tokenizer the corpus was made with (%s), found %s",
-                        tokenizer_path(*t), hash, mine);
-    }
+    if (*t) status = origin_check_tokenizer(x->corpus.prefix, *t, e);
     if (status) {
         tokenizer_close(*t);
         *t = NULL;
     }
     free(file);
-    free(path);
-    json_decref(o);
+    free(named);
     return status;
 }
 

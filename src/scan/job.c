@@ -16,6 +16,7 @@
 #include "src/base/npy.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
+#include "src/scan/model_tokenizer.h"
 #include "src/scan/peak_rate.h"
 #include "src/scan/scan_streamed.h"
 #include "src/text/kept.h"
@@ -33,18 +34,6 @@ char *losses_key(const struct record *r, uint64_t model, int gelu, const struct 
     char *key = all ? format_string("%016" PRIx64, (uint64_t)XXH3_64bits(all, strlen(all))) : NULL;
     free(all);
     return key;
-}
-
-/* tokenizer.json for text: the option's, else the first model's folder's; *t stays NULL when there
- * is none. */
-static int find_tokenizer(const struct scan_request *o, struct tokenizer **t, struct err *e)
-{
-    *t = NULL;
-    if (o->tokenizer) return tokenizer_open(t, o->tokenizer, e);
-    char *path = o->folder ? model_tokenizer(o->folder) : NULL;
-    int status = path ? tokenizer_open(t, path, e) : 0;
-    free(path);
-    return status;
 }
 
 /* Whether the corpus is there, before a model is converted for it; *tokenised: it is a
@@ -92,27 +81,6 @@ static int open_texts(struct job *job, struct err *e)
     return 0;
 }
 
-/* A tokenised corpus that says it was made with another tokenizer is not this model's. */
-static int check_tokenizer(const struct job *job, const char *prefix, struct err *e)
-{
-    char *path = format_string("%s.json", prefix);
-    json_t *o = path && file_exists(path) ? json_load_file(path, 0, NULL) : NULL;
-    const char *hash = json_string_value(json_object_get(json_object_get(o, "tokenizer"), "hash"));
-    char mine[24];
-    int status = 0;
-    if (hash && job->tokenizer) {
-        snprintf(mine, sizeof mine, "%016" PRIx64, tokenizer_hash(job->tokenizer));
-        if (strcmp(mine, hash))
-            status = err_set(e,
-                             "%s: expected a corpus made with %s (%s), found one made with another "
-                             "tokenizer (%s)",
-                             path, tokenizer_path(job->tokenizer), mine, hash);
-    }
-    json_decref(o);
-    free(path);
-    return status;
-}
-
 /* Bytes and words of the predicted text, known or counted. */
 static int count_text(struct job *job, struct err *e)
 {
@@ -141,11 +109,14 @@ int job_open(struct job *job, const struct scan_request *o, struct err *e)
     const char *why = o->gemm->open ? o->gemm->open() : NULL;
     if (why) return err_kind(e, ERR_MISSING, "--gemm %s: %s", o->gemm->name, why);
     bool tokenised;
-    if (check_corpora(o, &tokenised, e) || find_tokenizer(o, &job->tokenizer, e) ||
+    if (check_corpora(o, &tokenised, e) ||
+        model_tokenizer_open(&job->tokenizer, o->tokenizer, o->folder, e) ||
         make_directories(o->out, e))
         return -1;
     if (tokenised ? corpus_open(&job->corpus, o->corpora[0], e) : open_texts(job, e)) return -1;
-    if (tokenised && check_tokenizer(job, job->corpus.prefix, e)) return -1;
+    if (tokenised && job->tokenizer &&
+        origin_check_tokenizer(job->corpus.prefix, job->tokenizer, e))
+        return -1;
     if (work_open(&job->work, &job->corpus, &o->protocol, o->documents, e)) return -1;
     /* Of what is used only: the Pile in training order has 600 GB. */
     size_t used = job->work.documents;

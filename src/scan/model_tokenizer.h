@@ -3,12 +3,10 @@
 #ifndef TRIPOD_MODEL_TOKENIZER_H
 #define TRIPOD_MODEL_TOKENIZER_H
 
-#include "models/flat/flat.h"
 #include "src/text/tokenizer.h"
 
-/* PATH unless it is NULL, else tokenizer.json beside FLAT, opened from the Hugging Face folder FOLDER
- * (NULL: from a file). *t is NULL where there is none: no error. The caller closes. */
-int model_tokenizer_open(struct tokenizer **t, const char *path, const struct flat_model *flat,
-                         const char *folder, struct err *e);
+/* PATH unless it is NULL, else tokenizer.json of the model's FOLDER, as model_open gives it. *t is NULL
+ * where there is none: no error. The caller closes. */
+int model_tokenizer_open(struct tokenizer **t, const char *path, const char *folder, struct err *e);
 
 #endif

@@ -50,7 +50,7 @@ static int open_requests(struct scored *s, const struct score_request *o, struct
     struct tokenizer *tokenizer = NULL;
     char *folder = NULL;
     if (model_open(&flat, o->models[0], &folder, e)) return -1;
-    int status = model_tokenizer_open(&tokenizer, o->tokenizer, &flat, folder, e);
+    int status = model_tokenizer_open(&tokenizer, o->tokenizer, folder, e);
     free(folder);
     size_t positions = flat.config.max_positions;
     flat_close(&flat);

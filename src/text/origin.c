@@ -3,9 +3,11 @@
 #include "src/text/origin.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/file.h"
 #include "src/base/json.h"
 
 /* The number changes whenever the ids of any text do: no older corpus is taken for one made now. */
@@ -165,6 +167,44 @@ void origin_free(struct origin *r)
     free(r->field);
     free(r->append);
     *r = (struct origin){.files = 0};
+}
+
+/* --- the tokenizer alone, also of a P.json with less in it --- */
+
+/* New reference; NULL where PREFIX.json does not say. */
+static json_t *claimed_tokenizer(const char *prefix)
+{
+    char *path = format_string("%s.json", prefix);
+    json_t *o = path && file_exists(path) ? json_load_file(path, 0, NULL) : NULL;
+    json_t *tokenizer = json_incref(json_object_get(o, "tokenizer"));
+    json_decref(o);
+    free(path);
+    return tokenizer;
+}
+
+char *origin_tokenizer(const char *prefix)
+{
+    json_t *claimed = claimed_tokenizer(prefix);
+    const char *path = json_string_value(json_object_get(claimed, "path"));
+    char *copy = path ? strdup(path) : NULL;
+    json_decref(claimed);
+    return copy;
+}
+
+int origin_check_tokenizer(const char *prefix, const struct tokenizer *t, struct err *e)
+{
+    json_t *claimed = claimed_tokenizer(prefix);
+    const char *hash = json_string_value(json_object_get(claimed, "hash"));
+    char mine[24];
+    int status = 0;
+    snprintf(mine, sizeof mine, "%016" PRIx64, tokenizer_hash(t));
+    if (hash && strcmp(mine, hash))
+        status = err_set(e,
+                         "%s: expected the tokenizer the corpus was made with (%s, says %s.json), "
+                         "found %s",
+                         tokenizer_path(t), hash, prefix, mine);
+    json_decref(claimed);
+    return status;
 }
 
 const char *replaced_text(const struct replaced *r, char *buffer, size_t size)

@@ -83,6 +83,12 @@ struct origin {
 int origin_read(struct origin *r, const char *path, struct err *e);
 void origin_free(struct origin *r);
 
+/* The path of the tokenizer that PREFIX.json says the corpus was made with, which the caller frees; NULL
+ * where it does not say. */
+char *origin_tokenizer(const char *prefix);
+/* Whether T is that tokenizer. A corpus that does not say is anybody's. */
+int origin_check_tokenizer(const char *prefix, const struct tokenizer *t, struct err *e);
+
 /* "byte 10: invalid UTF-8 became U+FFFD, the first of 2": what a warning says after the file's name.
  * Returns BUFFER; 128 bytes are enough. */
 const char *replaced_text(const struct replaced *r, char *buffer, size_t size);

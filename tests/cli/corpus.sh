@@ -85,6 +85,9 @@ cmp -s "$J" "$T/other.json" && { echo "FAIL the tokenizer is another"; code=1; }
 keep "$P.bin" "$P.idx" "$P.json"
 ok "another tokenizer" "$TRIPOD" scan -m "$T/demo-3k/step64" -t "$T/other.json" -c "$text" -o "$T/l" --max-tokens 40
 made "reads the text again" "$P.bin" "$P.idx" "$P.json"
+cp "$P.bin" "$T/made.bin" && cp "$P.idx" "$T/made.idx" && cp "$P.json" "$T/made.json"
+ok "its corpus" "$TRIPOD" scan -m "$T/demo-3k/step64" -t "$T/other.json" -c "$T/made" -o "$T/made-l" --max-tokens 40
+fails "is no other tokenizer's" 'tokenizer.json: expected the tokenizer the corpus was made with .*made.json' "$TRIPOD" scan -m "$T/demo-3k/step64" -t "$J" -c "$T/made" -o "$T/made-l" --max-tokens 40
 head -n 1 "$text" >"$T/short.jsonl"
 ok "two texts" scan "$one" both "$T/short.jsonl" -c "$text"
 keep "$T"/both/short.*
