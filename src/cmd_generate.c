@@ -1,10 +1,10 @@
 /* cmd_generate.c - `tripod generate`: a prompt continued by a model, token by token as they come.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "models/flat/locate.h"
 #include "models/neox/neox_generate.h"
@@ -162,20 +162,13 @@ struct text_run {
     double bytes;   /* of weights read by a step */
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int generate(const struct args *a, struct neox_generation *g, struct text_run *r,
                     int64_t eos, struct stream *out, struct err *e)
 {
     const size_t vocab = g->model->config.vocab;
     r->bytes = neox_generation_bytes(g->model);
     for (size_t i = 0; i + 1 < r->prompt; i++) neox_generation_step(g, r->ids.id[i]);
-    double start = now();
+    double start = omp_get_wtime();
     for (size_t i = 0; i < a->n; i++) {
         uint32_t next;
         if (g->position == g->capacity) {
@@ -193,7 +186,7 @@ static int generate(const struct args *a, struct neox_generation *g, struct text
         }
         if (show_token(out, next, e)) return -1;
     }
-    r->seconds = now() - start;
+    r->seconds = omp_get_wtime() - start;
     return show_end(out, e);
 }
 

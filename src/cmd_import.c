@@ -1,10 +1,10 @@
 /* cmd_import.c - tripod import: Hugging Face GPT-NeoX folders to flat model files.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <omp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "models/flat/archive.h"
 #include "models/flat/archive_import.h"
@@ -86,13 +86,6 @@ static char *out_path(const struct arguments *a, bool directory, const char *fol
     return format_string("%s%s%s-step%lld.tripod", a->out, slash, name, (long long)step);
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* A checkpoint of an archive becomes the flat file it was. */
 static int extract(const struct arguments *a, const char *model, const char *out,
                    struct import_result *r, struct err *e)
@@ -122,10 +115,10 @@ static int import_one(const struct arguments *a, const char *folder, const char 
                                      .step = (int64_t)a->step,
                                      .step_tokens = (double)a->step_tokens,
                                      .provenance = provenance};
-    double start = seconds();
+    double start = omp_get_wtime();
     int status =
         archived_is(folder) ? extract(a, folder, out, r, e) : model_import(folder, out, &o, r, e);
-    *took = seconds() - start;
+    *took = omp_get_wtime() - start;
     json_decref(provenance);
     return status;
 }

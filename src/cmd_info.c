@@ -42,36 +42,6 @@ static const struct option_row options[] = {
 
 static const struct arguments defaults = {.verify = false};
 
-/* An integer where it is one, so that 70426624 is not shown as 7.04e7. */
-static json_t *number(double v)
-{
-    if (v == floor(v) && fabs(v) < 9e15) return json_integer((json_int_t)v);
-    return json_real(v);
-}
-
-void info_config(json_t *o, const struct neox_config *c)
-{
-    json_object_set_new(o, "parameters", number(neox_parameters(c, false)));
-    json_object_set_new(o, "parameters_total", number(neox_parameters(c, true)));
-    const struct {
-        const char *key;
-        size_t value;
-    } sizes[] = {
-        {"layers", c->layers},       {"hidden", c->hidden},         {"heads", c->heads},
-        {"head_size", c->head_size}, {"rotary", c->rotary},         {"ffn", c->ffn},
-        {"vocabulary", c->vocab},    {"context", c->max_positions},
-    };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        json_object_set_new(o, sizes[i].key, json_integer((json_int_t)sizes[i].value));
-    json_object_set_new(o, "rope_theta", number(c->rope_theta));
-    json_object_set_new(o, "layer_norm_eps", json_real(c->layer_norm_eps));
-    json_object_set_new(o, "activation",
-                        json_string(c->activation == NEOX_GELU_ERF ? "gelu (erf)" : "gelu (tanh)"));
-    json_object_set_new(o, "parallel_residual", json_boolean(c->parallel_residual));
-    json_object_set_new(o, "attention_bias", json_boolean(c->attention_bias));
-    json_object_set_new(o, "tied_embeddings", json_boolean(c->tied_embeddings));
-}
-
 /* "f16", or "f16 f32" where tensors differ. */
 static json_t *element_types(const bool found[3])
 {
@@ -99,7 +69,8 @@ static int info_model(const struct arguments *a, const char *path, json_t *o, st
     json_object_set_new(o, "kind", json_string("model"));
     json_object_set_new(o, "model", json_utf8(m.name));
     json_object_set_new(o, "step", m.step < 0 ? json_null() : json_integer(m.step));
-    json_object_set_new(o, "tokens_seen", m.tokens_seen < 0 ? json_null() : number(m.tokens_seen));
+    json_object_set_new(o, "tokens_seen",
+                        m.tokens_seen < 0 ? json_null() : json_number(m.tokens_seen));
     info_config(o, &m.config);
     bool found[3] = {false};
     json_t *list = json_array();

@@ -305,6 +305,14 @@ int flat_open(struct flat_model *m, const char *path, struct err *e)
     return 0;
 }
 
+char *flat_label(const struct flat_model *m)
+{
+    if (m->name && *m->name) return strdup(m->name);
+    char *file = path_last(m->path), *dot = file ? strrchr(file, '.') : NULL;
+    if (dot && dot != file) *dot = 0;
+    return file;
+}
+
 void flat_close(struct flat_model *m)
 {
     map_close(&m->map);

@@ -70,6 +70,10 @@ int flat_save(const struct flat_model *m, const char *path, struct err *e);
 /* Recomputes every checksum; the error names the first tensor that differs. */
 int flat_verify(const struct flat_model *m, struct err *e);
 
+/* "pythia-70m": the model's name, or its file's without what follows the last dot. The caller frees; NULL
+ * when out of memory. */
+char *flat_label(const struct flat_model *m);
+
 /* The tensor of that name, or NULL. */
 const struct flat_tensor *flat_find(const struct flat_model *m, const char *name);
 

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/neox/neox_run.h"
 
+#include <omp.h>
 #include <string.h>
-#include <time.h>
 
 const char *const neox_phase_names[NEOX_PHASES] = {
     "embed",         "layer norm",   "qkv product",     "attention",
@@ -105,17 +105,10 @@ void neox_run_meet(const struct neox_run *run)
 #pragma omp barrier
 }
 
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 void neox_run_begin(struct neox_run *run, const struct neox_piece *pieces, size_t count)
 {
     size_t inputs = 0, predictions = 0;
-    run->clock = seconds_now();
+    run->clock = omp_get_wtime();
     for (size_t i = 0; i < count; i++) {
         inputs += pieces[i].n;
         predictions += pieces[i].n - pieces[i].skip;
@@ -128,7 +121,7 @@ void neox_run_begin(struct neox_run *run, const struct neox_piece *pieces, size_
 
 void neox_run_lap(struct neox_run *run, enum neox_phase phase)
 {
-    double now = seconds_now();
+    double now = omp_get_wtime();
     run->seconds[phase] += now - run->clock;
     run->clock = now;
 }

@@ -14,6 +14,12 @@ json_t *json_finite(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+json_t *json_number(double value)
+{
+    if (value == floor(value) && fabs(value) < 9e15) return json_integer((json_int_t)value);
+    return json_real(value);
+}
+
 json_t *json_utf8(const char *text)
 {
     json_t *s = text ? json_string(text) : json_null();

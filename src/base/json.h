@@ -11,6 +11,8 @@
 
 /* A real, null when it is not finite ("not known"). */
 json_t *json_finite(double value);
+/* An integer where it is one, so that 70426624 is not shown as 7.04e7. */
+json_t *json_number(double value);
 
 /* A string, null for NULL, "?" when it is not UTF-8 (a file's name may be anything). */
 json_t *json_utf8(const char *text);

@@ -150,12 +150,7 @@ int job_describe(struct record *r, const struct job *job, const struct flat_mode
                  uint64_t weights, struct err *e)
 {
     const struct scan_request *o = job->o;
-    char *file = flat->name && *flat->name ? strdup(flat->name) : path_last(flat->path);
-    if (file && !(flat->name && *flat->name)) {
-        char *dot = strrchr(file, '.');
-        if (dot && dot != file) *dot = 0;
-    }
-    *r = (struct record){.model = file,
+    *r = (struct record){.model = flat_label(flat),
                          .step = flat->step,
                          .parameters = flat->parameters,
                          .parameters_total = flat->parameters_total,

@@ -5,22 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "src/base/file.h"
 #include "src/base/npy.h"
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* --- what is there --- */
 
@@ -135,10 +128,18 @@ static char *part_name(const char *path, uint64_t key)
     return format_string("%s.part-%016" PRIx64, path, key);
 }
 
+bool loss_file_started(const char *path, uint64_t key)
+{
+    char *part = part_name(path, key);
+    bool there = part && file_exists(part);
+    free(part);
+    return there;
+}
+
 int loss_file_open(struct loss_file *f, const char *path, uint64_t key, uint64_t count,
                    struct err *e)
 {
-    *f = (struct loss_file){.data = -1, .log.fd = -1, .count = count, .synced = now_ns()};
+    *f = (struct loss_file){.data = -1, .log.fd = -1, .count = count, .synced = omp_get_wtime()};
     f->path = strdup(path);
     f->part = part_name(path, key);
     char *log = f->part ? format_string("%s.log", f->part) : NULL;
@@ -198,13 +199,13 @@ static int sync_all(struct loss_file *f, struct err *e)
 /* One thread syncs while the others go on. */
 static int sync_sometimes(struct loss_file *f, struct err *e)
 {
-    if (f->syncing || now_ns() - f->synced < SYNC_SECONDS * UINT64_C(1000000000)) return 0;
+    if (f->syncing || omp_get_wtime() - f->synced < SYNC_SECONDS) return 0;
     f->syncing = true;
     pthread_mutex_unlock(&f->lock);
     int status = sync_all(f, e);
     pthread_mutex_lock(&f->lock);
     f->syncing = false;
-    f->synced = now_ns();
+    f->synced = omp_get_wtime();
     return status;
 }
 

@@ -41,11 +41,14 @@ struct loss_file {
     struct loss_log log;
     struct loss_range *ranges; /* what is there: sorted, apart from one another */
     size_t ranges_n, ranges_room;
-    uint64_t synced; /* when, in ns of the monotonic clock */
-    bool syncing;    /* a thread is at it */
-    bool named;      /* the names of part and log are on the disk */
+    double synced; /* when, omp_get_wtime */
+    bool syncing;  /* a thread is at it */
+    bool named;    /* the names of part and log are on the disk */
     pthread_mutex_t lock;
 };
+
+/* Whether PATH's part is there: stopped in the middle, or being filled. */
+bool loss_file_started(const char *path, uint64_t key);
 
 /* Opens or creates PATH's part for COUNT losses. 1: another process has it, *e says which ("process
  * 123 on HOST"), and the file is closed. Errors: cannot write, no space. */

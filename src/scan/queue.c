@@ -10,6 +10,7 @@
 
 #include "src/base/npy.h"
 #include "src/base/room.h"
+#include "src/scan/scan_streamed.h"
 
 /* What is assumed where nothing has been measured: bench/RESULTS.md has 0.89 to 0.94. */
 static const double USUAL_SHARE = 0.9;
@@ -22,14 +23,6 @@ bool queue_open_work(const struct queue_entry *x)
 }
 
 /* --- one model --- */
-
-static bool part_exists(const struct record *r)
-{
-    char *part = format_string("%s.part-%s", r->losses, r->key);
-    bool there = part && file_exists(part);
-    free(part);
-    return there;
-}
 
 static double flop_of(const struct neox_config *c, const struct plan *plan)
 {
@@ -69,7 +62,8 @@ int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
     if (!there) there = job_finished(&x->record, q->job, &x->why);
     if (there > 0) {
         x->state = QUEUE_DONE;
-    } else if (there == 0 && part_exists(&x->record)) {
+    } else if (there == 0 &&
+               loss_file_started(x->record.losses, strtoull(x->record.key, NULL, 16))) {
         x->state = QUEUE_PART;
     } else if (there < 0) {
         x->state = QUEUE_FAILED;
@@ -177,8 +171,7 @@ struct queue_needs queue_needs(const struct queue *q)
     struct queue_needs s = {.memory_available = memory_available(),
                             .losses_free = UINT64_MAX,
                             .imports_free = UINT64_MAX};
-    uint64_t device = 0, other = 0, limit = q->job ? q->job->o->memory : 0;
-    if (!limit) limit = s.memory_available ? s.memory_available / 10 * 9 : UINT64_MAX;
+    uint64_t device = 0, other = 0, limit = scan_memory(q->job ? q->job->o->memory : 0);
     if (q->job) disk_available(q->job->o->out, &s.losses_free, &device);
     for (size_t i = 0; i < q->n; i++) {
         const struct queue_entry *x = &q->entries[i];

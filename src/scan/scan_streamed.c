@@ -44,10 +44,9 @@ struct streamed {
 
 /* --- memory --- */
 
-/* Nine tenths of what there is where the user does not say: others want to grow too. */
-static uint64_t limit(const struct scan_options *o)
+uint64_t scan_memory(uint64_t given)
 {
-    if (o->memory) return o->memory;
+    if (given) return given;
     uint64_t left = memory_available();
     return left ? (memory_resident() + left) / 10 * 9 : UINT64_MAX;
 }
@@ -250,7 +249,7 @@ int scan_streamed(const struct neox *model, const struct plan *plan,
         .stream = {.model = model, .threads = options->threads, .spill = -1, .after = after}};
     s.stream.context = &s;
     neox_weights_release(model);
-    s.memory = limit(options);
+    s.memory = scan_memory(options->memory);
     s.fixed = memory_resident() + neox_weights_resident(model) + OVERHEAD;
     *result = (struct scan_result){0};
     double start = omp_get_wtime();
@@ -288,6 +287,6 @@ int scan_within(const struct neox *model, const struct plan *plan,
     uint64_t need =
         memory_resident() + model->flat->map.size + OVERHEAD + workspaces(model, options, rows);
     if (!model->flat->map.data && check_unmapped(options, need, e)) return -1;
-    bool resident = !model->flat->map.data || need <= limit(options);
+    bool resident = !model->flat->map.data || need <= scan_memory(options->memory);
     return (resident ? scan_model : scan_streamed)(model, plan, options, file, result, e);
 }

@@ -13,6 +13,10 @@
 
 #include "src/scan/scan.h"
 
+/* Bytes a scan may take: GIVEN, or where that is 0 nine tenths of what there is, for others want to
+ * grow too. UINT64_MAX: not known. */
+uint64_t scan_memory(uint64_t given);
+
 /* As scan_model, within options->memory bytes. Losses are kept as parts of a large batch come
  * out of the head: what an interruption loses is at most one large batch. Warns of what it costs. Errors: as there; so much memory is not
  * enough (the message says how much is); the disk's. */

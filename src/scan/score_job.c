@@ -14,15 +14,6 @@
 #include "src/scan/losses.h"
 #include "src/scan/model_tokenizer.h"
 
-/* "pythia-70m": its own name, or its file's. */
-static char *label(const struct flat_model *flat)
-{
-    if (flat->name && *flat->name) return strdup(flat->name);
-    char *file = path_last(flat->path), *dot = file ? strrchr(file, '.') : NULL;
-    if (dot && dot != file) *dot = 0;
-    return file;
-}
-
 /* Everything the losses depend on. */
 static uint64_t key_of(const struct scored *s, const struct flat_model *flat, int gelu)
 {
@@ -186,7 +177,7 @@ int score_job(struct scored *s, const struct score_request *o, struct err *e)
         struct scored_model *m = &s->models[s->n];
         struct flat_model flat;
         if ((status = model_open(&flat, o->models[s->n], NULL, e))) break;
-        m->model = label(&flat);
+        m->model = flat_label(&flat);
         m->step = flat.step;
         status = m->model ? compute(s, m, o, &flat, &kept[s->n], e) : err_memory(e, NULL);
         flat_close(&flat);

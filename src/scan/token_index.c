@@ -45,7 +45,8 @@ int token_index_open(struct token_index *x, const struct matrix *m, const char *
     char *text = NULL;
     if (corpus_open(&x->corpus, prefix, e)) return -1;
     int status = m->protocol ? match_record(x, m, &p, &documents, e) : 0;
-    if (!status) status = plan_make(&x->plan, &x->corpus, &p, 0, documents ? documents : SIZE_MAX, e);
+    if (!status)
+        status = plan_make(&x->plan, &x->corpus, &p, 0, documents ? documents : SIZE_MAX, e);
     if (!status && x->plan.predictions != m->rows) {
         text = protocol_text(&p, documents);
         status = text ? err_set(e,
@@ -76,12 +77,6 @@ size_t token_index_documents(const struct token_index *x)
 uint64_t token_index_start(const struct token_index *x, size_t document)
 {
     return x->start[document];
-}
-
-size_t token_index_tokens(const struct token_index *x, size_t document)
-{
-    uint64_t n = x->start[document + 1] - x->start[document];
-    return n ? (size_t)n + 1 : corpus_length(&x->corpus, document);
 }
 
 void token_index_find(const struct token_index *x, uint64_t row, size_t *document, size_t *position)

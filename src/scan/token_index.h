@@ -27,8 +27,6 @@ void token_index_close(struct token_index *x);
 size_t token_index_documents(const struct token_index *x);
 /* Rows before document D, 0 .. documents: starting_index. */
 uint64_t token_index_start(const struct token_index *x, size_t document);
-/* Tokens of document D that take part: its rows + 1, or its length where it has none. */
-size_t token_index_tokens(const struct token_index *x, size_t document);
 
 /* The document and the position in it of the token that ROW, one of the matrix's, predicts. */
 void token_index_find(const struct token_index *x, uint64_t row, size_t *document,

@@ -44,11 +44,6 @@ int train_steps_parse(const char *text, const char *what, uint64_t batch, struct
     return 0;
 }
 
-struct train_rows train_rows_seen(uint64_t step, uint64_t batch)
-{
-    return (struct train_rows){0, step * batch};
-}
-
 int train_rows_check(const struct corpus *corpus, struct train_rows rows, size_t *tokens,
                      struct err *e)
 {

@@ -23,9 +23,6 @@ int train_rows_parse(const char *text, const char *what, struct train_rows *rows
 int train_steps_parse(const char *text, const char *what, uint64_t batch, struct train_rows *rows,
                       struct err *e);
 
-/* What checkpoint stepN had seen: rows 0 .. N BATCH - 1. */
-struct train_rows train_rows_seen(uint64_t step, uint64_t batch);
-
 /* Whether CORPUS has the rows and all are of one length, which *tokens gets. The error names the
  * corpus, the row, what was expected and found. */
 int train_rows_check(const struct corpus *corpus, struct train_rows rows, size_t *tokens,
