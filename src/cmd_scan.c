@@ -18,7 +18,7 @@
 #include "src/report/report_plan.h"
 #include "src/scan/sweep.h"
 
-enum { DEFAULT_MAX_TOKENS = 1024, MOST_TOKENS = 1 << 30 };
+enum { MOST_TOKENS = 1 << 30 };
 
 #define ARGS struct cmd_scan
 
@@ -113,8 +113,7 @@ int cmd_scan_check(void *args, struct err *e)
     if (p->stride > p->window)
         return err_set(e, "--stride: expected at most the window's %zu", p->window);
     if (p->max_tokens == 1) return err_set(e, "--max-tokens: one token predicts nothing");
-    if (!p->stride) p->stride = p->window;
-    if (!p->window && !p->max_tokens) p->max_tokens = DEFAULT_MAX_TOKENS;
+    protocol_complete(p);
     return 0;
 }
 

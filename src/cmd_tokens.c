@@ -14,11 +14,15 @@
 #include "src/text/origin.h"
 
 #define ARGS struct cmd_tokens_matrix
-const struct option_row cmd_tokens_matrix[] = {
-    OPTION_PLAIN(path, "MATRIX"),
+const struct option_row cmd_tokens_columns[] = {
     OPTION_HEADING("Columns, where no record beside the matrix names them:"),
     OPTION_REALS("N", 0, "N1,N2,...", sizes, "Parameters of the model of each column"),
     OPTION_INT("step", 0, "S", step, 0, 2147483647, "Training step of all columns"),
+    OPTION_END,
+};
+const struct option_row cmd_tokens_matrix[] = {
+    OPTION_PLAIN(path, "MATRIX"),
+    {.type = OPTION_TYPE_GROUP, .group = cmd_tokens_columns},
     OPTION_END,
 };
 #undef ARGS
@@ -33,7 +37,8 @@ const struct option_row cmd_tokens_corpus[] = {
                 "with)"),
     OPTION_HEADING("How documents were cut, where no record says so:"),
     OPTION_SIZE("max-tokens", 0, "T", max_tokens, 0, 1 << 30,
-                "Documents are cut to their first T tokens (0: not cut; --window follows)"),
+                "Documents are cut to their first T tokens (default: 1024; with --window, or 0: "
+                "not cut)"),
     OPTION_SIZE("window", 0, "W", window, 2, 1 << 30, "Whole documents in windows of W inputs"),
     OPTION_SIZE("stride", 0, "S", stride, 1, 1 << 30, "that start every S inputs (default: W)"),
     OPTION_END,
@@ -63,10 +68,10 @@ int cmd_tokens_open(struct matrix *m, const struct cmd_tokens_matrix *a, struct 
 int cmd_tokens_index(struct token_index *x, const struct matrix *m,
                      const struct cmd_tokens_corpus *a, struct err *e)
 {
-    struct protocol p = {.max_tokens = a->max_tokens, .window = a->window, .stride = a->stride};
-    /* As scan has it: --window alone means whole documents. */
-    if (p.window && p.max_tokens == CMD_TOKENS_MAX_TOKENS) p.max_tokens = 0;
-    if (p.window && !p.stride) p.stride = p.window;
+    struct protocol p = {.max_tokens = a->max_tokens == SIZE_MAX ? 0 : a->max_tokens,
+                         .window = a->window,
+                         .stride = a->stride};
+    protocol_complete(&p);
     return token_index_open(x, m, a->prefix, &p, e);
 }
 

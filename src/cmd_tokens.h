@@ -14,6 +14,8 @@ struct cmd_tokens_matrix {
     int step;
 };
 extern const struct option_row cmd_tokens_matrix[];
+/* The same without the path. */
+extern const struct option_row cmd_tokens_columns[];
 int cmd_tokens_open(struct matrix *m, const struct cmd_tokens_matrix *a, struct err *e);
 
 /* OPTION_GROUP(cmd_tokens_corpus, corpus); CMD_TOKENS_CORPUS are its defaults. */
@@ -22,10 +24,9 @@ struct cmd_tokens_corpus {
     size_t max_tokens, window, stride;
 };
 extern const struct option_row cmd_tokens_corpus[];
-enum { CMD_TOKENS_MAX_TOKENS = 1024 };
 #define CMD_TOKENS_CORPUS                                                                          \
     {                                                                                              \
-        .max_tokens = CMD_TOKENS_MAX_TOKENS                                                        \
+        .max_tokens = SIZE_MAX /* not given */                                                     \
     }
 /* Misuse of these options, for a command's check; NEEDED: -c has to be there. */
 int cmd_tokens_check(const struct cmd_tokens_matrix *m, struct cmd_tokens_corpus *c, bool needed,

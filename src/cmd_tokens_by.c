@@ -206,9 +206,7 @@ const struct command cmd_tokens_induction =
 
 static const struct option_row by_options[] = {
     OPTION_PLAINS(words, "token|frequency|position|length|occurrence MATRIX"),
-    OPTION_HEADING("Columns, where no record beside the matrix names them:"),
-    OPTION_REALS("N", 0, "N1,N2,...", matrix.sizes, "Parameters of the model of each column"),
-    OPTION_INT("step", 0, "S", matrix.step, 0, 2147483647, "Training step of all columns"),
+    OPTION_GROUP(cmd_tokens_columns, matrix),
     OPTION_GROUP(cmd_tokens_corpus, corpus),
     OPTION_GROUP(cli_common_options, common),
     OPTION_END,

@@ -44,6 +44,12 @@ int protocol_parse(struct protocol *p, size_t *documents, const char *text, cons
                            path, text);
 }
 
+void protocol_complete(struct protocol *p)
+{
+    if (!p->stride) p->stride = p->window;
+    if (!p->window && !p->max_tokens) p->max_tokens = PROTOCOL_MAX_TOKENS;
+}
+
 size_t protocol_inputs(const struct protocol *p, size_t tokens)
 {
     if (p->max_tokens && tokens > p->max_tokens) tokens = p->max_tokens;

@@ -31,6 +31,12 @@ struct piece {
     uint64_t loss;
 };
 
+enum { PROTOCOL_MAX_TOKENS = 1024 }; /* the papers' */
+
+/* Fills in what was not said, 0: without windows documents are cut to PROTOCOL_MAX_TOKENS; windows
+ * follow one another. */
+void protocol_complete(struct protocol *protocol);
+
 /* Inputs of a document of so many tokens: all but the last, after truncation. Each but context
  * predicts. */
 size_t protocol_inputs(const struct protocol *protocol, size_t tokens);

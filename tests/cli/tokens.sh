@@ -212,6 +212,13 @@ shows "with a line of blocks" '^losses [▁▂▃▄▅▆▇█]+$'
 "$TRIPOD" tokenize evil.txt evil.txt -t "$suite/tokenizer.json" -o two >/dev/null
 sed -i 's/"hash": "[0-9a-f]*"/"hash": "0123456789abcdef"/' evil.json
 fails "another tokenizer" 'tokenizer.json: expected the tokenizer the corpus was made with' tokens show e.npy -c evil 0 -t "$suite/tokenizer.json"
+# Both said, both hold: a document cut to 1024 tokens, in windows.
+yes 'a b c' | head -n 400 >long.txt
+"$TRIPOD" tokenize long.txt -t "$suite/tokenizer.json" -o long >/dev/null
+$python -c 'import numpy as np; np.save("ones.npy", np.ones(1023, np.float32))'
+ok "a cut and windows" tokens show ones.npy -c long 1022 --max-tokens 1024 --window 256
+fails "windows alone" 'long: expected 1023 losses' tokens show ones.npy -c long 1022 --window 256
+misuse "no cut and no windows" 'max-tokens 0 needs --window' tokens show ones.npy -c long 0 --max-tokens 0
 rm evil.json
 ok "no tokenizer" tokens show e.npy -c evil 0
 grep -q 'no tokenizer found: tokens are shown as ids' err && echo "ok is said" || { echo "FAIL no warning"; code=1; }
