@@ -50,85 +50,38 @@ static void release(const struct corpus *c)
     madvise((void *)(uintptr_t)c->idx.data, c->idx.size, MADV_DONTNEED);
 }
 
-char *corpus_prefix(const char *path)
+/* What is wrong with P.bin, which is no file. */
+static int no_bin(const char *prefix, struct err *e)
 {
-    size_t n = strlen(path);
-    if (n > 4 && (!strcmp(path + n - 4, ".bin") || !strcmp(path + n - 4, ".idx"))) n -= 4;
-    return strndup(path, n);
-}
-
-static char *shard_name(const char *prefix, size_t shard, unsigned last)
-{
-    return format_string("%s-%05zu-of-%05u.bin", prefix, shard, last);
-}
-
-static bool shard_exists(const char *prefix, size_t shard, unsigned last)
-{
-    char *name = shard_name(prefix, shard, last);
-    bool yes = name && file_exists(name);
-    free(name);
-    return yes;
-}
-
-/* The shards of PREFIX: how many there are (0: none), and the number all their names end in, which
- * may be the last shard's own or the count. */
-static size_t find_shards(const char *prefix, unsigned *last)
-{
-    for (*last = 0; *last < 1000; ++*last) {
-        size_t shards = 0;
-        while (shard_exists(prefix, shards, *last)) shards++;
-        if (shards) return shards;
-    }
-    return 0;
-}
-
-bool corpus_exists(const char *path)
-{
-    char *prefix = corpus_prefix(path);
-    char *idx = prefix ? format_string("%s.idx", prefix) : NULL;
-    char *bin = prefix ? format_string("%s.bin", prefix) : NULL;
-    bool yes = idx && file_exists(idx);
-    unsigned last;
-    /* The tokens alone: P is no text either, and corpus_open says what is missing. */
-    if (!yes && bin && access(path, F_OK)) yes = file_exists(bin) || find_shards(prefix, &last);
-    free(bin);
-    free(idx);
-    free(prefix);
-    return yes;
+    uint64_t size;
+    char *whole = format_string("%s.bin", prefix);
+    int fd = whole ? file_open(whole, &size, e) : err_memory(e, prefix);
+    if (fd >= 0) close(fd); /* it came this moment */
+    if (fd >= 0) err_kind(e, ERR_MISSING, "%s: was not there", whole);
+    free(whole);
+    return -1;
 }
 
 /* Opens P.bin or its shards. */
 static int open_bin(struct corpus *c, struct err *e)
 {
-    char *whole = format_string("%s.bin", c->prefix);
-    unsigned last = 0;
-    size_t shards = whole && !file_exists(whole) ? find_shards(c->prefix, &last) : 0;
-    bool sharded = shards > 0;
-    int status = -1;
-    if (!sharded) shards = 1;
-    c->bin = calloc(shards, sizeof *c->bin);
-    c->shard_start = calloc(shards + 1, sizeof *c->shard_start);
-    if (!whole || !c->bin || !c->shard_start) {
-        err_memory(e, c->prefix);
-        goto out;
-    }
-    if (sharded && shards != last && shards != (size_t)last + 1) {
-        err_kind(e, ERR_DAMAGED, "%s-*-of-%05u.bin: expected %u or %u shards, found %zu", c->prefix,
-                 last, last, last + 1, shards);
-        goto out;
-    }
-    for (size_t i = 0; i < shards; i++) {
-        char *name = sharded ? shard_name(c->prefix, i, last) : strdup(whole);
+    struct corpus_bins bins;
+    int status = corpus_bins_find(&bins, c->prefix, e);
+    if (!status && !bins.n) status = no_bin(c->prefix, e);
+    c->bin = calloc(bins.n + 1, sizeof *c->bin);
+    c->shard_start = calloc(bins.n + 1, sizeof *c->shard_start);
+    if (!status && (!c->bin || !c->shard_start)) status = err_memory(e, c->prefix);
+    for (size_t i = 0; i < bins.n && !status; i++) {
         uint64_t size;
-        c->bin[i] = name ? file_open(name, &size, e) : err_memory(e, c->prefix);
-        free(name);
-        if (c->bin[i] < 0) goto out;
-        c->shards = i + 1;
-        c->shard_start[i + 1] = c->shard_start[i] + size;
+        c->bin[i] = file_open(bins.name[i], &size, e);
+        if (c->bin[i] < 0) {
+            status = -1;
+        } else {
+            c->shards = i + 1;
+            c->shard_start[i + 1] = c->shard_start[i] + size;
+        }
     }
-    status = 0;
-out:
-    free(whole);
+    corpus_bins_free(&bins);
     return status;
 }
 

@@ -20,6 +20,7 @@
 
 #include "src/base/err.h"
 #include "src/base/file.h"
+#include "src/text/corpus_files.h"
 
 struct corpus {
     size_t documents; /* sequences */
@@ -45,13 +46,6 @@ struct corpus {
  * not an error here. */
 int corpus_open(struct corpus *c, const char *prefix, struct err *e);
 void corpus_close(struct corpus *c);
-
-/* Whether PREFIX names a tokenised corpus rather than text: P.idx exists, or P.bin (or shards of it)
- * and no file P do. */
-bool corpus_exists(const char *prefix);
-
-/* P of P, P.bin or P.idx; the caller frees; NULL when out of memory. */
-char *corpus_prefix(const char *path);
 
 size_t corpus_length(const struct corpus *c, size_t document); /* tokens; thread-safe */
 

@@ -121,36 +121,22 @@ static int take(struct shard_files *f, char *path, struct err *e)
     return 1;
 }
 
-/* The shards, whose names all end in the last one's number or in their count. */
-static int take_shards(struct shard_files *f, struct err *e)
-{
-    for (unsigned last = 0; last < 1000; last++) {
-        size_t shards = 0;
-        int got;
-        while ((got = take(f, format_string("%s-%05zu-of-%05u.bin", f->prefix, shards, last), e)) >
-               0)
-            shards++;
-        if (got < 0) return -1;
-        if (!shards) continue;
-        if (shards == last || shards == (size_t)last + 1) return 0;
-        return err_kind(e, ERR_DAMAGED, "%s-*-of-%05u.bin: expected %u or %u shards, found %zu",
-                        f->prefix, last, last, last + 1, shards);
-    }
-    return err_kind(e, ERR_MISSING, "%s.bin: not found, and no shards %s-00000-of-00020.bin",
-                    f->prefix, f->prefix);
-}
-
 int shard_files_open(struct shard_files *f, const char *prefix, struct err *e)
 {
+    struct corpus_bins bins = {.n = 0};
     *f = (struct shard_files){.prefix = corpus_prefix(prefix)};
-    int got = f->prefix ? take(f, format_string("%s.idx", f->prefix), e) : err_memory(e, prefix);
+    int status = f->prefix ? take(f, format_string("%s.idx", f->prefix), e) : err_memory(e, prefix);
     const size_t index = f->n;
-    if (got >= 0) got = take(f, format_string("%s.bin", f->prefix), e);
-    f->whole = got > 0;
-    if (got == 0) got = take_shards(f, e);
+    if (status >= 0) status = corpus_bins_find(&bins, f->prefix, e);
+    for (size_t i = 0; i < bins.n && status >= 0; i++) status = take(f, strdup(bins.name[i]), e);
+    f->whole = bins.whole;
     f->bins = f->n - index;
-    if (got < 0) shard_files_close(f);
-    return got < 0 ? -1 : 0;
+    if (status >= 0 && !f->bins)
+        status = err_kind(e, ERR_MISSING, "%s.bin: not found, and no shards %s-00000-of-00020.bin",
+                          f->prefix, f->prefix);
+    corpus_bins_free(&bins);
+    if (status < 0) shard_files_close(f);
+    return status < 0 ? -1 : 0;
 }
 
 void shard_files_close(struct shard_files *f)
