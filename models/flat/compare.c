@@ -10,8 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "src/base/progress.h"
@@ -125,10 +123,8 @@ static void compare_chunk(struct flat_difference *d, size_t at, size_t n, const 
 /* Lets go of what has been read of a mapped file: resident memory stays small. */
 static void drop_pages(const struct flat_model *m, const struct flat_tensor *t, size_t at, size_t n)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), width = flat_dtype_bytes(t->dtype);
-    uintptr_t begin = ((uintptr_t)t->data + at * width) / page * page;
-    uintptr_t end = ((uintptr_t)t->data + (at + n) * width) / page * page;
-    if (m->map.data && end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    size_t width = flat_dtype_bytes(t->dtype);
+    if (m->map.data) map_drop((const uint8_t *)t->data + at * width, n * width);
 }
 
 /* Chunks are added in order, so that sums do not depend on threads. */

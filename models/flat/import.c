@@ -11,9 +11,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "models/checkpoint/checkpoint.h"
@@ -202,15 +200,6 @@ static void hash_up_to(struct import *m, const struct checkpoint_file *f, uint64
     m->hashed = end;
 }
 
-/* Lets go of the pages of a unit that has been copied: resident memory stays small. */
-static void drop_pages(const struct checkpoint_unit *u)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t begin = ((uintptr_t)u->data + page - 1) / page * page;
-    uintptr_t end = ((uintptr_t)u->data + u->bytes) / page * page;
-    if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
-}
-
 /* GROUPS[g] .. GROUPS[g + 1]: the jobs of one unit of file FILE. Of several failures the first in
  * file order is told: a group starts only after those before it have. */
 static int walk_groups(struct import *m, size_t file, const size_t *groups, size_t group_count,
@@ -238,7 +227,7 @@ static int walk_groups(struct import *m, size_t file, const size_t *groups, size
             for (size_t i = 0; !status && i < groups[g + 1] - groups[g]; i++)
                 status = write_tensor(&w, &jobs[i]);
             if (!status) {
-                drop_pages(&w.unit);
+                map_drop(w.unit.data, w.unit.bytes); /* copied */
                 continue;
             }
 #pragma omp critical(import_error)

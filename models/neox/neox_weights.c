@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <omp.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,7 +69,7 @@ size_t neox_weights_resident(const struct neox *m)
 /* The bytes of the file before END. */
 static void release(const struct neox *m, size_t end)
 {
-    if (end) madvise((void *)(uintptr_t)m->flat->map.data, end, MADV_DONTNEED);
+    map_drop(m->flat->map.data, end);
 }
 
 void neox_weights_release(const struct neox *m)

@@ -57,6 +57,14 @@ void map_close(struct map *m)
     *m = (struct map){0};
 }
 
+void map_drop(const void *data, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)data + bytes) / page * page;
+    if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 /* Parts being written, in fixed storage so that the signal handler may read it. */
 enum { PART_SLOTS = 512, PART_LENGTH = 4096 };
 static char part_names[PART_SLOTS][PART_LENGTH];

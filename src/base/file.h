@@ -32,6 +32,9 @@ int map_open(struct map *m, const char *path, struct err *e);
 /* The same of a file that is open. */
 int map_file(struct map *m, int fd, uint64_t size, const char *path, struct err *e);
 void map_close(struct map *m);
+/* Gives back the memory of the whole pages among these bytes of a map: they come from the file again
+ * when they are read. */
+void map_drop(const void *data, size_t bytes);
 
 /* An output file being written. Zero-initialise; out_abort is safe on a zeroed or finished one. */
 struct out {

@@ -6,8 +6,6 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "src/base/json.h"
 #include "src/base/npy.h"
@@ -70,16 +68,12 @@ static void copy_losses(const struct loss_column *c, uint64_t first, size_t n, f
 /* Gives back the pages of what has been copied. */
 static void drop_losses(const struct loss_column *c, uint64_t first, size_t n)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     for (size_t part = 0; part < c->count; part++) {
         if (c->start[part + 1] <= first || c->start[part] >= first + n) continue;
         uint64_t from = first > c->start[part] ? first - c->start[part] : 0;
         uint64_t to = first + n - c->start[part];
         if (to > c->parts[part].rows) to = c->parts[part].rows;
-        const float *loss = c->parts[part].data;
-        uintptr_t begin = ((uintptr_t)(loss + from) + page - 1) / page * page;
-        uintptr_t end = (uintptr_t)(loss + to) / page * page;
-        if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+        map_drop((const float *)c->parts[part].data + from, (to - from) * sizeof(float));
     }
 }
 

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -47,7 +46,7 @@ static uint64_t load_pointer(const struct corpus *c, size_t document)
  * back when they are read again, by other threads too. */
 static void release(const struct corpus *c)
 {
-    madvise((void *)(uintptr_t)c->idx.data, c->idx.size, MADV_DONTNEED);
+    map_drop(c->idx.data, c->idx.size);
 }
 
 /* What is wrong with P.bin, which is no file. */
