@@ -122,8 +122,10 @@ int neox_load(struct neox *model, const struct flat_model *flat, const struct ke
                            .kernels = kernels,
                            .products = products,
                            .positions = positions};
-    model->attention =
-        (struct attention_shape){.heads = c->heads, .head_size = c->head_size, .rotary = c->rotary};
+    model->attention = (struct attention_shape){.heads = c->heads,
+                                                .head_size = c->head_size,
+                                                .rotary = c->rotary,
+                                                .scale = (float)(1.0 / sqrt((double)c->head_size))};
     model->vectors_bytes = vector_floats(flat) * sizeof *model->vectors;
     model->vectors = simd_alloc(model->vectors_bytes);
     model->layers = calloc(c->layers, sizeof *model->layers);
