@@ -98,7 +98,8 @@ def losses(model, docs, chunk=256):
         if len(ids) < 2:
             continue
         ids = torch.from_numpy(np.asarray(ids, dtype=np.int64))
-        hidden = model.base_model(ids[None], use_cache=False).last_hidden_state[0, :-1]
+        inputs = ids[None, : model.config.max_position_embeddings]  # learned ones end there
+        hidden = model.base_model(inputs, use_cache=False).last_hidden_state[0, : len(ids) - 1]
         for a in range(0, len(hidden), chunk):
             logits = model.lm_head(hidden[a : a + chunk])
             target = ids[1 + a : 1 + a + chunk]
