@@ -188,6 +188,7 @@ int record_read(struct record *r, const char *path, struct err *e)
     }
     r->model_file = known_member(o, "model_file");
     r->corpus = known_member(json_object_get(o, "corpus"), "prefix");
+    r->tokenizer = known_member(json_object_get(o, "tokenizer"), "path");
     r->gelu = known_member(o, "gelu");
     r->gemm = known_member(json_object_get(o, "provenance"), "gemm");
     r->precision = known_member(o, "precision");
@@ -219,6 +220,7 @@ void record_free(struct record *r)
     free(r->same_as);
     free(r->model_file);
     free(r->corpus);
+    free(r->tokenizer);
     free(r->gelu);
     free(r->gemm);
     free(r->precision);
