@@ -18,7 +18,7 @@
 
 struct args {
     struct cli_common common;
-    const char *directory, *matrix, *points, *plot;
+    const char *directory, *matrix, *points, *plot, *documents, *corpus, *tokenizer;
     int by;
 };
 #define ARGS struct args
@@ -34,6 +34,16 @@ static const struct option_row options[] = {
                   "With -o: a matrix for each model, M-MODEL.npy, whose columns are its steps "
                   "(default: all in one)"),
     OPTION_TEXT("points", 'p', "FILE", points, "Where the points go (default: DIR/points.csv)"),
+    OPTION_TEXT(
+        "documents", 0, "FILE", documents,
+        "Write a CSV with a row a document: mean loss and bits per byte of every checkpoint"),
+    OPTION_TEXT("corpus", 'c', "P", corpus,
+                "For --documents the tokenised corpus P.bin/P.idx, where it is no longer where the "
+                "losses say"),
+    OPTION_TEXT(
+        "tokenizer", 't', "FILE", tokenizer,
+        "and the tokenizer.json its bytes are counted with (default: where the corpus or the "
+        "losses say)"),
     OPTION_TEXT("plot", 0, "FIGURE", plot,
                 "Draw loss against size and step: FIGURE.png, .svg or .pdf, with its data and "
                 "gnuplot script"),
@@ -47,6 +57,8 @@ static int check(void *args, struct err *e)
 {
     const struct args *a = args;
     if (!a->directory) return err_set(e, "no directory: give the one `tripod scan -o` wrote to");
+    if (!a->documents && (a->corpus || a->tokenizer))
+        return err_set(e, "%s needs --documents", a->corpus ? "-c" : "-t");
     return a->by < 0 || a->matrix ? 0 : err_set(e, "--by needs -o");
 }
 
@@ -72,11 +84,11 @@ static int write_results(const struct gathered *g, const struct args *a, const c
         json_t *list = json_array();
         for (size_t i = 0; i < g->count; i++)
             json_array_append_new(list, record_json(&rows[i], NULL));
-        status = cli_write(&a->common, s,
-                           json_pack("{s:o, s:o, s:o, s:o, s:o}", "runs", list, "points",
-                                     json_utf8(points), "matrix", json_utf8(a->matrix), "plot",
-                                     json_utf8(a->plot), "provenance", provenance_json()),
-                           e);
+        json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o}", "runs", list, "points",
+                              json_utf8(points), "matrix", json_utf8(a->matrix), "plot",
+                              json_utf8(a->plot), "provenance", provenance_json());
+        if (o && a->documents) json_object_set_new(o, "documents", json_utf8(a->documents));
+        status = cli_write(&a->common, s, o, e);
         sheet_free(s);
     }
     free(rows);
@@ -107,8 +119,16 @@ static int run(void *args, struct err *e)
     struct gathered g;
     char *points = a->points ? strdup(a->points) : format_string("%s/points.csv", a->directory);
     if (!points) return err_memory(e, NULL);
+    cli_use_threads(a->common.threads);
     int status = gather_open(&g, a->directory, e);
     if (!status && a->matrix) status = write_matrices(&g, a, e);
+    if (!status && a->documents) {
+        const struct documents_request q = {.path = a->documents,
+                                            .directory = a->directory,
+                                            .corpus = a->corpus,
+                                            .tokenizer = a->tokenizer};
+        status = gather_documents(&g, &q, e);
+    }
     if (!status) status = gather_points(&g, points, e);
     if (!status) status = write_results(&g, a, points, e);
     gather_close(&g);
@@ -125,7 +145,13 @@ const struct command cmd_gather = {
         "points.csv has the columns model, N (parameters without embeddings), N_total, D "
         "(training tokens seen), step, predictions, loss (mean, nats), se (clustered by "
         "document), perplexity, bits_per_byte, word_perplexity, same_as (the first checkpoint of "
-        "equal weights, empty where there is none or a record does not tell).",
+        "equal weights, empty where there is none or a record does not tell).\n\n"
+        "--documents has the columns document (from 0 within what was scanned), tokens (of the whole "
+        "document, before it was cut), predictions (of the document as it was cut, all tokens but the "
+        "first), bytes (of the UTF-8 text of the predicted tokens, as the tokenizer writes each: text "
+        "that is not predicted does not count, an added token such as <|endoftext|> does), and for each "
+        "checkpoint loss:NAME (mean over the predictions, nats) and bits_per_byte:NAME (the sum of the "
+        "losses in bits over those bytes). A document without predictions has empty cells.",
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,

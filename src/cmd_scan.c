@@ -59,13 +59,19 @@ const struct option_row cmd_scan_options[] = {
     OPTION_HEADING("What is predicted:"),
     OPTION_SIZE("max-tokens", 0, "N", request.protocol.max_tokens, 1, MOST_TOKENS,
                 "Cut documents to their first N tokens (default: 1024, the papers' protocol; with "
-                "--window: no cut)"),
+                "--window: no cut; training rows: 2049, all of them)"),
     OPTION_SIZE("window", 0, "N", request.protocol.window, 1, MOST_TOKENS,
                 "Predict all of every document, in windows of N inputs"),
     OPTION_SIZE("stride", 0, "N", request.protocol.stride, 1, MOST_TOKENS,
                 "Start a window every N inputs; what overlaps is context (default: the window)"),
     OPTION_SIZE("documents", 0, "N", request.documents, 1, MOST_TOKENS,
                 "Only the first N documents"),
+    OPTION_TEXT(
+        "train-step", 0, "S[:E]", train_steps,
+        "Of a preshuffled corpus (P.idx with P.bin or its shards) the rows of training step S, or "
+        "S to E: rows 1024 S to 1024 S + 1023, all 2048 predictions of each. The plan and the "
+        "losses' .json say which checkpoints had seen them"),
+    OPTION_TEXT("rows", 0, "A:B", rows, "Of such a corpus rows A to B - 1"),
     OPTION_CHOICE("gelu", 0, request.gelu, gelus,
                   "GELU (default: the model's; Hugging Face says erf); with tanh Pythia was "
                   "trained"),
@@ -103,6 +109,19 @@ static const struct option_row options[] = {
 
 static const struct cmd_scan defaults = CMD_SCAN_DEFAULTS;
 
+/* --rows or --train-step. */
+static int take_rows(struct cmd_scan *a, struct err *e)
+{
+    struct scan_request *o = &a->request;
+    if (!a->rows && !a->train_steps) return 0;
+    if (a->rows && a->train_steps) return err_set(e, "give --rows or --train-step, not both");
+    if (o->documents)
+        return err_set(e, "give --documents or %s, not both", a->rows ? "--rows" : "--train-step");
+    return a->rows ? train_rows_parse(a->rows, "--rows", &o->protocol.rows, e)
+                   : train_steps_parse(a->train_steps, "--train-step", TRAIN_BATCH,
+                                       &o->protocol.rows, e);
+}
+
 int cmd_scan_check(void *args, struct err *e)
 {
     const struct cmd_scan *a = args;
@@ -113,6 +132,7 @@ int cmd_scan_check(void *args, struct err *e)
     if (p->stride > p->window)
         return err_set(e, "--stride: expected at most the window's %zu", p->window);
     if (p->max_tokens == 1) return err_set(e, "--max-tokens: one token predicts nothing");
+    if (take_rows(args, e)) return -1;
     protocol_complete(p);
     return 0;
 }

@@ -13,6 +13,7 @@ struct cmd_scan {
     struct cli_kernels simd;
     struct texts models, corpora;
     struct scan_request request;
+    const char *rows, *train_steps; /* request.protocol.rows as given */
     int gemm, order;
     bool shard_given, dry_run, quiet;
 };

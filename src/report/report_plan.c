@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/report/report_plan.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ static const struct column columns[] = {
     {.name = "disk", .unit = TABLE_BYTES},
     {.name = "source", .flags = TABLE_DETAIL},
     {.name = "problem", .flags = TABLE_NO_TERMINAL},
+    {.name = "seen", .unit = TABLE_EXACT}, /* only where training rows are scanned */
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
@@ -40,6 +42,12 @@ static void put_name(struct table *t, const char *name)
     struct err line;
     err_set(&line, "%s", name);
     table_text(t, "%s", line.text);
+}
+
+/* The training rows that are scanned; end 0: it is documents. */
+static struct train_rows rows_of(const struct queue *q)
+{
+    return q->job ? q->job->o->protocol.rows : (struct train_rows){0, 0};
 }
 
 static void put_entry(struct table *t, const struct queue *q, const struct queue_entry *x,
@@ -68,6 +76,11 @@ static void put_entry(struct table *t, const struct queue *q, const struct queue
     }
     put_name(t, m->model);
     table_text(t, "%s", bad(x) ? x->why.text : "");
+    const struct train_rows rows = rows_of(q);
+    if (rows.end && m->is.step >= 0)
+        table_whole(t, train_rows_seen(rows, (uint64_t)m->is.step));
+    else if (rows.end)
+        table_none(t);
 }
 
 static const char *bytes_text(uint64_t bytes, char *buffer, size_t size)
@@ -159,6 +172,12 @@ static void put_totals(struct sheet *s, const struct queue *q, const struct queu
     sheet_remark(s, "corpus: %s: %zu documents, %s tokens to predict of each model (%s)",
                  q->job->corpus.prefix, p->end - p->begin,
                  table_number((double)p->predictions, TABLE_COUNT, a, sizeof a), q->job->protocol);
+    const struct train_rows rows = rows_of(q);
+    if (rows.end)
+        sheet_remark(s,
+                     "training rows %" PRIu64 " to %" PRIu64 ": 'seen' is how many of the %" PRIu64
+                     " a checkpoint had been trained on (stepN: rows 0 to 1024 N - 1)",
+                     rows.begin, rows.end - 1, rows.end - rows.begin);
     if (!n->flop) return;
     put_rate(s, q, n->flop, rate);
     if (n->imports)
@@ -170,11 +189,15 @@ static void put_totals(struct sheet *s, const struct queue *q, const struct queu
                  bytes_text(n->memory, a, sizeof a),
                  n->memory_available ? bytes_text(n->memory_available, b, sizeof b) : "?");
     if (n->streamed)
-        sheet_remark(s,
-                     "streamed, as memory does not hold them: %zu models, %s of weights to read",
+        sheet_remark(s, "streamed, as memory does not hold them: %zu models, %s of weights to read",
                      n->streamed, bytes_text(n->streamed_read, a, sizeof a));
     sheet_remark(s, "losses: %s in %s (%s free)", bytes_text(n->losses_bytes, a, sizeof a),
                  q->job->o->out, bytes_text(n->losses_free, b, sizeof b));
+}
+
+static size_t columns_of(const struct queue *q)
+{
+    return rows_of(q).end ? COLUMNS : COLUMNS - 1;
 }
 
 static struct table *put_entries(struct table *t, const struct queue *q,
@@ -206,7 +229,7 @@ void report_plan(struct sheet *s, const struct queue *q, const struct queue_rate
     struct queue_needs n = queue_needs(q);
     put_totals(s, q, &n, rate);
     if (q->n > MANY) put_groups(s, q, rate);
-    put_entries(sheet_table(s, columns, COLUMNS, "-", q->n > MANY), q, rate);
+    put_entries(sheet_table(s, columns, columns_of(q), "-", q->n > MANY), q, rate);
     if (problems) put_problems(s, q);
 }
 
@@ -218,7 +241,7 @@ static json_t *whole(uint64_t n)
 json_t *plan_json(const struct queue *q, const struct queue_rate *rate)
 {
     struct queue_needs n = queue_needs(q);
-    struct table *t = table_open(columns, COLUMNS, "-");
+    struct table *t = table_open(columns, columns_of(q), "-");
     json_t *models = table_json(put_entries(t, q, rate), false), *states = json_object();
     table_free(t);
     for (int k = 0; k <= QUEUE_FAILED; k++)
@@ -230,6 +253,10 @@ json_t *plan_json(const struct queue *q, const struct queue_rate *rate)
                         "tokens", (json_int_t)job->plan.predictions, "protocol", job->protocol)
             : json_null();
     if (job) json_object_set_new(corpus, "hash", json_hex(job->corpus_hash));
+    if (rows_of(q).end)
+        json_object_set_new(
+            corpus, "train_rows",
+            json_pack("[I, I]", (json_int_t)rows_of(q).begin, (json_int_t)rows_of(q).end));
     return json_pack(
         "{s:o, s:o, s:I, s:o, s:f, s:o, s:o, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
         "models", models, "states", states, "given_twice", (json_int_t)q->twice, "corpus", corpus,

@@ -38,4 +38,19 @@ int gather_points(const struct gathered *g, const char *path, struct err *e);
 int gather_matrix(const struct gathered *g, size_t first, size_t n, const char *path,
                   struct err *e);
 
+struct documents_request {
+    const char *path;               /* of the CSV */
+    const char *directory;          /* gather_open's */
+    const char *corpus, *tokenizer; /* NULL: where the corpus and the records say */
+};
+
+/* A CSV with a row a document of the scan, from 0: its tokens (all, before the cut), how many of
+ * them are predicted, the bytes of UTF-8 text of these, and of every checkpoint the mean loss, summed
+ * in double from the first to the last, and the loss over the bytes in bits. Empty where nothing is
+ * predicted. Without a tokenizer bytes and bits are left out, and a warning says so. By OpenMP's
+ * threads, in memory that grows neither with losses nor documents. Errors: the corpus is not there, is not
+ * that of the losses, cannot be read; a tokenizer that is not the scan's. */
+int gather_documents(const struct gathered *g, const struct documents_request *request,
+                     struct err *e);
+
 #endif

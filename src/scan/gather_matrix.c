@@ -12,70 +12,12 @@
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
 #include "src/scan/gather.h"
+#include "src/scan/loss_column.h"
 
 enum {
     BLOCK_BYTES = 8 << 20, /* written at a time: the page cache then has it in large pages */
     TILE = 1024,           /* rows of a column that are in the cache with the block's */
 };
-
-/* The losses of one checkpoint, part by part, as one sequence. */
-struct loss_column {
-    struct npy *parts;
-    size_t count;
-    uint64_t *start; /* [count + 1] rows before each part */
-};
-
-static void close_column(struct loss_column *c)
-{
-    for (size_t i = 0; i < c->count; i++) npy_close(&c->parts[i]);
-    free(c->parts);
-    free(c->start);
-}
-
-static int open_column(struct loss_column *column, const struct checkpoint *c, struct err *e)
-{
-    column->parts = calloc(c->part_count, sizeof *column->parts);
-    column->start = calloc(c->part_count + 1, sizeof *column->start);
-    if (!column->parts || !column->start) return err_memory(e, NULL);
-    for (size_t i = 0; i < c->part_count; i++) {
-        struct npy *a = &column->parts[i];
-        const struct record *r = c->parts[i];
-        if (npy_open(a, r->losses, e)) return -1;
-        column->count++;
-        column->start[i + 1] = column->start[i] + a->rows;
-        if (strcmp(a->descr, "<f4") || a->columns || (double)a->rows != r->moments.predictions)
-            return err_set(e, "%s: expected %.0f float32 losses, found %" PRIu64 " of %s",
-                           r->losses, r->moments.predictions, a->rows, a->descr);
-    }
-    return 0;
-}
-
-/* Losses FIRST .. FIRST + N to OUT, which has a stride. */
-static void copy_losses(const struct loss_column *c, uint64_t first, size_t n, float *out,
-                        size_t stride)
-{
-    size_t part = 0;
-    while (c->start[part + 1] <= first) part++;
-    for (size_t done = 0; done < n; part++) {
-        uint64_t at = first + done - c->start[part], left = c->parts[part].rows - at;
-        size_t some = n - done < left ? n - done : (size_t)left;
-        const float *loss = (const float *)c->parts[part].data + at;
-        for (size_t i = 0; i < some; i++) out[(done + i) * stride] = loss[i];
-        done += some;
-    }
-}
-
-/* Gives back the pages of what has been copied. */
-static void drop_losses(const struct loss_column *c, uint64_t first, size_t n)
-{
-    for (size_t part = 0; part < c->count; part++) {
-        if (c->start[part + 1] <= first || c->start[part] >= first + n) continue;
-        uint64_t from = first > c->start[part] ? first - c->start[part] : 0;
-        uint64_t to = first + n - c->start[part];
-        if (to > c->parts[part].rows) to = c->parts[part].rows;
-        map_drop((const float *)c->parts[part].data + from, (to - from) * sizeof(float));
-    }
-}
 
 struct matrix_file {
     struct loss_column *columns;
@@ -91,9 +33,9 @@ static int write_block(const struct matrix_file *m, uint64_t row, float *block, 
     for (size_t at = 0; at < some; at += TILE) {
         size_t n = some - at < TILE ? some - at : TILE;
         for (size_t j = 0; j < m->n; j++)
-            copy_losses(&m->columns[j], row + at, n, block + at * m->n + j, m->n);
+            loss_column_copy(&m->columns[j], row + at, n, block + at * m->n + j, m->n);
     }
-    for (size_t j = 0; j < m->n; j++) drop_losses(&m->columns[j], row, some);
+    for (size_t j = 0; j < m->n; j++) loss_column_drop(&m->columns[j], row, some);
     const uint64_t width = m->n * sizeof *block;
     progress_add(some);
     return write_at(fileno(m->out.file), block, some * width, NPY_HEADER + row * width)
@@ -148,7 +90,7 @@ int gather_matrix(const struct gathered *g, size_t first, size_t n, const char *
     };
     int status = m.columns ? 0 : err_memory(e, NULL);
     for (size_t i = 0; i < n && !status; i++)
-        status = open_column(&m.columns[i], &g->checkpoints[first + i], e);
+        status = loss_column_open(&m.columns[i], &g->checkpoints[first + i], e);
     if (!status) status = out_open(&m.out, path, e);
     if (!status) {
         char header[NPY_HEADER];
@@ -163,7 +105,7 @@ int gather_matrix(const struct gathered *g, size_t first, size_t n, const char *
     else
         out_abort(&m.out);
     free(names);
-    for (size_t i = 0; m.columns && i < n; i++) close_column(&m.columns[i]);
+    for (size_t i = 0; m.columns && i < n; i++) loss_column_close(&m.columns[i]);
     free(m.columns);
     return status;
 }

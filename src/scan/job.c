@@ -49,6 +49,10 @@ static int check_corpora(const struct scan_request *o, bool *tokenised, struct e
         if (strcmp(o->corpora[i], "-") && access(o->corpora[i], R_OK))
             return err_errno(e, "%s: cannot open", o->corpora[i]);
     }
+    if (!*tokenised && o->protocol.rows.end)
+        return err_set(e,
+                       "%s: expected the prefix of a tokenised corpus to take rows of, found text",
+                       o->corpora[0]);
     return 0;
 }
 
@@ -113,7 +117,9 @@ int job_open(struct job *job, const struct scan_request *o, struct err *e)
         model_tokenizer_open(&job->tokenizer, o->tokenizer, o->folder, e) ||
         make_directories(o->out, e))
         return -1;
-    if (tokenised ? corpus_open(&job->corpus, o->corpora[0], e) : open_texts(job, e)) return -1;
+    if (tokenised ? protocol_open_corpus(&job->corpus, &o->protocol, o->corpora[0], e)
+                  : open_texts(job, e))
+        return -1;
     if (tokenised && job->tokenizer &&
         origin_check_tokenizer(job->corpus.prefix, job->tokenizer, e))
         return -1;

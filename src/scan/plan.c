@@ -13,10 +13,12 @@ enum { MOST = 1 << 30 }; /* tokens, documents of a protocol */
 
 char *protocol_text(const struct protocol *p, size_t documents)
 {
-    char part[96] = "", some[48] = "";
+    char part[96] = "", rows[64] = "", some[48] = "";
     if (p->window) snprintf(part, sizeof part, " window %zu stride %zu", p->window, p->stride);
+    if (p->rows.end)
+        snprintf(rows, sizeof rows, " rows %" PRIu64 ":%" PRIu64, p->rows.begin, p->rows.end);
     if (documents) snprintf(some, sizeof some, " documents %zu", documents);
-    return format_string("max-tokens %zu%s%s", p->max_tokens, part, some);
+    return format_string("max-tokens %zu%s%s%s", p->max_tokens, part, rows, some);
 }
 
 int protocol_parse(struct protocol *p, size_t *documents, const char *text, const char *path,
@@ -29,6 +31,9 @@ int protocol_parse(struct protocol *p, size_t *documents, const char *text, cons
         int more = 0;
         if (sscanf(text + at, " window %zu stride %zu%n", &p->window, &p->stride, &more) == 2)
             at += more;
+        if (sscanf(text + at, " rows %" SCNu64 ":%" SCNu64 "%n", &p->rows.begin, &p->rows.end,
+                   &more) == 2)
+            at += more;
         sscanf(text + at, " documents %zu", documents);
     }
     /* What is written back the same was read whole. */
@@ -36,19 +41,30 @@ int protocol_parse(struct protocol *p, size_t *documents, const char *text, cons
     if (!again) return err_memory(e, path);
     bool good = !strcmp(again, text) && p->max_tokens != 1 && (p->max_tokens || p->window) &&
                 p->stride <= p->window && !p->stride == !p->window && p->max_tokens <= MOST &&
-                p->window <= MOST && *documents <= MOST;
+                p->window <= MOST && *documents <= MOST && p->rows.end <= MOST &&
+                (p->rows.end ? p->rows.begin < p->rows.end && !*documents : !p->rows.begin);
     free(again);
     return good ? 0
                 : err_kind(e, ERR_DAMAGED,
                            "%s: protocol: expected 'max-tokens N', with 'window N stride N' and "
-                           "'documents N' after it or not, found '%s'",
+                           "'documents N' or 'rows A:B' after it or not, found '%s'",
                            path, text);
 }
 
 void protocol_complete(struct protocol *p)
 {
     if (!p->stride) p->stride = p->window;
-    if (!p->window && !p->max_tokens) p->max_tokens = PROTOCOL_MAX_TOKENS;
+    if (!p->window && !p->max_tokens)
+        p->max_tokens = p->rows.end ? TRAIN_TOKENS : PROTOCOL_MAX_TOKENS;
+}
+
+int protocol_open_corpus(struct corpus *c, const struct protocol *p, const char *prefix,
+                         struct err *e)
+{
+    if (corpus_open(c, prefix, e)) return -1;
+    if (!p->rows.end || !train_rows_take(c, p->rows, e)) return 0;
+    corpus_close(c);
+    return -1;
 }
 
 size_t protocol_inputs(const struct protocol *p, size_t tokens)

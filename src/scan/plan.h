@@ -9,16 +9,18 @@
 #ifndef TRIPOD_PLAN_H
 #define TRIPOD_PLAN_H
 
-#include "src/text/corpus.h"
+#include "src/text/train_rows.h"
 
 struct protocol {
-    size_t max_tokens; /* truncate documents to so many; 0: do not (then window is set) */
-    size_t window;     /* inputs of a window; 0: no windows */
-    size_t stride;     /* 1 .. window */
+    size_t max_tokens;      /* truncate documents to so many; 0: do not (then window is set) */
+    size_t window;          /* inputs of a window; 0: no windows */
+    size_t stride;          /* 1 .. window */
+    struct train_rows rows; /* of a preshuffled corpus, which are the documents then */
 };
 
-/* "max-tokens 1024", "max-tokens 0 window 2048 stride 1024 documents 100", as a record has it.
- * DOCUMENTS: only the first so many, 0: all. The caller frees; NULL when out of memory. */
+/* "max-tokens 1024", "max-tokens 0 window 2048 stride 1024 documents 100", "max-tokens 2049 rows
+ * 1024:2048", as a record has it. DOCUMENTS: only the first so many, 0: all. The caller frees; NULL
+ * when out of memory. */
 char *protocol_text(const struct protocol *protocol, size_t documents);
 /* Reads that back; PATH is for the message. */
 int protocol_parse(struct protocol *protocol, size_t *documents, const char *text, const char *path,
@@ -33,8 +35,13 @@ struct piece {
 
 enum { PROTOCOL_MAX_TOKENS = 1024 }; /* the papers' */
 
-/* Fills in what was not said, 0: without windows documents are cut to PROTOCOL_MAX_TOKENS; windows
- * follow one another. */
+/* Opens the corpus PREFIX as the protocol has it: all of it, or its rows alone. Errors: corpus_open's,
+ * train_rows_take's. */
+int protocol_open_corpus(struct corpus *c, const struct protocol *protocol, const char *prefix,
+                         struct err *e);
+
+/* Fills in what was not said, 0: without windows documents are cut to PROTOCOL_MAX_TOKENS, training
+ * rows to TRAIN_TOKENS, which is all of them; windows follow one another. */
 void protocol_complete(struct protocol *protocol);
 
 /* Inputs of a document of so many tokens: all but the last, after truncation. Each but context

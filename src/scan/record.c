@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/scan/record.h"
 #include "src/base/json.h"
+#include "src/scan/plan.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -21,6 +22,21 @@ double record_bits_per_byte(const struct record *r)
 double record_word_perplexity(const struct record *r)
 {
     return r->words > 0 ? exp(r->moments.sum / r->words) : NAN;
+}
+
+/* The training rows the losses are of, if they are, and how many of them the checkpoint had seen. */
+static void put_rows(json_t *o, const struct record *r)
+{
+    struct protocol p;
+    struct err ignored;
+    size_t documents;
+    if (protocol_parse(&p, &documents, r->protocol, "", &ignored) || !p.rows.end) return;
+    json_t *seen = r->step < 0
+                       ? json_null()
+                       : json_integer((json_int_t)train_rows_seen(p.rows, (uint64_t)r->step));
+    json_object_set_new(o, "train_rows",
+                        json_pack("{s:I, s:I, s:o}", "first", (json_int_t)p.rows.begin, "end",
+                                  (json_int_t)p.rows.end, "seen", seen));
 }
 
 json_t *record_json(const struct record *r, json_t *extra)
@@ -53,6 +69,7 @@ json_t *record_json(const struct record *r, json_t *extra)
         json_object_set_new(o, "document_range",
                             json_pack("{s:I, s:I, s:I}", "first", (json_int_t)r->begin, "end",
                                       (json_int_t)r->end, "of", (json_int_t)r->of));
+    put_rows(o, r);
     json_object_set_new(o, "corpus_hash", json_string(r->corpus_hash));
     json_object_set_new(o, "protocol", json_string(r->protocol));
     json_object_set_new(o, "key", json_string(r->key));
@@ -171,6 +188,7 @@ int record_read(struct record *r, const char *path, struct err *e)
     }
     r->model_file = known_member(o, "model_file");
     r->corpus = known_member(json_object_get(o, "corpus"), "prefix");
+    r->tokenizer = known_member(json_object_get(o, "tokenizer"), "path");
     r->gelu = known_member(o, "gelu");
     r->gemm = known_member(json_object_get(o, "provenance"), "gemm");
     r->precision = known_member(o, "precision");
@@ -202,6 +220,7 @@ void record_free(struct record *r)
     free(r->same_as);
     free(r->model_file);
     free(r->corpus);
+    free(r->tokenizer);
     free(r->gelu);
     free(r->gemm);
     free(r->precision);

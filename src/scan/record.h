@@ -23,7 +23,7 @@ struct record {
     char *weights;                /* hash of the weights (flat_weights_hash); NULL: not known */
     char *same_as; /* the checkpoint of equal weights whose losses these are; NULL: computed */
     /* How to compute them again; NULL where the record does not say. */
-    char *model_file, *corpus, *gelu, *gemm, *precision;
+    char *model_file, *corpus, *tokenizer, *gelu, *gemm, *precision;
 };
 
 /* Whether PATH is JSON that calls itself losses, of whatever version. */

@@ -8,17 +8,16 @@
 
 #include "src/base/npy.h"
 
-/* The protocol of the record, and that this is its corpus. */
-static int match_record(const struct token_index *x, const struct matrix *m, struct protocol *p,
-                        size_t *documents, struct err *e)
+/* Whether this is the corpus of the record, which has its first DOCUMENTS, 0: all. */
+static int match_record(const struct token_index *x, const struct matrix *m, size_t documents,
+                        struct err *e)
 {
-    if (protocol_parse(p, documents, m->protocol, m->path, e)) return -1;
     uint64_t hash;
     char text[17];
-    if (*documents > x->corpus.documents)
+    if (documents > x->corpus.documents)
         return err_set(e, "%s: expected the corpus of %s (%zu documents or more), found %zu",
-                       x->corpus.prefix, m->path, *documents, x->corpus.documents);
-    if (corpus_hash(&x->corpus, *documents ? *documents : x->corpus.documents, &hash, e)) return -1;
+                       x->corpus.prefix, m->path, documents, x->corpus.documents);
+    if (corpus_hash(&x->corpus, documents ? documents : x->corpus.documents, &hash, e)) return -1;
     snprintf(text, sizeof text, "%016" PRIx64, hash);
     return strcmp(text, m->corpus_hash) == 0
                ? 0
@@ -43,8 +42,9 @@ int token_index_open(struct token_index *x, const struct matrix *m, const char *
     struct protocol p = *protocol;
     size_t documents = 0;
     char *text = NULL;
-    if (corpus_open(&x->corpus, prefix, e)) return -1;
-    int status = m->protocol ? match_record(x, m, &p, &documents, e) : 0;
+    if (m->protocol && protocol_parse(&p, &documents, m->protocol, m->path, e)) return -1;
+    if (protocol_open_corpus(&x->corpus, &p, prefix, e)) return -1;
+    int status = m->protocol ? match_record(x, m, documents, e) : 0;
     if (!status)
         status = plan_make(&x->plan, &x->corpus, &p, 0, documents ? documents : SIZE_MAX, e);
     if (!status && x->plan.predictions != m->rows) {

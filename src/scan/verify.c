@@ -126,7 +126,7 @@ static int open_corpus(struct verifier *v, const struct check *c, const char *pr
                         prefix);
     }
     size_t used = 0;
-    int status = corpus_open(&v->corpus, prefix, e);
+    int status = protocol_open_corpus(&v->corpus, &c->protocol, prefix, e);
     if (!status) {
         used = v->corpus.documents;
         if (c->documents && c->documents < used) used = c->documents;
@@ -135,6 +135,7 @@ static int open_corpus(struct verifier *v, const struct check *c, const char *pr
     if (!status && !used) status = err_set(e, "%s: has no documents", prefix);
     if (status) corpus_close(&v->corpus);
     if (!status) v->hashed = used;
+    v->rows = c->protocol.rows;
     return status;
 }
 
@@ -148,7 +149,8 @@ static int find_corpus(struct verifier *v, struct check *c, struct err *e)
     if (!prefix) return err_memory(e, given);
     size_t used = v->hashed ? v->corpus.documents : 0;
     if (c->documents && c->documents < used) used = c->documents;
-    bool open = v->hashed && used == v->hashed && !strcmp(prefix, v->corpus.prefix);
+    bool open = v->hashed && used == v->hashed && !strcmp(prefix, v->corpus.prefix) &&
+                v->rows.begin == c->protocol.rows.begin && v->rows.end == c->protocol.rows.end;
     int status = open ? 0 : open_corpus(v, c, given, e);
     free(prefix);
     if (status) return -1;

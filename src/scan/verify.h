@@ -14,7 +14,7 @@
 
 #include "models/neox/neox.h"
 #include "src/scan/record.h"
-#include "src/text/corpus.h"
+#include "src/text/train_rows.h"
 
 #define VERIFY_TOLERANCE 1e-4 /* nats */
 
@@ -34,7 +34,8 @@ struct verifier {
     uint64_t *weights; /* [models_n] their hashes */
     /* The corpus of the losses before: most often that of the next ones too. */
     struct corpus corpus;
-    size_t hashed; /* documents; 0: no corpus is open */
+    size_t hashed;          /* documents; 0: no corpus is open */
+    struct train_rows rows; /* which it was narrowed to */
     uint64_t hash;
 };
 

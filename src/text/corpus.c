@@ -33,13 +33,13 @@ static uint64_t load64(const uint8_t *p)
 static int32_t load_size(const struct corpus *c, size_t document)
 {
     int32_t v;
-    memcpy(&v, c->idx.data + HEADER + 4 * document, 4);
+    memcpy(&v, c->idx.data + HEADER + 4 * (c->first + document), 4);
     return v;
 }
 
 static uint64_t load_pointer(const struct corpus *c, size_t document)
 {
-    return load64(c->idx.data + HEADER + 4 * c->documents + 8 * document);
+    return load64(c->idx.data + HEADER + 4 * c->sequences + 8 * (c->first + document));
 }
 
 /* Lets go of the pages of the index read so far: they would count as this process's memory. They come
@@ -110,7 +110,7 @@ static int check_index(struct corpus *c, const char *name, struct err *e)
             "%s: size: %llu sequences and a document list of %llu do not make %zu bytes "
             "(cut short?)",
             name, (unsigned long long)n, (unsigned long long)m, size);
-    c->documents = (size_t)n;
+    c->documents = c->sequences = (size_t)n;
     c->groups = (size_t)m;
     uint64_t bin = c->shard_start[c->shards];
     for (size_t i = 0; i < c->documents; i++) {
@@ -174,6 +174,14 @@ void corpus_close(struct corpus *c)
     free(c->shard_start);
     free(c->prefix);
     *c = (struct corpus){0};
+}
+
+void corpus_narrow(struct corpus *c, size_t first, size_t n)
+{
+    c->first += first;
+    c->documents = n;
+    c->tokens = 0;
+    for (size_t i = 0; i < n; i++) c->tokens += corpus_length(c, i);
 }
 
 size_t corpus_length(const struct corpus *c, size_t document)
@@ -262,7 +270,7 @@ int corpus_read(const struct corpus *c, size_t document, size_t first, size_t co
     size_t length = corpus_length(c, document);
     if (first > length || count > length - first)
         return err_set(e, "%s: document %zu: expected tokens within its %zu, found %zu from %zu",
-                       c->prefix, document, length, count, first);
+                       c->prefix, c->first + document, length, count, first);
     uint64_t start = load_pointer(c, document) + first * c->width;
     int64_t limit = c->limit ? (int64_t)c->limit : (int64_t)UINT32_MAX;
     uint8_t scratch[CHUNK * 8];
@@ -275,7 +283,8 @@ int corpus_read(const struct corpus *c, size_t document, size_t first, size_t co
             if (id < 0 || id >= limit)
                 return err_set(
                     e, "%s.bin: document %zu, token %zu: expected an id below %lld, found %lld",
-                    c->prefix, document, first + done + i, (long long)limit, (long long)id);
+                    c->prefix, c->first + document, first + done + i, (long long)limit,
+                    (long long)id);
             out[done + i] = (uint32_t)id;
         }
         done += n;

@@ -23,7 +23,7 @@
 #include "src/text/corpus_files.h"
 
 struct corpus {
-    size_t documents; /* sequences */
+    size_t documents; /* sequences, those chosen */
     uint64_t tokens;  /* of all documents */
     size_t groups;    /* length of the document list (documents + 1 in Megatron's files); unused
                          otherwise */
@@ -33,6 +33,7 @@ struct corpus {
     size_t width;   /* bytes of a token in the file */
     char *prefix;   /* P */
     /* private */
+    size_t first, sequences; /* the first chosen; all that the index has */
     struct map idx;
     int idx_fd;
     int *bin; /* one file, or one for each shard P-00000-of-00020.bin, in order */
@@ -46,6 +47,10 @@ struct corpus {
  * not an error here. */
 int corpus_open(struct corpus *c, const char *prefix, struct err *e);
 void corpus_close(struct corpus *c);
+
+/* From here on the corpus is its sequences FIRST .. FIRST + N, which it must have: documents count from
+ * 0 within them, the others are never read. Errors name a document as the files number it. */
+void corpus_narrow(struct corpus *c, size_t first, size_t n);
 
 size_t corpus_length(const struct corpus *c, size_t document); /* tokens; thread-safe */
 

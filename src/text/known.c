@@ -11,7 +11,8 @@ bool known_key(const struct corpus *c, const char *what, char key[KNOWN_KEY])
 {
     uint64_t stamp;
     bool old = corpus_stamp(c, &stamp);
-    char *all = format_string("%016" PRIx64 " %s", stamp, what);
+    char *all = c->first ? format_string("%016" PRIx64 " from %zu %s", stamp, c->first, what)
+                         : format_string("%016" PRIx64 " %s", stamp, what);
     *key = 0;
     if (all) snprintf(key, KNOWN_KEY, "%016" PRIx64, (uint64_t)XXH3_64bits(all, strlen(all)));
     free(all);

@@ -61,3 +61,17 @@ int train_rows_check(const struct corpus *corpus, struct train_rows rows, size_t
                            r);
     return 0;
 }
+
+int train_rows_take(struct corpus *corpus, struct train_rows rows, struct err *e)
+{
+    size_t tokens;
+    if (train_rows_check(corpus, rows, &tokens, e)) return -1;
+    corpus_narrow(corpus, (size_t)rows.begin, (size_t)(rows.end - rows.begin));
+    return 0;
+}
+
+uint64_t train_rows_seen(struct train_rows rows, uint64_t step)
+{
+    const uint64_t seen = step <= rows.end / TRAIN_BATCH ? step * TRAIN_BATCH : rows.end;
+    return seen > rows.begin ? seen - rows.begin : 0;
+}

@@ -10,9 +10,9 @@
 
 #include "src/text/corpus.h"
 
-enum { TRAIN_BATCH = 1024 }; /* rows a step */
+enum { TRAIN_BATCH = 1024 /* rows a step */, TRAIN_TOKENS = 2049 /* a row */ };
 
-/* Rows begin .. end - 1. */
+/* Rows begin .. end - 1; end 0: no rows, but a corpus of documents. */
 struct train_rows {
     uint64_t begin, end;
 };
@@ -27,5 +27,10 @@ int train_steps_parse(const char *text, const char *what, uint64_t batch, struct
  * corpus, the row, what was expected and found. */
 int train_rows_check(const struct corpus *corpus, struct train_rows rows, size_t *tokens,
                      struct err *e);
+/* The same check; then the corpus is these rows (corpus_narrow). */
+int train_rows_take(struct corpus *corpus, struct train_rows rows, struct err *e);
+
+/* How many of the rows checkpoint stepN has seen. */
+uint64_t train_rows_seen(struct train_rows rows, uint64_t step);
 
 #endif

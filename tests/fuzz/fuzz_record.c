@@ -31,6 +31,7 @@ static void protocol(const char *text)
         return;
     }
     if (!p.max_tokens && !p.window) abort();
+    if (p.rows.end ? p.rows.begin >= p.rows.end || documents : p.rows.begin) abort();
     if (p.window ? !p.stride || p.stride > p.window : p.stride) abort();
     char *again = protocol_text(&p, documents);
     if (!again || strcmp(again, text)) abort();
