@@ -27,10 +27,12 @@ static const struct flat_tensor *need(struct loader *l, const char *module, cons
     return t;
 }
 
-static const float *vector(struct loader *l, const char *module, const char *parameter)
+/* AT: where it stands among the model's tensors. */
+static const float *vector(struct loader *l, const char *module, const char *parameter, size_t *at)
 {
     const struct flat_tensor *t = need(l, module, parameter);
     if (!t) return NULL;
+    *at = (size_t)(t - l->flat->tensors);
     float *out = l->next;
     size_t n = t->rows * t->columns;
     if (t->dtype == SIMD_F16)
@@ -43,25 +45,28 @@ static const float *vector(struct loader *l, const char *module, const char *par
     return out;
 }
 
-static struct panels matrix(struct loader *l, const char *module)
+static struct panels matrix(struct loader *l, const char *module, size_t *at)
 {
     const struct flat_tensor *t = need(l, module, "weight");
     if (!t) return (struct panels){0};
+    *at = (size_t)(t - l->flat->tensors);
     return (struct panels){.data = t->data, .dtype = t->dtype, .n = t->rows, .k = t->columns};
 }
 
 static struct neox_gain gain(struct loader *l, const char *module)
 {
-    struct neox_gain g = {.weight = vector(l, module, "weight")};
-    g.bias = vector(l, module, "bias");
+    struct neox_gain g = {0};
+    g.weight = vector(l, module, "weight", &g.weight_at);
+    g.bias = vector(l, module, "bias", &g.bias_at);
     return g;
 }
 
 static struct neox_linear linear(struct loader *l, const char *module, bool bias,
                                  enum neox_phase phase)
 {
-    struct neox_linear w = {.weight = matrix(l, module), .phase = phase};
-    if (bias) w.bias = vector(l, module, "bias");
+    struct neox_linear w = {.phase = phase};
+    w.weight = matrix(l, module, &w.weight_at);
+    if (bias) w.bias = vector(l, module, "bias", &w.bias_at);
     return w;
 }
 
@@ -136,10 +141,11 @@ int neox_load(struct neox *model, const struct flat_model *flat, const struct ke
     if (embedding) {
         model->embedding = embedding->data;
         model->embedding_dtype = embedding->dtype;
+        model->embedding_at = (size_t)(embedding - flat->tensors);
     }
     for (size_t i = 0; i < c->layers; i++) load_layer(&l, &model->layers[i], i, c->attention_bias);
     model->final = gain(&l, "gpt_neox.final_layer_norm");
-    model->unembedding = matrix(&l, "embed_out");
+    model->unembedding = matrix(&l, "embed_out", &model->unembedding_at);
     if (l.status) neox_unload(model);
     return l.status;
 }
