@@ -217,7 +217,10 @@ static int gemm_attention(struct bench *bench, const struct suite_model *model, 
     const size_t d = model->width, size = d / model->heads;
     struct product p = {.kernels = bench->kernels, .rows = bench->rows};
     p.scratch_bytes = attention_scratch_bytes(p.rows, size);
-    p.shape = (struct attention_shape){model->heads, size, model->rotary, NULL, NULL};
+    p.shape = (struct attention_shape){.heads = model->heads,
+                                       .head_size = size,
+                                       .rotary = model->rotary,
+                                       .scale = (float)(1.0 / sqrt((double)size))};
     p.tables = malloc(p.rows * model->rotary * sizeof *p.tables);
     int status = p.tables ? product_new(bench, &p, 0, 3 * d, d, false, e) : err_memory(e, "bench");
     if (!status) {

@@ -41,6 +41,8 @@ enum gemm_epilogue {
 struct attention_shape {
     size_t heads, head_size, rotary;
     const float *cosine, *sine; /* [positions][rotary / 2] */
+    float scale;                /* of the scores: 1 / sqrt(head_size) for GPT-NeoX, 1 for GPT-Neo */
+    size_t window; /* a position sees itself and window - 1 before it; 0: all (GPT-Neo: 256) */
 };
 
 /* --- the kernels, each of whose signatures is written here alone --- */
@@ -90,8 +92,8 @@ typedef void kernel_column_sums(float *out, struct strips dy, size_t rows, size_
 
 /* Causal softmax attention of one document by its heads first .. first + count - 1: rows row0
  * .. row0 + n of qkv (positions 0 .. n-1) to the same rows of out (head_size columns a head),
- * scores scaled by 1 / sqrt(head_size), rotary embedding applied on the way (Su et al. 2021,
- * NeoX half-split pairs). Key blocks are cut by position in the document. scratch:
+ * rotary embedding applied on the way (Su et al. 2021, NeoX half-split pairs). Key blocks are cut
+ * by position in the document, with a window too; what lies outside it takes no time. scratch:
  * attention_scratch_bytes(). */
 typedef void kernel_attention(struct strips out, struct strips qkv, size_t row0, size_t n,
                               size_t first, size_t count, const struct attention_shape *shape,
