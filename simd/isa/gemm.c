@@ -18,7 +18,7 @@
 #include "simd/isa/product.h"
 
 static const struct micro_layout micro_layout = {
-    .row = SIMD_STRIP, .step = 1, .out = SIMD_STRIP, .ahead = (size_t)64 * (NR / 16)};
+    .row = SIMD_STRIP, .step = 1, .b = NR, .out = SIMD_STRIP, .ahead = (size_t)64 * (NR / 16)};
 MICRO_HEIGHTS(MICRO)
 static micro_kernel *const micro_kernels[MR + 1] = MICRO_TABLE;
 

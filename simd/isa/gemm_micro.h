@@ -1,7 +1,7 @@
 /* gemm_micro.h - the micro-kernel of the products: one sliver of up to MR rows by NR columns, all
  * accumulators in registers, a chain of FMAs an element over each K block.
  *
- * A is read where its layout says, one broadcast an element, B is a panel [k][NR]. There is one
+ * A and B are read where their layout says, A one broadcast an element. There is one
  * function for every row count 1 .. MR, all from the same text: rows that do not fill a sliver are
  * spread over the slivers instead of being padded. Who includes this defines micro_layout and makes
  * the functions: MICRO_HEIGHTS(MICRO).
@@ -17,6 +17,7 @@
 /* How the operands lie. */
 struct micro_layout {
     size_t row, step; /* floats from one row of A to the next, from one step to the next */
+    size_t b;         /* floats from one step of B to the next */
     size_t out;       /* floats from one row of t to the next */
     size_t ahead;     /* bytes from one prefetch to the next: one every four steps */
 };
@@ -90,16 +91,16 @@ V_WORD void micro_body(int rows, struct micro_layout l, const float *a, const fl
         ahead = micro_ahead(ahead, l.ahead);
         micro_step(&c, rows, a, l.row, b, true);
         a += l.step;
-        b += NR;
+        b += l.b;
         size_t left = n - 1;
-        for (; left >= 4; left -= 4, a += 4 * l.step, b += 4 * NR) {
+        for (; left >= 4; left -= 4, a += 4 * l.step, b += 4 * l.b) {
             ahead = micro_ahead(ahead, l.ahead);
             micro_step(&c, rows, a, l.row, b, false);
-            micro_step(&c, rows, a + l.step, l.row, b + NR, false);
-            micro_step(&c, rows, a + 2 * l.step, l.row, b + 2 * NR, false);
-            micro_step(&c, rows, a + 3 * l.step, l.row, b + 3 * NR, false);
+            micro_step(&c, rows, a + l.step, l.row, b + l.b, false);
+            micro_step(&c, rows, a + 2 * l.step, l.row, b + 2 * l.b, false);
+            micro_step(&c, rows, a + 3 * l.step, l.row, b + 3 * l.b, false);
         }
-        for (; left; left--, a += l.step, b += NR) micro_step(&c, rows, a, l.row, b, false);
+        for (; left; left--, a += l.step, b += l.b) micro_step(&c, rows, a, l.row, b, false);
         micro_store(&c, rows, t, l.out, add);
     }
 }
