@@ -38,10 +38,12 @@ static void widen(const struct loader *l, float *out, const struct flat_tensor *
         memcpy(out, t->data, n * sizeof *out);
 }
 
-static const float *vector(struct loader *l, const char *module, const char *parameter)
+/* AT: where it stands among the model's tensors. */
+static const float *vector(struct loader *l, const char *module, const char *parameter, size_t *at)
 {
     const struct flat_tensor *t = need(l, module, parameter);
     if (!t) return NULL;
+    *at = (size_t)(t - l->flat->tensors);
     float *out = l->next;
     size_t n = t->rows * t->columns;
     widen(l, out, t, n);
@@ -49,25 +51,28 @@ static const float *vector(struct loader *l, const char *module, const char *par
     return out;
 }
 
-static struct panels matrix(struct loader *l, const char *module)
+static struct panels matrix(struct loader *l, const char *module, size_t *at)
 {
     const struct flat_tensor *t = need(l, module, "weight");
     if (!t) return (struct panels){0};
+    *at = (size_t)(t - l->flat->tensors);
     return (struct panels){.data = t->data, .dtype = t->dtype, .n = t->rows, .k = t->columns};
 }
 
 static struct neox_gain gain(struct loader *l, const char *module)
 {
-    struct neox_gain g = {.weight = vector(l, module, "weight")};
-    g.bias = vector(l, module, "bias");
+    struct neox_gain g = {0};
+    g.weight = vector(l, module, "weight", &g.weight_at);
+    g.bias = vector(l, module, "bias", &g.bias_at);
     return g;
 }
 
 static struct neox_linear linear(struct loader *l, const char *module, bool bias,
                                  enum neox_phase phase)
 {
-    struct neox_linear w = {.weight = matrix(l, module), .phase = phase};
-    if (bias) w.bias = vector(l, module, "bias");
+    struct neox_linear w = {.phase = phase};
+    w.weight = matrix(l, module, &w.weight_at);
+    if (bias) w.bias = vector(l, module, "bias", &w.bias_at);
     return w;
 }
 
@@ -143,7 +148,9 @@ static int load_positions(struct loader *l, struct neox *model)
     const size_t n = model->positions * model->config.hidden;
     model->learned = malloc((n + 1) * sizeof *model->learned);
     if (!model->learned) return err_memory(l->e, l->flat->path);
-    if (t) widen(l, model->learned, t, n);
+    if (!t) return 0;
+    widen(l, model->learned, t, n);
+    model->learned_at = (size_t)(t - l->flat->tensors);
     return 0;
 }
 
@@ -179,11 +186,12 @@ int neox_load(struct neox *model, const struct flat_model *flat, const struct ke
     if (embedding) {
         model->embedding = embedding->data;
         model->embedding_dtype = embedding->dtype;
+        model->embedding_at = (size_t)(embedding - flat->tensors);
     }
     const struct attention_shape attention = shape_of(model);
     for (size_t i = 0; i < c->layers; i++) load_layer(&l, &model->layers[i], i, &attention);
     model->final = gain(&l, "gpt_neox.final_layer_norm");
-    model->unembedding = matrix(&l, "embed_out");
+    model->unembedding = matrix(&l, "embed_out", &model->unembedding_at);
     if (load_positions(&l, model)) l.status = -1;
     if (l.status) neox_unload(model);
     return l.status;

@@ -20,14 +20,17 @@ enum neox_phase {
     NEOX_PHASES
 };
 
+/* weight_at, bias_at: which of the model's tensors they are (neox_tensor_at). */
 struct neox_linear {
     struct panels weight; /* [n, k]: k numbers in, n out */
     const float *bias;    /* [n]; NULL: none */
     enum neox_phase phase;
+    size_t weight_at, bias_at;
 };
 
 struct neox_gain {
     const float *weight, *bias; /* of a layer norm [d] */
+    size_t weight_at, bias_at;
 };
 
 struct neox_layer {
@@ -47,6 +50,7 @@ struct neox {
     struct neox_layer *layers;
     struct neox_gain final;
     struct panels unembedding; /* embed_out [vocab, d] */
+    size_t embedding_at, unembedding_at, learned_at;
     size_t positions;
     float *learned; /* [positions, d], widened; NULL: positions are not learned */
     float *vectors; /* every vector above widened to f32, one allocation */
