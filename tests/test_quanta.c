@@ -12,9 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/json.h"
 #include "src/base/rng.h"
 #include "src/quanta/coordinates.h"
+#include "src/quanta/record.h"
 #include "src/quanta/sketch.h"
+#include "tests/scratch.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof *(a))
 
@@ -209,12 +212,62 @@ static void test_errors(void **state)
     free(sy);
 }
 
+/* --- the record --- */
+
+static void test_record(void **state)
+{
+    (void)state;
+    char path[200];
+    struct err e;
+    struct gradients_record r = {.model = "pythia-70m",
+                                 .step = 3000,
+                                 .weights = "0123456789abcdef",
+                                 .corpus_hash = "1123456789abcdef",
+                                 .rows_hash = "2123456789abcdef",
+                                 .protocol = "max-tokens 1024",
+                                 .gelu = "erf",
+                                 .coordinates = "published",
+                                 .numbers = 18903040,
+                                 .k = 65536,
+                                 .seed = 5,
+                                 .rows = 1000,
+                                 .first = 250,
+                                 .end = 500,
+                                 .shard = 1,
+                                 .shards = 4,
+                                 .seconds = 12.5,
+                                 .flop = 1e12,
+                                 .corpus = "pile"},
+                            again;
+    snprintf(path, sizeof path, "%s/gradients.json", scratch);
+    assert_int_equal(json_save(path, gradients_record_json(&r, NULL), &e), 0);
+    assert_true(gradients_record_is(path));
+    assert_int_equal(gradients_record_read(&again, path, &e), 0);
+    assert_false(again.complete);
+    assert_string_equal(again.model, r.model);
+    assert_string_equal(again.corpus, r.corpus);
+    assert_null(again.model_file);
+    assert_true(again.step == 3000 && again.seed == 5 && again.k == 65536 && again.end == 500);
+    assert_true(gradients_key(&again, true) == gradients_key(&r, true));
+    assert_true(gradients_key(&r, true) != gradients_key(&r, false));
+    gradients_record_free(&again);
+    /* Another seed under the same key: somebody's hand. */
+    json_t *o =
+        gradients_record_json(&r, json_pack("{s:{s:i, s:i}}", "sketch", "k", 65536, "seed", 6));
+    assert_int_equal(json_save(path, o, &e), 0);
+    assert_int_equal(gradients_record_read(&again, path, &e), -1);
+    assert_true(strstr(e.text, "key: expected "));
+    o = gradients_record_json(&r, json_pack("{s:{s:i, s:i}}", "sketch", "k", 65537, "seed", 5));
+    assert_int_equal(json_save(path, o, &e), 0);
+    assert_int_equal(gradients_record_read(&again, path, &e), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_coordinates), cmocka_unit_test(test_coordinates_refused),
         cmocka_unit_test(test_numbering),   cmocka_unit_test(test_definition),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_errors),      cmocka_unit_test(test_record),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }
