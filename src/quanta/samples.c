@@ -50,6 +50,14 @@ static int read_rows(struct row_list *l, const struct samples *s, const struct s
     return refuse_twice(l, q->rows, e);
 }
 
+static int take_row(struct row_list *l, const struct samples *s, uint64_t row, struct err *e)
+{
+    if (row >= s->index.plan.predictions)
+        return err_set(e, "%s: expected a row 0 to %" PRIu64 ", found %" PRIu64,
+                       s->index.corpus.prefix, s->index.plan.predictions - 1, row);
+    return row_list_add(l, row) ? err_memory(e, s->index.corpus.prefix) : 0;
+}
+
 /* --- rows that are selected --- */
 
 /* What one document needs. */
@@ -113,7 +121,7 @@ static int open_losses(struct matrix *m, const struct samples_request *q, size_t
     int status = 0;
     if (q->column)
         status = matrix_find_column(m, q->column, "--column", column, e);
-    else if (m->columns > 1 && !q->rows)
+    else if (m->columns > 1 && !q->rows && !q->row)
         status = err_set(e, "%s: has %zu columns: say which with --column", q->losses, m->columns);
     if (status) matrix_close(m);
     return status;
@@ -152,7 +160,10 @@ int samples_open(struct samples *s, const struct samples_request *q, struct err 
         s->protocol = protocol_text(&s->index.plan.protocol, cut);
         if (!s->protocol) status = err_memory(e, q->corpus);
     }
-    if (!status) status = q->rows ? read_rows(&l, s, q, e) : select_rows(&l, s, &m, column, q, e);
+    if (!status && q->row)
+        status = take_row(&l, s, *q->row, e);
+    else if (!status)
+        status = q->rows ? read_rows(&l, s, q, e) : select_rows(&l, s, &m, column, q, e);
     if (!status) status = place_rows(s, &l, e);
     row_list_free(&l);
     if (q->losses) matrix_close(&m);

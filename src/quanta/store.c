@@ -38,8 +38,7 @@ static uint64_t place(const struct store_array *a, size_t i)
 
 /* An array, all of its space taken. One that has its final name already, of a call that was stopped
  * between that and the record, is work again. */
-static int open_array(struct store_array *a, size_t n, const char *descr, size_t columns,
-                      struct err *e)
+static int open_array(struct store_array *a, size_t n, struct err *e)
 {
     char header[NPY_HEADER];
     struct stat st;
@@ -48,7 +47,7 @@ static int open_array(struct store_array *a, size_t n, const char *descr, size_t
         return err_errno(e, "%s: cannot rename", a->path);
     a->fd = open(a->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (a->fd < 0 || fstat(a->fd, &st)) return err_errno(e, "%s: cannot write", a->part);
-    npy_header(header, descr, n, columns);
+    npy_header(header, a->descr, n, a->columns);
     int code = (uint64_t)st.st_size > bytes && ftruncate(a->fd, (off_t)bytes) ? errno : 0;
     if (!code) code = posix_fallocate(a->fd, 0, (off_t)bytes);
     if (!code && write_at(a->fd, header, sizeof header, 0)) code = errno;
@@ -57,7 +56,7 @@ static int open_array(struct store_array *a, size_t n, const char *descr, size_t
 }
 
 /* Believes what the log says and the numbers confirm; the log then says no more than that. */
-static int resume(struct store *s, struct err *e)
+static int read_log(struct store *s, struct err *e)
 {
     struct loss_record *records = NULL;
     float loss, *sketch = malloc(s->arrays[2].width);
@@ -100,7 +99,9 @@ int store_open(struct store *s, const char *folder, const struct gradients_recor
     for (int a = 0; a < STORE_ARRAYS; a++) {
         struct store_array *x = &s->arrays[a];
         x->fd = -1;
-        x->width = arrays[a].width * (a == 2 ? r->k : 1);
+        x->descr = arrays[a].descr;
+        x->columns = a == 2 ? r->k : 0;
+        x->width = arrays[a].width * (x->columns ? x->columns : 1);
         x->path = gradients_path(folder, arrays[a].name, "npy", r->shard, r->shards);
         x->part = x->path ? format_string("%s.partial", x->path) : NULL;
         if (!status && !x->part) status = err_memory(e, folder);
@@ -108,12 +109,16 @@ int store_open(struct store *s, const char *folder, const struct gradients_recor
     char *log = status ? NULL : format_string("%s.log", s->arrays[2].part);
     if (!status && !log) status = err_memory(e, folder);
     if (!status) status = loss_log_open(&s->log, log, gradients_key(r, false), n, e);
-    for (int a = 0; a < STORE_ARRAYS && !status; a++)
-        status = open_array(&s->arrays[a], n, arrays[a].descr, a == 2 ? r->k : 0, e);
-    if (!status) status = resume(s, e);
     free(log);
     if (status) store_close(s, false);
     return status;
+}
+
+int store_resume(struct store *s, struct err *e)
+{
+    for (int a = 0; a < STORE_ARRAYS; a++)
+        if (open_array(&s->arrays[a], s->n, e)) return -1;
+    return read_log(s, e);
 }
 
 /* --- filling --- */

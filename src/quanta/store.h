@@ -23,7 +23,9 @@ struct store {
     /* private */
     struct store_array {
         char *path, *part;
-        size_t width; /* bytes of a sample */
+        const char *descr;
+        size_t columns; /* 0: one dimension */
+        size_t width;   /* bytes of a sample */
         int fd;
     } arrays[STORE_ARRAYS];
     struct loss_log log;
@@ -32,10 +34,13 @@ struct store {
     pthread_mutex_t lock;
 };
 
-/* Opens or creates the arrays of R's samples in FOLDER. 1: another process has them, *e says which.
- * Errors: cannot write, no space. */
+/* Locks the arrays of R's samples in FOLDER, touching none. 1: another process has them, *e says
+ * which. Errors: cannot write. */
 int store_open(struct store *s, const char *folder, const struct gradients_record *r,
                struct err *e);
+
+/* Opens or creates them, and finds what is there. Errors: cannot write, no space. */
+int store_resume(struct store *s, struct err *e);
 
 /* Keeps sample I: its loss, the norm of its gradient, its sketch [k]. Any thread. */
 int store_put(struct store *s, size_t i, float loss, double norm, const float *sketch,
