@@ -5,7 +5,7 @@
 
 #include "src/cli.h"
 
-/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize corpus batch scan slurm score generate verify gather tokens fit
+/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize corpus batch scan slurm score generate verify gather tokens quanta fit
  * allocate count epoch evals plot bench. */
 #define COMMANDS(X)                                                                                \
     X(import)                                                                                      \
@@ -20,6 +20,7 @@
     X(verify)                                                                                      \
     X(gather)                                                                                      \
     X(tokens)                                                                                      \
+    X(quanta)                                                                                      \
     X(fit)                                                                                         \
     X(allocate)                                                                                    \
     X(count)                                                                                       \

@@ -8,6 +8,7 @@ BASE = ["src/base"]
 TEXT = ["src/text"] + BASE
 MODELS = ["models"] + ["simd"] + BASE
 SCAN = ["src/scan"] + TEXT + MODELS
+QUANTA = ["src/quanta"] + SCAN
 # folder: what its files may include. The longest name that fits a file decides.
 RULES = {
     "simd": ["simd"],
@@ -19,9 +20,10 @@ RULES = {
     "models/neox": ["models/neox", "models/flat", "models/config", "simd"] + BASE,
     "src/text": TEXT,
     "src/scan": SCAN,
-    "src/report": ["src/report", "fit"] + SCAN,
-    "src": ["src", "fit", "bench/cmd_bench"] + SCAN,
-    "bench": ["bench", "fit", "src"] + SCAN,
+    "src/quanta": QUANTA,
+    "src/report": ["src/report", "fit"] + QUANTA,
+    "src": ["src", "fit", "bench/cmd_bench"] + QUANTA,
+    "bench": ["bench", "fit", "src"] + QUANTA,
     "tests": [""],
 }
 # What nobody below may include, whatever the table says.

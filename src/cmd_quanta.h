@@ -1,0 +1,15 @@
+/* cmd_quanta.h - the sub-commands of `tripod quanta`, in cmd_quanta_*.c.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_CMD_QUANTA_H
+#define TRIPOD_CMD_QUANTA_H
+
+#include "src/cli.h"
+
+/* One line a sub-command, cmd_quanta_NAME, in the order help lists them. */
+#define QUANTA_COMMANDS(X) /* end */
+
+#define X(name) extern const struct command cmd_quanta_##name;
+QUANTA_COMMANDS(X)
+#undef X
+
+#endif
