@@ -117,6 +117,16 @@ typedef void kernel_map(float *out, const float *in, size_t n);
 typedef void kernel_widen(float *out, const uint16_t *in, size_t n);
 typedef void kernel_narrow(uint16_t *out, const float *in, size_t n);
 
+/* v[i] += x[i], or -= where bit FIRST + i of SIGNS is set (bit b of byte j is number 8 j + b), for i <
+ * n: a gradient's coordinates on their way into a sketch. Any alignment of all three; SIGNS is read
+ * up to 3 bytes beyond the byte of its last bit. */
+typedef void kernel_sketch_add(float *v, const float *x, const uint8_t *signs, size_t first,
+                               size_t n);
+
+/* Sum of x[i]^2: chains of FMAs over every 16th of 256 elements, the 16 lanes' tree, then in double in
+ * order. */
+typedef double kernel_sum_squares(const float *x, size_t n);
+
 /* Every kernel: its type and its name. The fields of struct kernels, the tables, the functions'
  * declarations and the checks in tests/kernels are made from this list: a kernel without a check
  * does not build. */
@@ -140,7 +150,9 @@ typedef void kernel_narrow(uint16_t *out, const float *in, size_t n);
     X(kernel_widen, f16_to_f32)                                                                    \
     X(kernel_widen, bf16_to_f32)                                                                   \
     X(kernel_narrow, f32_to_f16)                                                                   \
-    X(kernel_narrow, f32_to_bf16)
+    X(kernel_narrow, f32_to_bf16)                                                                  \
+    X(kernel_sketch_add, sketch_add)                                                               \
+    X(kernel_sum_squares, sum_squares)
 
 struct kernels {
     const char *name; /* "scalar", "avx2", "avx512" */
