@@ -34,9 +34,11 @@ static void make(struct made *m, size_t n, uint64_t coordinates)
     for (size_t i = 0; i < n; i++) {
         const double size = pow(10, 6 * rng_uniform(1, 0, i) - 3);
         for (uint64_t c = 0; c < coordinates; c++) {
+            /* Terms so unlike that the order of additions shows. */
+            const double scale = size * pow(10, 10 * rng_uniform(5, 0, c / 256) - 5);
             const double common = 2 * rng_uniform(2, i % 7, c) - 1;
             const double own = 2 * rng_uniform(3, i, c) - 1;
-            m->values[i * coordinates + c] = (float)(size * (common + own * (double)(i % 3)));
+            m->values[i * coordinates + c] = (float)(scale * (common + own * (double)(i % 3)));
         }
     }
     /* What is not given is zero. */
@@ -150,7 +152,7 @@ static void check_all(size_t n, uint64_t coordinates, const size_t *rows, size_t
 static void whatever_the_memory(void **state)
 {
     (void)state;
-    check_all(9, 2 * EXACT_STRETCH + 777, (const size_t[]){9, 2, 5}, 3);
+    check_all(6, 9 * EXACT_STRETCH + 777, (const size_t[]){6, 3, 5}, 3);
     check_all(150, 300, (const size_t[]){150, 64, 110}, 3);
     check_all(290, 40, (const size_t[]){290, 289}, 2);
     check_all(1, 100, (const size_t[]){1}, 1);
