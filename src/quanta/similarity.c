@@ -10,10 +10,7 @@
 #include "src/base/progress.h"
 #include "src/quanta/square.h"
 
-enum {
-    T = SQUARE_TILE,
-    CHUNK = 512, /* coordinates copied to strips at a time: they and the sums stay in L2 */
-};
+enum { T = SQUARE_TILE };
 
 /* What is written of a pair. */
 enum { COSINE, ANGULAR, FIRST, SECOND, KINDS };
@@ -25,7 +22,7 @@ struct sums {
 
 /* One thread's. */
 struct room {
-    struct strips a, b;  /* [T][CHUNK] */
+    struct strips a, b;  /* [T][SIMD_STRIP] */
     double *products[2]; /* [T][T], of the first vectors and the second */
     float *tile[KINDS];  /* [T][T] */
     void *scratch, *all;
@@ -34,8 +31,8 @@ struct room {
 
 static int open_room(struct room *r, struct err *e)
 {
-    const size_t strips = strips_size(T, CHUNK) * sizeof(float), products = T * T * sizeof(double),
-                 tile = T * T * sizeof(float);
+    const size_t strips = strips_size(T, SIMD_STRIP) * sizeof(float),
+                 products = T * T * sizeof(double), tile = T * T * sizeof(float);
     r->bytes = 2 * strips + 2 * products + KINDS * tile + simd_scratch_bytes();
     char *p = r->all = simd_alloc(r->bytes);
     if (!p) return err_memory(e, "similarity");
@@ -68,16 +65,13 @@ static size_t sample_of(const struct samples_of *x, size_t i)
     return x->list ? x->list[i] : i;
 }
 
+/* One strip of so many rows: they and the sums stay in L2. */
 static void copy_rows(struct strips to, const struct samples_of *x, size_t first, size_t rows,
                       size_t at, size_t n)
 {
-    for (size_t i = 0; i < rows; i++) {
-        const float *from = sketches_row(x->s, sample_of(x, first + i)) + at;
-        for (size_t c = 0, some; c < n; c += some) {
-            some = n - c < SIMD_STRIP ? n - c : SIMD_STRIP;
-            memcpy(strip_at(to, i, c), from + c, some * sizeof *from);
-        }
-    }
+    for (size_t i = 0; i < rows; i++)
+        memcpy(strip_at(to, i, 0), sketches_row(x->s, sample_of(x, first + i)) + at,
+               n * sizeof(float));
 }
 
 static void multiply(const struct samples_of *x, const struct square_tile *at, struct room *r)
@@ -86,7 +80,7 @@ static void multiply(const struct samples_of *x, const struct square_tile *at, s
     for (size_t v = 0; v < 2; v++) {
         memset(r->products[v], 0, T * T * sizeof *r->products[v]);
         for (size_t c = 0, n; c < half; c += n) {
-            n = half - c < CHUNK ? half - c : CHUNK;
+            n = half - c < SIMD_STRIP ? half - c : SIMD_STRIP;
             copy_rows(r->a, x, at->row, at->rows, v * half + c, n);
             copy_rows(r->b, x, at->column, at->columns, v * half + c, n);
             x->kernels->inner_products(r->products[v], T, r->a, at->rows, r->b, at->columns, n,
