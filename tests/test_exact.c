@@ -45,10 +45,8 @@ static void make(struct made *m, size_t n, uint64_t coordinates)
     for (size_t i = 1; i < n; i += 2) memset(m->values + i * coordinates, 0, 5 * sizeof(float));
 }
 
-static int give(void *context, int thread, size_t i, exact_sink *take, void *sink, struct err *e)
+static int give_one(struct made *m, size_t i, const struct exact_sink *sink, struct err *e)
 {
-    struct made *m = context;
-    (void)thread;
     int calls;
 #pragma omp atomic capture
     calls = ++m->calls;
@@ -60,10 +58,22 @@ static int give(void *context, int thread, size_t i, exact_sink *take, void *sin
     for (uint64_t end = m->coordinates, n; end > first; end -= n) {
         n = 1 + rng_below(4, i, end, 1000);
         if (n > end - first) n = end - first;
-        take(sink, end - n, (size_t)n, v + end - n);
+        sink->take(sink->context, i, end - n, (size_t)n, v + end - n);
     }
-    if (m->nan && i == 3) take(sink, 7, 1, &(float){NAN});
+    if (m->nan && i == 3) sink->take(sink->context, i, 7, 1, &(float){NAN});
     return 0;
+}
+
+static int give(void *context, size_t first, size_t end, const struct exact_sink *sink,
+                struct err *e)
+{
+    int status = 0;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(3)
+    for (size_t i = first; i < end; i++) {
+        struct err mine;
+        if (give_one(context, i, sink, &mine)) err_first(e, &status, &mine);
+    }
+    return status;
 }
 
 /* Memory for so many gradients. */

@@ -105,45 +105,31 @@ static int keep(const struct work *w, const struct block *a, const struct block 
 
 /* --- gradients into memory --- */
 
+/* Of the block that is being loaded. */
 struct landing {
     struct strips memory;
-    size_t row;
+    struct block block;
 };
 
-static void land(void *sink, uint64_t at, size_t n, const float *values)
+static void land(void *context, size_t sample, uint64_t at, size_t n, const float *values)
 {
-    const struct landing *l = sink;
+    const struct landing *l = context;
+    const size_t row = l->block.row + (sample - l->block.first);
     for (size_t some; n; n -= some, at += some, values += some) {
         some = least(n, SIMD_STRIP - (size_t)(at % SIMD_STRIP));
-        memcpy(strip_at(l->memory, l->row, (size_t)at), values, some * sizeof *values);
+        memcpy(strip_at(l->memory, row, (size_t)at), values, some * sizeof *values);
     }
-}
-
-static int load_one(const struct work *w, size_t sample, size_t row, struct err *e)
-{
-    struct landing l = {w->memory, row};
-    for (uint64_t at = 0; at < w->plan->coordinates; at += SIMD_STRIP)
-        memset(strip_at(w->memory, row, (size_t)at), 0, SIMD_STRIP * sizeof(float));
-    return w->source->gradient(w->source->context, omp_get_thread_num(), sample, land, &l, e);
 }
 
 static int load(const struct work *w, const struct block *b, struct err *e)
 {
-    int status = 0;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(w->plan->threads)
-    for (size_t i = 0; i < b->n; i++) {
-        struct err mine;
-        if (err_status(&status)) continue;
-        if (out_interrupted()) {
-            err_kind(&mine, ERR_INTERRUPTED, "interrupted");
-            err_first(e, &status, &mine);
-        } else if (load_one(w, b->first + i, b->row + i, &mine)) {
-            err_first(e, &status, &mine);
-        } else {
-            progress_add(1);
-        }
-    }
-    return status;
+    struct landing l = {w->memory, *b};
+    const struct exact_sink sink = {&l, land};
+    if (out_interrupted()) return err_kind(e, ERR_INTERRUPTED, "interrupted");
+#pragma omp parallel for num_threads(w->plan->threads)
+    for (uint64_t at = 0; at < w->plan->coordinates; at += SIMD_STRIP)
+        memset(strip_at(w->memory, b->row, (size_t)at), 0, b->n * SIMD_STRIP * sizeof(float));
+    return w->source->gradients(w->source->context, b->first, b->first + b->n, &sink, e);
 }
 
 /* What passed by last stays now: rows to the front. */

@@ -22,16 +22,20 @@
 
 enum { EXACT_STRETCH = 1 << 16 };
 
-/* Takes coordinates AT .. AT + N - 1 of a gradient. */
-typedef void exact_sink(void *sink, uint64_t at, size_t n, const float *values);
+/* Takes coordinates AT .. AT + N - 1 of a sample's gradient, from any thread. */
+struct exact_sink {
+    void *context;
+    void (*take)(void *context, size_t sample, uint64_t at, size_t n, const float *values);
+};
 
 /* Where gradients come from. */
 struct exact_source {
     void *context;
-    /* Gives sample I's gradient, in pieces of any size and order; a coordinate that is not given is
-     * zero. By threads 0 .. threads - 1 at once. Errors: its own. */
-    int (*gradient)(void *context, int thread, size_t i, exact_sink *take, void *sink,
-                    struct err *e);
+    /* Gives the gradients of samples FIRST .. END - 1, by threads of its own, in pieces of any size
+     * and order; a coordinate that is not given is zero. Counts samples with progress_add. Errors:
+     * its own; ERR_INTERRUPTED once out_interrupted() says so. */
+    int (*gradients)(void *context, size_t first, size_t end, const struct exact_sink *sink,
+                     struct err *e);
 };
 
 /* What will be done in the memory there is. */
