@@ -196,11 +196,14 @@ static int meet(const struct work *w, const struct block *a, const struct block 
 
 /* --- stages --- */
 
-/* Those that stay with one another, up to EXACT_WIDE of them at a time with all before. */
+/* Those that stay with one another, some at a time with all before and themselves: of the square not
+ * much more than half, in few readings of the memory. */
 static int meet_resident(const struct work *w, const struct block *stay, struct err *e)
 {
+    const size_t group = w->plan->group, third = stay->n / 3 / group * group;
+    const size_t wide = third < group ? group : least(third, EXACT_WIDE);
     for (size_t at = 0, n; at < stay->n; at += n) {
-        n = least(EXACT_WIDE / w->plan->group * w->plan->group, stay->n - at);
+        n = least(wide, stay->n - at);
         const struct block a = {stay->first, at + n, 0}, b = {stay->first + at, n, at};
         if (meet(w, &a, &b, e)) return -1;
     }
