@@ -41,6 +41,8 @@ enum gemm_epilogue {
 struct attention_shape {
     size_t heads, head_size, rotary;
     const float *cosine, *sine; /* [positions][rotary / 2] */
+    float scale;                /* of the scores: 1 / sqrt(head_size) for GPT-NeoX, 1 for GPT-Neo */
+    size_t window; /* a position sees itself and window - 1 before it; 0: all (GPT-Neo: 256) */
 };
 
 /* --- the kernels, each of whose signatures is written here alone --- */
@@ -54,20 +56,62 @@ typedef void kernel_embed(struct strips x, size_t row0, const uint32_t *ids, siz
 typedef void kernel_layer_norm(struct strips out, struct strips in, size_t rows, size_t d,
                                const float *weight, const float *bias, float eps);
 
+/* dx[i] += the gradient of layer_norm at x[i], rows 0..rows, from that to its output, dy[i]; the
+ * statistics are computed again. dweight [d] = sum_i dy[i] (x[i] - mean) / sqrt(var + eps), dbias
+ * [d] = sum_i dy[i], or NULL where they are not wanted: chains over 64 rows, whose sums are added in
+ * order. dx is none of the others. */
+typedef void kernel_layer_norm_back(struct strips dx, struct strips dy, struct strips x,
+                                    size_t rows, size_t d, const float *weight, float eps,
+                                    float *dweight, float *dbias);
+
 /* out[0..rows)[0..n) = epilogue(in[0..rows)[0..k) W^T + bias). Each element is a chain of FMAs
  * over k in increasing order within each simd_chain(k) of k; the chains' sums are added in
  * order; then bias. in and out must not overlap. scratch: simd_scratch_bytes(). */
 typedef void kernel_gemm(struct strips out, struct strips in, size_t rows, struct panels w,
                          const float *bias, enum gemm_epilogue epilogue, void *scratch);
 
+/* The gradient of gemm's input: dx[0..rows)[0..w.k) = (GEMM_STORE) or += (GEMM_ADD)
+ * dy[0..rows)[0..w.n) W, from the same panels. Each element is a chain of FMAs over n in increasing
+ * order within each simd_chain(w.n) of n; the chains' sums are added in order. dx and dy must not
+ * overlap. scratch: simd_scratch_bytes(). */
+typedef void kernel_gemm_back(struct strips dx, struct strips dy, size_t rows, struct panels w,
+                              enum gemm_epilogue epilogue, void *scratch);
+
+/* The gradient of gemm's weights, dW [n, k] = sum over rows t of dy[t][n] x[t][k], in the panel
+ * layout: a tile has inputs k0 .. k0 + kn - 1 of one panel, kn x 32 floats, consecutive in the
+ * layout of W from element (panel * k + k0) * 32 on. It is in the cache, and the sink's only until it
+ * returns. */
+typedef void gradient_sink(void *context, size_t panel, size_t k0, size_t kn, const float *tile);
+struct weight_gradient {
+    struct strips dy, x; /* rows 0..rows, columns 0..n and 0..k */
+    size_t rows, n, k;   /* all at least 1 */
+    size_t first, end;   /* panels of the n: a team shares a matrix by them */
+};
+/* Panels first .. end - 1 to the sink. Each element is a chain of FMAs over t in increasing order
+ * within each SIMD_STRIP rows from row 0 on; the chains' sums are added in order. Columns beyond n of
+ * the last panel are zeros. Tiles come by groups of panels 8 i .. 8 i + 7, in a group by k0 (0, 256,
+ * 512 ...; kn is 256 but for the last), and for each k0 panel by panel. scratch: simd_scratch_bytes(). */
+typedef void kernel_weight_gradient(const struct weight_gradient *g, gradient_sink *sink,
+                                    void *context, void *scratch);
+
+/* The gradient of gemm's bias: out[c] = sum over rows t of dy[t][c] for c < n. Sums over t in
+ * increasing order within each SIMD_STRIP rows from row 0 on, added in order. rows >= 1. */
+typedef void kernel_column_sums(float *out, struct strips dy, size_t rows, size_t n);
+
 /* Causal softmax attention of one document by its heads first .. first + count - 1: rows row0
  * .. row0 + n of qkv (positions 0 .. n-1) to the same rows of out (head_size columns a head),
- * scores scaled by 1 / sqrt(head_size), rotary embedding applied on the way (Su et al. 2021,
- * NeoX half-split pairs). Key blocks are cut by position in the document. scratch:
+ * rotary embedding applied on the way (Su et al. 2021, NeoX half-split pairs). Key blocks are cut
+ * by position in the document, with a window too; what lies outside it takes no time. scratch:
  * attention_scratch_bytes(). */
 typedef void kernel_attention(struct strips out, struct strips qkv, size_t row0, size_t n,
                               size_t first, size_t count, const struct attention_shape *shape,
                               void *scratch);
+
+/* The same, and log_sums[h * n + t] = log sum_j exp(score of key j), over what position t sees in
+ * head h, in nats: what attention_back wants. */
+typedef void kernel_attention_kept(struct strips out, float *log_sums, struct strips qkv,
+                                   size_t row0, size_t n, size_t first, size_t count,
+                                   const struct attention_shape *shape, void *scratch);
 
 /* The same of a document whose positions lie in several runs of rows, one after the other, of which
  * the last run's outputs are computed: documents that begin alike share the rows of that part.
@@ -87,6 +131,25 @@ struct attention_cache {
 typedef void kernel_attention_step(struct strips out, struct strips qkv, size_t position,
                                    size_t first, size_t count, const struct attention_shape *shape,
                                    struct attention_cache cache, void *scratch);
+
+/* The gradient of one document's attention by its heads first .. first + count - 1: of the loss to
+ * those heads' columns of qkv, from that to out, for positions 0 .. n - 1, which are rows row0 .. of
+ * all matrices. A document's first n positions give the bits of a document of n: later rows are not
+ * read. dqkv is stored, not added to; rotary is turned back. FlashAttention-2's backward pass (Dao
+ * 2023): blocks of 256 keys, scores computed again, nothing of n x n. The gradients of keys and
+ * values are chains of FMAs over 64 query positions, counted from the document's start, those of
+ * queries over a block of keys; the chains' sums are added in order. A position that sees one key
+ * alone gives queries and keys exact zeros. scratch: attention_back_scratch_bytes(). */
+struct attention_back {
+    struct strips dqkv; /* out: [rows][3 d] */
+    struct strips dout, qkv, out;
+    const float *log_sums; /* attention_kept's, head h's at h * log_rows: log_rows is its n */
+    size_t log_rows;
+    size_t row0, n;
+    size_t from; /* dout is zero at positions before it and not read there; 0 .. n - 1 */
+};
+typedef void kernel_attention_back(const struct attention_back *b, size_t first, size_t count,
+                                   const struct attention_shape *shape, void *scratch);
 
 /* One row's product: columns first .. end - 1 of out [n] = epilogue(x [k] W^T + bias), bit for bit
  * gemm's, as fast as W is read: no scratch. FIRST is a multiple of 32, END one or n. Plain rows, as a
@@ -117,6 +180,9 @@ typedef void kernel_map(float *out, const float *in, size_t n);
 typedef void kernel_widen(float *out, const uint16_t *in, size_t n);
 typedef void kernel_narrow(uint16_t *out, const float *in, size_t n);
 
+/* du[i] = dy[i] gelu'(u[i]), elementwise as above; du may equal dy or u. */
+typedef void kernel_gelu_back(float *du, const float *dy, const float *u, size_t n);
+
 /* v[i] += x[i], or -= where bit FIRST + i of SIGNS is set (bit b of byte j is number 8 j + b), for i <
  * n: a gradient's coordinates on their way into a sketch. Any alignment of all three; SIGNS is read
  * up to 3 bytes beyond the byte of its last bit. */
@@ -133,11 +199,17 @@ typedef double kernel_sum_squares(const float *x, size_t n);
 #define KERNEL_LIST(X)                                                                             \
     X(kernel_embed, embed)                                                                         \
     X(kernel_layer_norm, layer_norm)                                                               \
+    X(kernel_layer_norm_back, layer_norm_back)                                                     \
     X(kernel_gemm, gemm)                                                                           \
+    X(kernel_gemm_back, gemm_back)                                                                 \
+    X(kernel_weight_gradient, weight_gradient)                                                     \
+    X(kernel_column_sums, column_sums)                                                             \
     X(kernel_gemv, gemv)                                                                           \
     X(kernel_attention, attention)                                                                 \
     X(kernel_attention_runs, attention_runs)                                                       \
     X(kernel_attention_step, attention_step)                                                       \
+    X(kernel_attention_kept, attention_kept)                                                       \
+    X(kernel_attention_back, attention_back)                                                       \
     X(kernel_head, head)                                                                           \
     X(kernel_head_best, head_best)                                                                 \
     X(kernel_inner_products, inner_products)                                                       \
@@ -147,6 +219,8 @@ typedef double kernel_sum_squares(const float *x, size_t n);
     X(kernel_map, tanh)                                                                            \
     X(kernel_map, gelu_erf)                                                                        \
     X(kernel_map, gelu_tanh)                                                                       \
+    X(kernel_gelu_back, gelu_erf_back)                                                             \
+    X(kernel_gelu_back, gelu_tanh_back)                                                            \
     X(kernel_widen, f16_to_f32)                                                                    \
     X(kernel_widen, bf16_to_f32)                                                                   \
     X(kernel_narrow, f32_to_f16)                                                                   \
@@ -170,12 +244,14 @@ const struct kernels *simd_best(void);
 /* "scalar", "avx2", "avx512" to its number, -1 for another word. */
 int simd_isa_from_name(const char *name);
 
-/* Bytes of scratch (64-byte aligned, best on huge pages) that gemm and head need, for any shape. It
- * follows from the L2 size this machine reports, never from one machine; results do not depend on
+/* Bytes of scratch (64-byte aligned, best on huge pages) that the products, weight_gradient
+ * and head need, for any shape. It follows from the L2 size this machine reports, never from one machine; results do not depend on
  * it. */
 size_t simd_scratch_bytes(void);
 /* Bytes attention needs for documents of up to n tokens. */
 size_t attention_scratch_bytes(size_t n, size_t head_size);
+/* Bytes attention_back needs for documents of up to n tokens. */
+size_t attention_back_scratch_bytes(size_t n, size_t head_size);
 /* Bytes of one layer's cache for attention_step. */
 size_t attention_cache_bytes(size_t capacity, const struct attention_shape *shape);
 

@@ -157,13 +157,14 @@ static double cosine(const float *a, const float *b, size_t n)
     return dot(a, b, n) / sqrt(dot(a, a, n) * dot(b, b, n));
 }
 
-/* Gradients are uneven: coordinates of very different sizes, whose cosine is near C. */
+/* Gradients are uneven: some of a matrix's rows, every 32nd coordinate of its panels, have far larger
+ * ones than others, and not around zero. Their cosine is near C. */
 static void make_pair(float *x, float *y, size_t n, double c)
 {
     for (size_t i = 0; i < n; i++) {
-        double size = exp(rng_gaussian(1, 2, i)), a = rng_gaussian(1, 3, i);
-        x[i] = (float)(size * a);
-        y[i] = (float)(size * (c * a + sqrt(1 - c * c) * rng_gaussian(1, 4, i)));
+        double size = exp(1.5 * rng_gaussian(1, 2, i % 32)), common = 0.5 + rng_gaussian(1, 3, i);
+        x[i] = (float)(size * common);
+        y[i] = (float)(size * (c * common + sqrt(1 - c * c) * 1.118 * rng_gaussian(1, 4, i)));
     }
 }
 

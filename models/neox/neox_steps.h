@@ -8,8 +8,12 @@
 
 #include "models/neox/neox_run.h"
 
-/* x = the inputs' rows of embed_in [inputs, d] */
+/* x = the inputs' rows of embed_in [inputs, d], with the learned positions added if there are any */
 void neox_embed(const struct neox *m, struct neox_run *r, struct strips x);
+
+/* x[row + i] = embed_in[tokens[i]], i < n, with what is learned of position first + i. Alone. */
+void neox_embed_rows(const struct neox *m, struct strips x, size_t row, const uint32_t *tokens,
+                     size_t first, size_t n);
 
 /* out = LN(in) [inputs, d] */
 void neox_norm(const struct neox *m, struct neox_run *r, struct strips out, struct strips in,
@@ -20,7 +24,8 @@ void neox_product(const struct neox *m, struct neox_run *r, struct strips out, s
                   const struct neox_linear *w, enum gemm_epilogue epilogue);
 
 /* out = causal attention of each piece [inputs, d] of qkv [inputs, 3d] */
-void neox_attention(const struct neox *m, struct neox_run *r, struct strips out, struct strips qkv);
+void neox_attention(const struct neox *m, struct neox_run *r, struct strips out, struct strips qkv,
+                    const struct attention_shape *shape);
 
 /* out = LN(in) of the scored rows only, back to back [scored, d]; notes their targets. */
 void neox_norm_scored(const struct neox *m, struct neox_run *r, struct strips out, struct strips in,

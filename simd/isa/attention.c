@@ -10,63 +10,17 @@
  *
  * Same bits for any tile height: key blocks are cut by position, a score is one chain over the
  * head's dimensions, an output one chain over keys per block, and what a tile computes beyond a
- * row's own position enters as an exact zero.
+ * row's own position, or before its window, enters as an exact zero. Blocks and panels that no row
+ * of the tile sees are left out.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/isa/attention.h"
+#include "simd/isa/double.h"
 #include "simd/isa/kernels_internal.h"
 #include "simd/isa/math.h"
-#include "simd/isa/micro.h"
-#include "simd/scratch.h"
 
-/* Words of a micro-kernel's row; columns of a panel (what one micro-kernel reads, so that its part
- * of a panel is contiguous: at a stride of two cache lines it would use half of the L1 cache's
- * sets); micro-kernels in a tile. */
-enum { NC = NR / 16, WIDTH = NR, TILE = ATTENTION_ROWS / MR };
-
-/* C[m][16 NC] = diag(rescale) C + A B over k steps; A and C in strips, B a panel. rescale NULL: C
- * starts from zero. A B is summed on its own: a chain that went on from C would round at C's size.
- * Inlined with constant m: everything stays in registers. */
-V_WORD void micro(float *c, const float *a, const float *b, size_t k, const float *rescale,
-                  const int m)
-{
-    vf acc[MR][NC];
-    V_FOR (i, m)
-        V_FOR (j, NC) acc[i][j] = v_zero();
-    for (size_t p = 0; p < k; p++) {
-        vf w[NC];
-        V_FOR (j, NC) w[j] = v_load(b + p * WIDTH + 16 * j);
-        V_FOR (i, m) {
-            vf x = v_set1(a[i * SIMD_STRIP + p]);
-            V_FOR (j, NC) acc[i][j] = v_fma(x, w[j], acc[i][j]);
-        }
-    }
-    if (rescale) {
-        V_FOR (i, m) {
-            vf r = v_set1(rescale[i]);
-            V_FOR (j, NC) acc[i][j] = v_fma(v_load(c + i * SIMD_STRIP + 16 * j), r, acc[i][j]);
-        }
-    }
-    V_FOR (i, m)
-        V_FOR (j, NC) v_store(c + i * SIMD_STRIP + 16 * j, acc[i][j]);
-}
-
-typedef void micro_fn(float *c, const float *a, const float *b, size_t k, const float *rescale);
-
-#define MICRO(m)                                                                                   \
-    static void micro_##m(float *c, const float *a, const float *b, size_t k,                      \
-                          const float *rescale)                                                    \
-    {                                                                                              \
-        micro(c, a, b, k, rescale, m);                                                             \
-    }
-MICRO_HEIGHTS(MICRO)
-
-static micro_fn *const micros[MR + 1] = MICRO_TABLE;
-
-/* A run of query rows of one micro-kernel's height. */
-struct group {
-    size_t row, m,
-        at; /* position of its first row in the document, height, first row in the tile */
-};
+/* Micro-kernels in a tile. */
+enum { TILE = ATTENTION_ROWS / MR };
 
 /* Where a document lies: the positions before the last run, and its rows, which are computed. */
 struct document {
@@ -74,49 +28,6 @@ struct document {
     size_t runs_n, n, before;
     struct row_run own;
 };
-
-/* Columns [column, column + n) of a row, which may lie in two strips or more. */
-static void copy_out_of(float *to, struct strips x, size_t row, size_t column, size_t n)
-{
-    for (size_t c = 0; c < n;) {
-        const float *from = strip_at(x, row, column + c);
-        size_t left = SIMD_STRIP - (column + c) % SIMD_STRIP;
-        size_t run = n - c < left ? n - c : left, i = 0;
-        for (; i + 16 <= run; i += 16) v_store(to + c + i, v_load(from + i));
-        if (i < run) memcpy(to + c + i, from + i, (run - i) * sizeof *to);
-        c += run;
-    }
-}
-
-/* The first `rotary` dimensions of a head at this position, pairs (i, i + rotary / 2). */
-static void turn(float *x, size_t position, const struct attention_shape *shape)
-{
-    size_t half = shape->rotary / 2;
-    const float *cosine = shape->cosine + position * half, *sine = shape->sine + position * half;
-    for (size_t i = 0; i < half; i += 16) {
-        size_t n = half - i < 16 ? half - i : 16;
-        vf a = v_load_n(x + i, n), b = v_load_n(x + half + i, n);
-        vf c = v_load_n(cosine + i, n), s = v_load_n(sine + i, n);
-        v_store_n(x + i, v_fnma(b, s, v_mul(a, c)), n);
-        v_store_n(x + half + i, v_fma(a, s, v_mul(b, c)), n);
-    }
-}
-
-/* 16 rows of `stride` floats from x, transposed, become columns of a panel from `to`. */
-static void transpose_into_panel(float *to, const float *x, size_t stride, size_t dimensions)
-{
-    for (size_t d = 0; d < dimensions; d += 16) {
-        size_t n = dimensions - d < 16 ? dimensions - d : 16;
-        vf r[16];
-        V_FOR (i, 16) r[i] = v_load(x + (size_t)i * stride + d);
-        v_transpose(r);
-        if (n == 16) {
-            V_FOR (i, 16) v_store(to + (d + (size_t)i) * WIDTH, r[i]);
-        } else {
-            for (size_t i = 0; i < n; i++) v_store(to + (d + i) * WIDTH, r[i]);
-        }
-    }
-}
 
 /* The row of each position in turn; start from zeros. */
 struct walk {
@@ -142,7 +53,7 @@ static void pack_keys(const struct attention_scratch *s, struct strips qkv,
             float *row = s->gather + i * s->row_size;
             if (t + i < doc->n) {
                 copy_out_of(row, qkv, next_row(doc, &walk), column, H);
-                turn(row, t + i, shape);
+                turn(row, t + i, shape, false);
             } else {
                 memset(row, 0, H * sizeof *row);
             }
@@ -157,10 +68,7 @@ static void pack_value(const struct attention_scratch *s, struct strips qkv, siz
                        size_t column, size_t t, size_t n, size_t H)
 {
     copy_out_of(s->gather, qkv, row, column, H);
-    for (size_t d = 0; d < s->row_size; d += 16) {
-        float *to = s->values + d / WIDTH * WIDTH * n + t * WIDTH + d % WIDTH;
-        v_store(to, v_load(s->gather + d));
-    }
+    row_into_panels(s->values, n, t, s->gather, s->row_size);
 }
 
 static void pack_values(const struct attention_scratch *s, struct strips qkv,
@@ -176,49 +84,39 @@ static void load_queries(const struct attention_scratch *s, struct strips qkv, s
                          size_t column, const struct group *g, const struct attention_shape *shape)
 {
     size_t H = shape->head_size;
-    vf scale = v_set1((float)(1.0 / sqrt((double)H)));
+    vf scale = v_set1(shape->scale);
     struct strips q = {s->queries, ATTENTION_ROWS};
     for (size_t i = 0; i < g->m; i++) {
         copy_out_of(s->gather, qkv, row + i, column, H);
-        turn(s->gather, g->row + i, shape);
+        turn(s->gather, g->row + i, shape, false);
         for (size_t d = 0; d < H; d += 16)
             v_store(strip_at(q, g->at + i, d), v_mul(v_load(s->gather + d), scale));
     }
 }
 
-/* One row's scores against a block of keys, of which the first `own` (maybe none) are its own,
- * become exponentials, zeros up to the multiple of 16 above `width`. */
-static void softmax_row(const struct attention_scratch *s, size_t row, size_t own, size_t width,
-                        bool first)
+/* One row's scores against a block of keys, of which those in `own` (maybe none) are its own,
+ * become exponentials, zeros in the rest of the words `seen`. */
+static void softmax_row(const struct attention_scratch *s, size_t row, struct span own,
+                        struct span seen, bool first)
 {
     float *x = s->scores + row * ATTENTION_KEYS;
-    size_t whole = own / 16 * 16, j = 0;
     float old = first ? -INFINITY : s->maximum[row], m = old;
+    size_t word = own.begin / 16 * 16, j;
 
-    if (own) {
-        vf top = v_set1(old), other = top;
-        for (; j + 32 <= whole; j += 32) {
-            top = v_max(top, v_load(x + j));
-            other = v_max(other, v_load(x + j + 16));
-        }
-        if (j < whole) top = v_max(top, v_load(x + j));
-        if (whole < own) other = v_max(other, v_keep_n(v_load(x + whole), own - whole, other));
-        m = v_hmax(v_max(top, other));
+    if (own.begin < own.end) {
+        vf top = v_set1(old);
+        for (j = word; j < own.end; j += 16)
+            top = v_max(top, own_lanes(v_load(x + j), j, own, top));
+        m = v_hmax(top);
     }
     vf shift = v_set1(m), sum = v_zero();
-    for (j = 0; j < whole; j += 16) {
-        vf p = m_exp_softmax(v_sub(v_load(x + j), shift));
+    for (j = seen.begin; j < word; j += 16) v_store(x + j, v_zero());
+    for (; j < own.end; j += 16) {
+        vf p = own_lanes(m_exp_softmax(v_sub(v_load(x + j), shift)), j, own, v_zero());
         v_store(x + j, p);
         sum = v_add(sum, p);
     }
-    if (whole < own) {
-        vf p = m_exp_softmax(v_sub(v_load(x + whole), shift));
-        p = v_keep_n(p, own - whole, v_zero());
-        v_store(x + whole, p);
-        sum = v_add(sum, p);
-        j += 16;
-    }
-    for (; j < width; j += 16) v_store(x + j, v_zero());
+    for (; j < seen.end; j += 16) v_store(x + j, v_zero());
 
     float *l = s->denominator + row * 16;
     if (first) {
@@ -237,39 +135,39 @@ static void softmax_row(const struct attention_scratch *s, size_t row, size_t ow
     s->maximum[row] = m;
 }
 
-/* Keys of block [k0, k0 + 256) that a group's last row sees. */
-static size_t keys_seen(const struct group *g, size_t k0)
-{
-    size_t end = g->row + g->m;
-    return end <= k0 ? 0 : end - k0 < ATTENTION_KEYS ? end - k0 : ATTENTION_KEYS;
-}
-
 static void score_block(const struct attention_scratch *s, const struct group *groups, size_t count,
-                        size_t k0, size_t H)
+                        size_t k0, const struct attention_shape *shape)
 {
-    static const float ones[14] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}; /* MR at most */
-    for (size_t k = 0; k < keys_seen(&groups[count - 1], k0); k += WIDTH)
+    const size_t H = shape->head_size, window = shape->window;
+    const size_t begin = keys_seen(&groups[0], k0, window).begin;
+    const size_t end = keys_seen(&groups[count - 1], k0, window).end;
+    for (size_t k = begin; k < end; k += WIDTH)
         for (size_t d = 0; d < H; d += SIMD_STRIP)
             for (size_t g = 0; g < count; g++) {
-                if (k >= keys_seen(&groups[g], k0)) continue;
+                const struct span seen = keys_seen(&groups[g], k0, window);
+                if (k < seen.begin || k >= seen.end) continue;
                 size_t at = groups[g].at * SIMD_STRIP,
                        depth = H - d < SIMD_STRIP ? H - d : SIMD_STRIP;
                 const float *keys = s->keys + (k0 + k) * H + d * WIDTH;
-                micros[groups[g].m](s->scores + at + k, s->queries + d * ATTENTION_ROWS + at, keys,
-                                    depth, d ? ones : NULL);
+                micros[groups[g].m](s->scores + at + k, SIMD_STRIP,
+                                    s->queries + d * ATTENTION_ROWS + at, keys, depth,
+                                    d ? ones : NULL);
             }
 }
 
 static void value_block(const struct attention_scratch *s, const struct group *groups, size_t count,
-                        size_t n, size_t k0, size_t H)
+                        size_t n, size_t k0, bool first, const struct attention_shape *shape)
 {
     struct strips sums = {s->sums, ATTENTION_ROWS};
-    for (size_t d = 0; d < H; d += WIDTH)
+    for (size_t d = 0; d < shape->head_size; d += WIDTH)
         for (size_t g = 0; g < count; g++) {
-            size_t at = groups[g].at, depth = keys_seen(&groups[g], k0);
-            if (!depth) continue;
-            micros[groups[g].m](strip_at(sums, at, d), s->scores + at * ATTENTION_KEYS,
-                                s->values + d * n + k0 * WIDTH, depth, k0 ? s->rescale + at : NULL);
+            const struct span seen = keys_seen(&groups[g], k0, shape->window);
+            const size_t at = groups[g].at;
+            if (seen.begin >= seen.end && !first) continue;
+            micros[groups[g].m](strip_at(sums, at, d), SIMD_STRIP,
+                                s->scores + at * ATTENTION_KEYS + seen.begin,
+                                s->values + d * n + (k0 + seen.begin) * WIDTH,
+                                seen.end - seen.begin, first ? NULL : s->rescale + at);
         }
 }
 
@@ -292,28 +190,41 @@ static void store_outputs(const struct attention_scratch *s, struct strips out, 
     }
 }
 
-/* A tile's rows against all keys they see; panels of values are of n positions. */
-static void attend_tile(const struct attention_scratch *s, const struct group *groups, size_t count,
-                        size_t n, size_t H)
+/* The log-sum-exp of each row's scores. */
+static void store_log_sums(const struct attention_scratch *s, float *log_sums,
+                           const struct group *g)
 {
-    const size_t end = groups[count - 1].row + groups[count - 1].m;
-    for (size_t k0 = 0; k0 < end; k0 += ATTENTION_KEYS) {
-        score_block(s, groups, count, k0, H);
-        for (size_t g = 0; g < count; g++) {
-            size_t width = keys_seen(&groups[g], k0);
-            for (size_t i = 0; i < groups[g].m && width; i++) {
-                size_t t = groups[g].row + i, own = t < k0 ? 0 : t - k0 + 1;
-                if (own > ATTENTION_KEYS) own = ATTENTION_KEYS;
-                softmax_row(s, groups[g].at + i, own, width, k0 == 0);
-            }
-        }
-        value_block(s, groups, count, n, k0, H);
+    for (size_t i = g->at; i < g->at + g->m; i++) {
+        double sum = (double)v_sum(v_load(s->denominator + i * 16));
+        log_sums[g->row + i - g->at] = (float)((double)s->maximum[i] + double_log(sum));
     }
 }
 
-/* The rows of groups g0 .. g0 + TILE - 1, as far as there are, by head h. */
-static void attend(const struct attention_scratch *s, struct strips out, struct strips qkv,
-                   const struct document *doc, size_t h, size_t g0,
+/* A tile's rows against all keys they see; panels of values are of n positions. What a row of the
+ * tile does not see of the first block leaves its maximum at -infinity and its sums at zero, and the
+ * next block starts it. */
+static void attend_tile(const struct attention_scratch *s, const struct group *groups, size_t count,
+                        size_t n, const struct attention_shape *shape)
+{
+    const size_t end = groups[count - 1].row + groups[count - 1].m, window = shape->window;
+    const size_t k_first = first_key(groups[0].row, window) / ATTENTION_KEYS * ATTENTION_KEYS;
+    for (size_t k0 = k_first; k0 < end; k0 += ATTENTION_KEYS) {
+        score_block(s, groups, count, k0, shape);
+        for (size_t g = 0; g < count; g++) {
+            const struct span seen = keys_seen(&groups[g], k0, window);
+            if (seen.begin >= seen.end && k0 != k_first) continue;
+            for (size_t i = 0; i < groups[g].m; i++)
+                softmax_row(s, groups[g].at + i, own_keys(groups[g].row + i, k0, window), seen,
+                            k0 == k_first);
+        }
+        value_block(s, groups, count, n, k0, k0 == k_first, shape);
+    }
+}
+
+/* The rows of groups g0 .. g0 + TILE - 1, as far as there are, by head h; log_sums: NULL, or of the
+ * head's positions. */
+static void attend(const struct attention_scratch *s, struct strips out, float *log_sums,
+                   struct strips qkv, const struct document *doc, size_t h, size_t g0,
                    const struct attention_shape *shape)
 {
     const size_t H = shape->head_size, n = doc->own.n;
@@ -321,32 +232,44 @@ static void attend(const struct attention_scratch *s, struct strips out, struct 
     const size_t count = all - g0 < TILE ? all - g0 : TILE;
     struct group groups[TILE] = {{0, 0, 0}};
     for (size_t g = 0, at = 0; g < count; g++) {
-        size_t i = g0 + g, extra = n % all, first = n / all * i + (i < extra ? i : extra);
-        groups[g].row = doc->before + first;
-        groups[g].m = n / all + (i < extra);
+        groups[g] = even_group(g0 + g, n, all);
+        const size_t row = doc->own.row + groups[g].row;
+        groups[g].row += doc->before;
         groups[g].at = at;
         at += groups[g].m;
-        load_queries(s, qkv, doc->own.row + first, h * H, &groups[g], shape);
+        load_queries(s, qkv, row, h * H, &groups[g], shape);
     }
-    attend_tile(s, groups, count, doc->n, H);
-    for (size_t g = 0; g < count; g++)
+    attend_tile(s, groups, count, doc->n, shape);
+    for (size_t g = 0; g < count; g++) {
         store_outputs(s, out, doc->own.row + groups[g].row - doc->before, h * H, &groups[g], H);
+        if (log_sums) store_log_sums(s, log_sums, &groups[g]);
+    }
 }
 
-void K(attention_runs)(struct strips out, struct strips qkv, const struct row_run *runs,
-                       size_t runs_n, size_t first, size_t count,
-                       const struct attention_shape *shape, void *scratch)
+static void attend_heads(struct strips out, float *log_sums, struct strips qkv,
+                         const struct row_run *runs, size_t runs_n, struct span heads,
+                         const struct attention_shape *shape, void *scratch)
 {
     const size_t H = shape->head_size, D = shape->heads * H;
     struct document doc = {.runs = runs, .runs_n = runs_n, .own = runs[runs_n - 1]};
     for (size_t i = 0; i + 1 < runs_n; i++) doc.before += runs[i].n;
     doc.n = doc.before + doc.own.n;
     const struct attention_scratch s = attention_layout(scratch, doc.n, H);
-    for (size_t h = first; h < first + count; h++) {
+    for (size_t h = heads.begin; h < heads.end; h++) {
+        float *logs = log_sums ? log_sums + h * doc.n : NULL;
         pack_keys(&s, qkv, &doc, D + h * H, shape);
         pack_values(&s, qkv, &doc, 2 * D + h * H, H);
-        for (size_t g = 0; g * MR < doc.own.n; g += TILE) attend(&s, out, qkv, &doc, h, g, shape);
+        for (size_t g = 0; g * MR < doc.own.n; g += TILE)
+            attend(&s, out, logs, qkv, &doc, h, g, shape);
     }
+}
+
+void K(attention_runs)(struct strips out, struct strips qkv, const struct row_run *runs,
+                       size_t runs_n, size_t first, size_t count,
+                       const struct attention_shape *shape, void *scratch)
+{
+    const struct span heads = {first, first + count};
+    attend_heads(out, NULL, qkv, runs, runs_n, heads, shape, scratch);
 }
 
 void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n, size_t first,
@@ -354,6 +277,15 @@ void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n, s
 {
     const struct row_run all = {row0, n};
     K(attention_runs)(out, qkv, &all, 1, first, count, shape, scratch);
+}
+
+void K(attention_kept)(struct strips out, float *log_sums, struct strips qkv, size_t row0, size_t n,
+                       size_t first, size_t count, const struct attention_shape *shape,
+                       void *scratch)
+{
+    const struct row_run all = {row0, n};
+    const struct span heads = {first, first + count};
+    attend_heads(out, log_sums, qkv, &all, 1, heads, shape, scratch);
 }
 
 void K(attention_step)(struct strips out, struct strips qkv, size_t position, size_t first,
@@ -370,11 +302,11 @@ void K(attention_step)(struct strips out, struct strips qkv, size_t position, si
         s.values = s.keys + attention_key_floats(cache.capacity, H);
         float *key = s.keys + position / WIDTH * WIDTH * H + position % WIDTH;
         copy_out_of(s.gather, qkv, 0, D + h * H, H);
-        turn(s.gather, position, shape);
+        turn(s.gather, position, shape, false);
         for (size_t d = 0; d < H; d++) key[d * WIDTH] = s.gather[d];
         pack_value(&s, qkv, 0, 2 * D + h * H, position, cache.capacity, H);
         load_queries(&s, qkv, 0, h * H, &row, shape);
-        attend_tile(&s, &row, 1, cache.capacity, H);
+        attend_tile(&s, &row, 1, cache.capacity, shape);
         store_outputs(&s, out, 0, h * H, &row, H);
     }
 }
