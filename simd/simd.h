@@ -168,6 +168,13 @@ typedef void kernel_head(float *loss, struct strips x, size_t rows, struct panel
 typedef void kernel_head_best(float *loss, uint32_t *best, struct strips x, size_t rows,
                               struct panels w, const uint32_t *targets, void *scratch);
 
+/* sums[i * stride + j] += a_i . b_j for vectors i < a_rows of a and j < b_rows of b, rows of `columns`
+ * coordinates: chains of FMAs in increasing order within each SIMD_STRIP of them, the chains' sums
+ * added in order, in double. So a_i . b_j and b_j . a_i are the same bits. scratch:
+ * simd_scratch_bytes(). */
+typedef void kernel_inner_products(double *sums, size_t stride, struct strips a, size_t a_rows,
+                                   struct strips b, size_t b_rows, size_t columns, void *scratch);
+
 /* Elementwise, any n, any alignment, in may equal out. Narrowing is to nearest even. */
 typedef void kernel_map(float *out, const float *in, size_t n);
 typedef void kernel_widen(float *out, const uint16_t *in, size_t n);
@@ -205,6 +212,7 @@ typedef double kernel_sum_squares(const float *x, size_t n);
     X(kernel_attention_back, attention_back)                                                       \
     X(kernel_head, head)                                                                           \
     X(kernel_head_best, head_best)                                                                 \
+    X(kernel_inner_products, inner_products)                                                       \
     X(kernel_map, exp)                                                                             \
     X(kernel_map, log)                                                                             \
     X(kernel_map, erf)                                                                             \
