@@ -101,6 +101,18 @@ static void list_moves(struct lloyd *l)
     }
 }
 
+/* SUM += or -= V [n]. */
+static void add(double *restrict sum, const float *restrict v, size_t n, bool subtract)
+{
+    if (subtract) {
+#pragma omp simd
+        for (size_t i = 0; i < n; i++) sum[i] -= (double)v[i];
+    } else {
+#pragma omp simd
+        for (size_t i = 0; i < n; i++) sum[i] += (double)v[i];
+    }
+}
+
 /* Cluster C's sum and size after its moves; returns the squared movement of its centre. */
 static double move_centre(struct lloyd *l, size_t c)
 {
@@ -110,12 +122,8 @@ static double move_centre(struct lloyd *l, size_t c)
     memcpy(l->row, sum, d * sizeof *sum);
     for (size_t m = l->start[c]; m < l->start[c + 1]; m++) {
         const int32_t j = l->move[m];
-        const double sign = j < 0 ? -1 : 1;
-        const float *restrict x = l->p->x + (size_t)(j < 0 ? ~j : j) * d;
-        double *restrict to = sum;
         l->size[c] += j < 0 ? (uint32_t)-1 : 1;
-#pragma omp simd
-        for (size_t f = 0; f < d; f++) to[f] += sign * (double)x[f];
+        add(sum, l->p->x + (size_t)(j < 0 ? ~j : j) * d, d, j < 0);
     }
     if (!l->size[c]) memset(sum, 0, d * sizeof *sum);
     const double after = l->size[c] ? 1.0 / l->size[c] : 0;
@@ -150,10 +158,7 @@ static void move_dots(struct lloyd *l, size_t s, size_t c)
     for (size_t i = 0; i < SIMD_STRIP; i++) sum[i] = (double)dot[i];
     for (size_t m = l->start[c]; m < l->start[c + 1]; m++) {
         const int32_t j = l->move[m];
-        const double sign = j < 0 ? -1 : 1;
-        const float *restrict row = strip_at(l->p->gram, (size_t)(j < 0 ? ~j : j), s * SIMD_STRIP);
-#pragma omp simd
-        for (size_t i = 0; i < SIMD_STRIP; i++) sum[i] += sign * (double)row[i];
+        add(sum, strip_at(l->p->gram, (size_t)(j < 0 ? ~j : j), s * SIMD_STRIP), SIMD_STRIP, j < 0);
     }
     for (size_t i = 0; i < SIMD_STRIP; i++) dot[i] = l->size[c] ? (float)sum[i] : 0;
 }
