@@ -92,7 +92,7 @@ $(REPLAY): tests/replay/shim.c
 
 # The kernel checks are one program of several files: `build/tests/kernels --bench` times them.
 KERNEL_CHECKS := $(wildcard tests/kernels/*.c)
-$(B)/tests/kernels: $(KERNEL_CHECKS) tests/kernels/harness.h $(LIBRARY)
+$(B)/tests/kernels: $(KERNEL_CHECKS) $(wildcard tests/kernels/*.h) $(LIBRARY)
 	@echo "  TEST  $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TRIPOD_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(KERNEL_CHECKS) $(LIBRARY) $(LIBS)

@@ -1,5 +1,5 @@
 /* bench_gemm.c - `tripod bench gemm`: every product of a Pythia model, its loss head and attention,
- * beside oneDNN (weights packed beforehand) and a BLAS.
+ * beside oneDNN (weights packed beforehand) and a BLAS; and the layers' products backwards.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>
@@ -36,6 +36,25 @@ static void run_native(void *context, int t)
     const struct product *p = context;
     struct strips in = {p->in[t], p->rows}, out = {p->out[t], p->rows};
     p->kernels->gemm(out, in, p->rows, p->panels, NULL, GEMM_STORE, p->scratch[t]);
+}
+/* Backwards out is dY, and in, X, becomes dX: what was compared before has been measured by then. */
+static void run_dx(void *context, int t)
+{
+    const struct product *p = context;
+    struct strips dx = {p->in[t], p->rows}, dy = {p->out[t], p->rows};
+    p->kernels->gemm_back(dx, dy, p->rows, p->panels, GEMM_STORE, p->scratch[t]);
+}
+static void no_sink(void *context, size_t panel, size_t k0, size_t kn, const float *tile)
+{
+    (void)context, (void)panel, (void)k0, (void)kn, (void)tile;
+}
+static void run_dw(void *context, int t)
+{
+    const struct product *p = context;
+    const size_t panels = (p->n + SIMD_PANEL - 1) / SIMD_PANEL;
+    const struct weight_gradient g = {
+        .dy = {p->out[t], p->rows}, .x = {p->in[t], p->rows}, p->rows, p->n, p->k, 0, panels};
+    p->kernels->weight_gradient(&g, no_sink, NULL, p->scratch[t]);
 }
 static void run_head(void *context, int t)
 {
@@ -167,6 +186,24 @@ static void gemm_row(struct bench *bench, struct table *t, const char *model, co
     progress_add(1);
 }
 
+/* The gradients of the input, "qkv_dx", and of the weights, "qkv_dw". */
+static void gemm_gradients(struct bench *bench, struct table *t, const char *model,
+                           const char *what, struct product *p, double flop)
+{
+    static void (*const work[])(void *, int) = {run_dx, run_dw};
+    static const char *const suffix[] = {"dx", "dw"};
+    for (int i = 0; i < 2; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s_%s", what, suffix[i]);
+        struct entrant entrants[2] = {
+            bench_peak_loop(bench),
+            {.name = "native", .work = work[i], .context = p, .amount = flop},
+        };
+        bench_compete(bench, entrants, 2);
+        gemm_row(bench, t, model, name, p, entrants, 2);
+    }
+}
+
 static int gemm_products(struct bench *bench, const struct suite_model *model, sgemm *blas,
                          struct table *t, struct err *e)
 {
@@ -204,6 +241,8 @@ static int gemm_products(struct bench *bench, const struct suite_model *model, s
             entrants[1].work = run_head;
             bench_compete(bench, entrants, count);
             gemm_row(bench, t, model->size, "head", &p, entrants, count);
+        } else {
+            gemm_gradients(bench, t, model->size, products[i].name, &p, flop);
         }
         product_free(bench, &p);
     }
@@ -217,7 +256,10 @@ static int gemm_attention(struct bench *bench, const struct suite_model *model, 
     const size_t d = model->width, size = d / model->heads;
     struct product p = {.kernels = bench->kernels, .rows = bench->rows};
     p.scratch_bytes = attention_scratch_bytes(p.rows, size);
-    p.shape = (struct attention_shape){model->heads, size, model->rotary, NULL, NULL};
+    p.shape = (struct attention_shape){.heads = model->heads,
+                                       .head_size = size,
+                                       .rotary = model->rotary,
+                                       .scale = (float)(1.0 / sqrt((double)size))};
     p.tables = malloc(p.rows * model->rotary * sizeof *p.tables);
     int status = p.tables ? product_new(bench, &p, 0, 3 * d, d, false, e) : err_memory(e, "bench");
     if (!status) {
@@ -257,7 +299,7 @@ int bench_gemm(struct bench *bench, struct err *e)
         {.name = "openblas", .flags = TABLE_OMIT, .head = "OpenBLAS"},
         {.name = "openblas_ratio", .flags = TABLE_OMIT, .head = "faster"},
         BENCH_AGAINST};
-    enum { ROWS_A_MODEL = 7 };
+    enum { ROWS_A_MODEL = 15 };
     const char *why = onednn_open();
     if (why) return err_kind(e, ERR_MISSING, "bench gemm: %s", why);
     sgemm *blas = load_blas(bench, e);

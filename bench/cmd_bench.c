@@ -151,7 +151,8 @@ COMMAND(kernels, peak_options, defaults, NULL, "every kernel beside the limit th
         "peak of the same minute.")
 COMMAND(gemm, gemm_options, defaults, check, "products of each model beside oneDNN and OpenBLAS",
         "Every product of a Pythia model, its loss head and attention, beside oneDNN (weights "
-        "packed beforehand) and OpenBLAS. Each thread works on data of its own; entrants take "
+        "packed beforehand) and OpenBLAS; of a layer's products the gradients too: _dx of the "
+        "input, _dw of the weights. Each thread works on data of its own; entrants take "
         "turns and the median round counts.")
 COMMAND(scan, scan_options, scan_defaults, check,
         "end to end: tokens in a file to losses in a file",

@@ -1,4 +1,5 @@
-/* config.c - config.json of a GPT-NeoX checkpoint, in two dialects; see config.h.
+/* config.c - config.json of a GPT-NeoX checkpoint, in two dialects, and of a GPT-Neo one; see
+ * config.h.
  *
  * The hub's files (transformers 4) say rotary_pct and rotary_emb_base; transformers 5 writes
  * rope_parameters {partial_rotary_factor, rope_theta, rope_type}. A key of rope_parameters wins
@@ -18,6 +19,7 @@
 
 /* Far above any GPT-NeoX model and far below what could overflow a size_t in a product of three. */
 enum {
+    MOST_LOCAL = 64, /* layers of a model with local ones: a bit each */
     MAX_LAYERS = 4096,
     MAX_HIDDEN = 1 << 17,
     MAX_FFN = 1 << 20,
@@ -109,43 +111,66 @@ static int get_bool(struct reader *r, const char *key, bool otherwise, bool *out
     return 0;
 }
 
-/* model_type must be gpt_neox; a file that leaves it out must name the class instead. */
-static int check_kind(struct reader *r)
+static int read_neox(struct reader *r, struct neox_config *c);
+static int read_neo(struct reader *r, struct neox_config *c);
+
+static const struct family {
+    const char *type, *class, *bare; /* model_type, architectures */
+    int (*read)(struct reader *r, struct neox_config *c);
+} families[] = {
+    {"gpt_neox", "GPTNeoXForCausalLM", "GPTNeoXModel", read_neox},
+    {"gpt_neo", "GPTNeoForCausalLM", "GPTNeoModel", read_neo},
+};
+enum { FAMILIES = sizeof families / sizeof *families };
+
+static bool is_class(const struct family *f, const char *class)
 {
-    const json_t *type = get(r->root, "model_type");
-    const char *found = json_string_value(type);
-    if (type && !found)
-        return err_set(r->e, "%s: model_type: expected a string, found %s", r->path,
-                       type_name(type));
-    if (found && strcmp(found, "gpt_neox"))
-        return err_set(r->e, "%s: model_type: expected gpt_neox, found %.64s", r->path, found);
-    const json_t *classes = get(r->root, "architectures");
-    const char *class = json_string_value(json_array_get(classes, 0));
-    if (class && strcmp(class, "GPTNeoXForCausalLM") && strcmp(class, "GPTNeoXModel"))
-        return err_set(r->e, "%s: architectures: expected GPTNeoXForCausalLM, found %.64s", r->path,
-                       class);
-    if (!found && !class)
-        return err_set(r->e, "%s: not a model's config: it has no model_type", r->path);
-    return 0;
+    return !strcmp(class, f->class) || !strcmp(class, f->bare);
 }
 
-static int read_activation(struct reader *r, struct neox_config *c)
+/* By model_type; a file that leaves it out must name the class instead. NULL, with the error: of
+ * neither. */
+static const struct family *find_family(struct reader *r)
 {
-    const json_t *v = get(r->root, "hidden_act");
-    c->activation = NEOX_GELU_ERF;
+    const struct family *f = families, *end = families + FAMILIES;
+    const json_t *type = get(r->root, "model_type");
+    const char *found = json_string_value(type);
+    const json_t *classes = get(r->root, "architectures");
+    const char *class = json_string_value(json_array_get(classes, 0));
+    if (type && !found)
+        err_set(r->e, "%s: model_type: expected a string, found %s", r->path, type_name(type));
+    else if (!found && !class)
+        err_set(r->e, "%s: not a model's config: it has no model_type", r->path);
+    else {
+        while (f < end && (found ? strcmp(found, f->type) != 0 : !is_class(f, class))) f++;
+        if (f < end && (!class || is_class(f, class))) return f;
+        if (found && f == end)
+            err_set(r->e, "%s: model_type: expected gpt_neox or gpt_neo, found %.64s", r->path,
+                    found);
+        else
+            err_set(r->e, "%s: architectures: expected %s, found %.64s", r->path,
+                    f < end ? f->class : "GPTNeoXForCausalLM or GPTNeoForCausalLM", class);
+    }
+    return NULL;
+}
+
+static int read_activation(struct reader *r, const char *key, enum neox_activation otherwise,
+                           struct neox_config *c)
+{
+    const json_t *v = get(r->root, key);
+    c->activation = otherwise;
     if (!v) return 0;
     const char *name = json_string_value(v);
     if (!name)
-        return err_set(r->e, "%s: hidden_act: expected a string, found %s", r->path, type_name(v));
+        return err_set(r->e, "%s: %s: expected a string, found %s", r->path, key, type_name(v));
     for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
         if (strcmp(name, activations[i].name)) continue;
         c->activation = activations[i].activation;
         return 0;
     }
     return err_set(r->e,
-                   "%s: hidden_act: expected gelu, gelu_new, gelu_fast or gelu_pytorch_tanh, "
-                   "found %.64s",
-                   r->path, name);
+                   "%s: %s: expected gelu, gelu_new, gelu_fast or gelu_pytorch_tanh, found %.64s",
+                   r->path, key, name);
 }
 
 static int read_rope(struct reader *r, struct neox_config *c)
@@ -199,11 +224,21 @@ static int read_rope(struct reader *r, struct neox_config *c)
     return 0;
 }
 
-static int read_config(struct reader *r, struct neox_config *c)
+/* Sizes of a head; KEY: what the number of heads is called. */
+static int divide_heads(struct reader *r, const char *key, struct neox_config *c)
+{
+    if (c->hidden % c->heads)
+        return err_set(r->e, "%s: hidden_size %zu is not a multiple of %s %zu", r->path, c->hidden,
+                       key, c->heads);
+    c->head_size = c->hidden / c->heads;
+    return 0;
+}
+
+static int read_neox(struct reader *r, struct neox_config *c)
 {
     double eps = 1e-5;
     c->layers_assumed = !get(r->root, "num_hidden_layers");
-    if (check_kind(r) || get_size(r, "num_hidden_layers", 44, MAX_LAYERS, &c->layers) ||
+    if (get_size(r, "num_hidden_layers", 44, MAX_LAYERS, &c->layers) ||
         get_size(r, "hidden_size", 6144, MAX_HIDDEN, &c->hidden) ||
         get_size(r, "num_attention_heads", 64, MAX_HIDDEN, &c->heads) ||
         get_size(r, "intermediate_size", 24576, MAX_FFN, &c->ffn) ||
@@ -212,15 +247,158 @@ static int read_config(struct reader *r, struct neox_config *c)
         get_real(r, r->root, "layer_norm_eps", &eps) ||
         get_bool(r, "use_parallel_residual", true, &c->parallel_residual) ||
         get_bool(r, "attention_bias", true, &c->attention_bias) ||
-        get_bool(r, "tie_word_embeddings", false, &c->tied_embeddings) || read_activation(r, c))
+        get_bool(r, "tie_word_embeddings", false, &c->tied_embeddings) ||
+        read_activation(r, "hidden_act", NEOX_GELU_ERF, c))
         return -1;
     c->layer_norm_eps = eps;
-    if (c->hidden % c->heads)
-        return err_set(r->e, "%s: hidden_size %zu is not a multiple of num_attention_heads %zu",
-                       r->path, c->hidden, c->heads);
-    c->head_size = c->hidden / c->heads;
-    if (read_rope(r, c)) return -1;
+    if (divide_heads(r, "num_attention_heads", c)) return -1;
+    return read_rope(r, c);
+}
+
+/* --- GPT-Neo --- */
+
+/* Layers, in order, of which each is said to be local or global. */
+struct layer_kinds {
+    size_t n;
+    uint64_t local;
+};
+
+static int add_kind(struct reader *r, const char *key, const json_t *kind, struct layer_kinds *k)
+{
+    const char *name = json_string_value(kind);
+    bool local = name && !strcmp(name, "local");
+    if (!local && (!name || strcmp(name, "global") != 0))
+        return err_set(r->e, "%s: %s: expected \"global\" or \"local\", found %.64s", r->path, key,
+                       name   ? name
+                       : kind ? type_name(kind)
+                              : "nothing");
+    if (k->n >= MAX_LAYERS || (local && k->n >= MOST_LOCAL))
+        return err_set(r->e, "%s: %s: more than %d layers%s are not supported", r->path, key,
+                       local ? (int)MOST_LOCAL : (int)MAX_LAYERS, local ? " with local ones" : "");
+    if (local) k->local |= (uint64_t)1 << k->n;
+    k->n++;
+    return 0;
+}
+
+/* [[["global", "local"], 12]]: lists of kinds, each as often as the number after it says. */
+static int read_attention_types(struct reader *r, const json_t *types, struct layer_kinds *k)
+{
+    static const char key[] = "attention_types";
+    for (size_t i = 0; i < json_array_size(types); i++) {
+        const json_t *item = json_array_get(types, i), *kinds = json_array_get(item, 0);
+        const json_t *times = json_array_get(item, 1);
+        if (json_array_size(item) != 2 || !json_array_size(kinds) || !json_is_integer(times) ||
+            json_integer_value(times) < 0)
+            return err_set(r->e,
+                           "%s: %s: item %zu: expected a list of kinds and how often, as "
+                           "[[\"global\", \"local\"], 12]",
+                           r->path, key, i);
+        for (json_int_t t = 0; t < json_integer_value(times); t++)
+            for (size_t j = 0; j < json_array_size(kinds); j++)
+                if (add_kind(r, key, json_array_get(kinds, j), k)) return -1;
+    }
+    return 0;
+}
+
+/* Which layers are local: attention_types says it, or attention_layers, which is the same written
+ * out; where both are there they must agree. */
+static int read_kinds(struct reader *r, struct neox_config *c)
+{
+    static const char *const keys[] = {"attention_types", "attention_layers"};
+    struct layer_kinds kinds[2] = {{0, 0}, {0, 0}};
+    const char *said = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *v = get(r->root, keys[i]);
+        if (!v) continue;
+        if (!json_is_array(v))
+            return err_set(r->e, "%s: %s: expected an array, found %s", r->path, keys[i],
+                           type_name(v));
+        if (i == 0 && read_attention_types(r, v, &kinds[0])) return -1;
+        for (size_t j = 0; i == 1 && j < json_array_size(v); j++)
+            if (add_kind(r, keys[1], json_array_get(v, j), &kinds[1])) return -1;
+        if (kinds[i].n != c->layers)
+            return err_set(r->e, "%s: %s: expected num_layers = %zu of them, found %zu", r->path,
+                           keys[i], c->layers, kinds[i].n);
+        if (said && kinds[i].local != c->local)
+            return err_set(r->e, "%s: %s: other layers are local than %s says", r->path, keys[i],
+                           said);
+        said = keys[i];
+        c->local = kinds[i].local;
+    }
+    if (!said && c->layers != 24)
+        return err_set(r->e, "%s: attention_types: missing: which of the %zu layers are local?",
+                       r->path, c->layers);
+    if (!said) c->local = 0xaaaaaa; /* transformers' default: every second one of 24 */
+    return 0;
+}
+
+/* The key transformers writes, or the one it also reads. */
+static int get_size_of(struct reader *r, const char *key, const char *other, size_t otherwise,
+                       size_t limit, size_t *out)
+{
+    return get_size(r, get(r->root, key) || !get(r->root, other) ? key : other, otherwise, limit,
+                    out);
+}
+
+static int read_neo(struct reader *r, struct neox_config *c)
+{
+    double eps = 1e-5;
+    c->layers_assumed = !get(r->root, "num_layers") && !get(r->root, "num_hidden_layers");
+    c->learned_positions = c->unscaled_scores = c->dense_bias = true;
+    if (get_size_of(r, "num_layers", "num_hidden_layers", 24, MAX_LAYERS, &c->layers) ||
+        get_size(r, "hidden_size", 2048, MAX_HIDDEN, &c->hidden) ||
+        get_size_of(r, "num_heads", "num_attention_heads", 16, MAX_HIDDEN, &c->heads) ||
+        get_size(r, "intermediate_size", 4 * c->hidden, MAX_FFN, &c->ffn) ||
+        get_size(r, "vocab_size", 50257, MAX_VOCAB, &c->vocab) ||
+        get_size(r, "max_position_embeddings", 2048, MAX_POSITIONS, &c->max_positions) ||
+        get_size(r, "window_size", 256, MAX_POSITIONS, &c->window) ||
+        get_real(r, r->root, "layer_norm_epsilon", &eps) ||
+        get_bool(r, "tie_word_embeddings", true, &c->tied_embeddings) ||
+        read_activation(r, "activation_function", NEOX_GELU_TANH, c) || read_kinds(r, c))
+        return -1;
+    c->layer_norm_eps = eps;
+    if (!c->local) c->window = 0;
+    return divide_heads(r, "num_heads", c);
+}
+
+static int read_config(struct reader *r, struct neox_config *c)
+{
+    const struct family *family = find_family(r);
+    if (!family || family->read(r, c)) return -1;
     return neox_config_check(c, r->e) ? err_prefix(r->e, "%s", r->path) : 0;
+}
+
+/* Positions turn the heads, or are learned: one of the two. */
+static int check_positions(const struct neox_config *c, struct err *e)
+{
+    if (c->learned_positions)
+        return !c->rotary && c->rope_theta == 0
+                   ? 0
+                   : err_set(e,
+                             "rotary dimensions of a head: expected none with learned positions");
+    if (c->rotary < 2 || c->rotary % 2 || c->rotary > c->head_size)
+        return err_set(e,
+                       "rotary dimensions of a head: expected an even number from 2 to %zu, "
+                       "found %zu",
+                       c->head_size, c->rotary);
+    if (!(isfinite(c->rope_theta) && c->rope_theta > 0))
+        return err_set(e, "rotary_emb_base (rope_theta): expected more than 0, found %g",
+                       c->rope_theta);
+    return 0;
+}
+
+static int check_attention(const struct neox_config *c, struct err *e)
+{
+    if (c->attention_bias && c->dense_bias)
+        return err_set(e, "biases of attention: expected on both products or on dense alone");
+    if (c->window > MAX_POSITIONS)
+        return err_set(e, "window_size: expected at most %d, found %zu", MAX_POSITIONS, c->window);
+    if (!c->window != !c->local)
+        return err_set(e, "window_size: expected one with local layers, and none without");
+    if (c->window && (c->layers > MOST_LOCAL || (c->layers < MOST_LOCAL && c->local >> c->layers)))
+        return err_set(e, "local layers: expected among %d layers at most, all of them the model's",
+                       MOST_LOCAL);
+    return 0;
 }
 
 int neox_config_check(const struct neox_config *c, struct err *e)
@@ -245,14 +423,7 @@ int neox_config_check(const struct neox_config *c, struct err *e)
     if (c->heads * c->head_size != c->hidden)
         return err_set(e, "hidden_size: expected %zu heads of %zu, found %zu", c->heads,
                        c->head_size, c->hidden);
-    if (c->rotary < 2 || c->rotary % 2 || c->rotary > c->head_size)
-        return err_set(e,
-                       "rotary dimensions of a head: expected an even number from 2 to %zu, "
-                       "found %zu",
-                       c->head_size, c->rotary);
-    if (!(isfinite(c->rope_theta) && c->rope_theta > 0))
-        return err_set(e, "rotary_emb_base (rope_theta): expected more than 0, found %g",
-                       c->rope_theta);
+    if (check_positions(c, e) || check_attention(c, e)) return -1;
     if (!(c->layer_norm_eps >= 0 && c->layer_norm_eps < 1))
         return err_set(e, "layer_norm_eps: expected 0 to 1, found %g", c->layer_norm_eps);
     if (c->activation != NEOX_GELU_ERF && c->activation != NEOX_GELU_TANH)
@@ -285,78 +456,4 @@ int neox_config_read(struct neox_config *config, const char *path, struct err *e
                           : err_kind(e, ERR_DAMAGED, "%s: the file is empty", path);
     map_close(&map);
     return status;
-}
-
-double neox_parameters(const struct neox_config *config, bool with_embeddings)
-{
-    double sum = 0;
-    struct neox_tensor t;
-    for (size_t i = 0, n = neox_tensor_count(config); i < n; i++) {
-        neox_tensor_at(config, i, &t);
-        bool embedding = i == 0 || i == n - 1;
-        if (embedding && (!with_embeddings || (i > 0 && config->tied_embeddings))) continue;
-        sum += (double)t.rows * (double)t.columns;
-    }
-    return sum;
-}
-
-/* A layer's tensors; shapes in units resolved below. */
-enum dimension { ONE, HIDDEN, QKV, FFN };
-static const struct layer_tensor {
-    const char *name;
-    enum dimension rows, columns;
-    bool attention_bias; /* absent when the config has no attention_bias */
-} layer_tensors[] = {
-    {"input_layernorm.weight", ONE, HIDDEN, false},
-    {"input_layernorm.bias", ONE, HIDDEN, false},
-    {"post_attention_layernorm.weight", ONE, HIDDEN, false},
-    {"post_attention_layernorm.bias", ONE, HIDDEN, false},
-    {"attention.query_key_value.weight", QKV, HIDDEN, false},
-    {"attention.query_key_value.bias", ONE, QKV, true},
-    {"attention.dense.weight", HIDDEN, HIDDEN, false},
-    {"attention.dense.bias", ONE, HIDDEN, true},
-    {"mlp.dense_h_to_4h.weight", FFN, HIDDEN, false},
-    {"mlp.dense_h_to_4h.bias", ONE, FFN, false},
-    {"mlp.dense_4h_to_h.weight", HIDDEN, FFN, false},
-    {"mlp.dense_4h_to_h.bias", ONE, HIDDEN, false},
-};
-enum { LAYER_TENSORS = sizeof layer_tensors / sizeof *layer_tensors };
-
-static size_t per_layer(const struct neox_config *c)
-{
-    return c->attention_bias ? LAYER_TENSORS : LAYER_TENSORS - 2;
-}
-
-size_t neox_tensor_count(const struct neox_config *config)
-{
-    return 1 + config->layers * per_layer(config) + 3;
-}
-
-void neox_tensor_at(const struct neox_config *c, size_t i, struct neox_tensor *t)
-{
-    *t = (struct neox_tensor){.rows = 1, .columns = c->hidden};
-    size_t body = c->layers * per_layer(c);
-    if (i == 0 || i == body + 3) {
-        snprintf(t->name, sizeof t->name, "%s",
-                 i ? "embed_out.weight" : "gpt_neox.embed_in.weight");
-        t->rows = c->vocab;
-        t->panels = i > 0;
-        return;
-    }
-    if (i > body) {
-        snprintf(t->name, sizeof t->name, "gpt_neox.final_layer_norm.%s",
-                 i == body + 1 ? "weight" : "bias");
-        t->vector = true;
-        return;
-    }
-    size_t layer = (i - 1) / per_layer(c), k = (i - 1) % per_layer(c);
-    for (size_t j = 0; !c->attention_bias && j <= k; j++) k += layer_tensors[j].attention_bias;
-    const struct layer_tensor *row = &layer_tensors[k];
-    const size_t sizes[] = {[ONE] = 1, [HIDDEN] = c->hidden, [QKV] = 3 * c->hidden, [FFN] = c->ffn};
-    snprintf(t->name, sizeof t->name, "gpt_neox.layers.%zu.%s", layer, row->name);
-    t->rows = sizes[row->rows];
-    t->columns = sizes[row->columns];
-    t->vector = row->rows == ONE;
-    t->panels = !t->vector;
-    t->qkv = row->rows == QKV || row->columns == QKV;
 }

@@ -48,15 +48,23 @@ void count_params(const struct count_config *c, struct count_params *p)
 {
     uint64_t l = c->layers, d = c->width, f = c->ffn, V = c->vocab;
     uint64_t I = c->square_attention ? d : c->heads * c->key; /* attention's inner width */
-    uint64_t bias = !c->no_attention_bias;
+    uint64_t bias = !c->no_attention_bias, qkv_bias = bias && !c->no_qkv_bias;
     *p = (struct count_params){0};
     p->embedding = V * d;
     p->positions = c->family == COUNT_GPT ? c->sequence * d : 0;
-    p->attention = l * (3 * d * I + bias * 3 * I + I * d + bias * d);
+    p->attention = l * (3 * d * I + qkv_bias * 3 * I + I * d + bias * d);
     p->relative = c->family == COUNT_CHINCHILLA ? l * (d * I + 2 * I) : 0;
     p->mlp = l * (d * f + f + f * d + d);
     p->norms = l * 4 * d + (c->family == COUNT_ENCODER ? 0 : 2 * d);
     p->head = c->tied ? 0 : V * d + (c->family == COUNT_ENCODER ? V : 0);
+}
+
+/* The part of a sequence's S^2 pairs that the layers see on the average. */
+static double seen(const struct count_config *c, double s)
+{
+    double w = (double)c->window, l = (double)c->layers, local = (double)c->local;
+    if (!c->local || w >= s) return 1;
+    return (l - local + local * w * (2 * s - w) / (s * s)) / l;
 }
 
 void count_flops(const struct count_config *c, struct count_flops *f)
@@ -64,11 +72,12 @@ void count_flops(const struct count_config *c, struct count_flops *f)
     double l = (double)c->layers, d = (double)c->width, s = (double)c->sequence,
            h = (double)c->heads;
     double I = h * (double)c->key, V = (double)c->vocab, ffn = (double)c->ffn;
+    double part = seen(c, s);
     f->embedding = 2 * s * V * d;
     f->qkv = l * 3 * 2 * s * d * I;
-    f->scores = l * 2 * s * s * I;
-    f->softmax = l * 3 * h * s * s;
-    f->values = l * 2 * s * s * I;
+    f->scores = l * 2 * s * s * I * part;
+    f->softmax = l * 3 * h * s * s * part;
+    f->values = l * 2 * s * s * I * part;
     f->output = l * 2 * s * I * d;
     f->mlp = l * 2 * s * 2 * d * ffn;
     f->logits = 2 * s * d * V;
@@ -99,7 +108,7 @@ double count_training(const struct count_config *c, enum count_f rule)
     case COUNT_F_6N_TOTAL:
         return 6 * (double)count_n(&p, c, COUNT_N_TOTAL);
     case COUNT_F_ATTENTION:
-        return 6 * (double)count_n(&p, c, COUNT_N_HEAD) + 6 * s * d * l;
+        return 6 * (double)count_n(&p, c, COUNT_N_HEAD) + 6 * s * d * l * seen(c, s);
     case COUNT_F_APPENDIX:
         return 3 * (f.embedding + linear + attention + f.logits) / s;
     case COUNT_F_LAYERS:
@@ -117,7 +126,8 @@ double count_forward(const struct count_config *c, double context)
     struct count_params p;
     count_params(c, &p);
     double I = (double)c->heads * (double)c->key;
-    return 2 * (double)count_n(&p, c, COUNT_N_HEAD) + 4 * context * I * (double)c->layers;
+    return 2 * (double)count_n(&p, c, COUNT_N_HEAD) +
+           4 * context * I * (double)c->layers * seen(c, 2 * context);
 }
 
 /* clang-format off */

@@ -32,7 +32,9 @@ struct count_config {
     uint64_t vocab;    /* rows of the embedding, padding included */
     uint64_t sequence; /* tokens of context: positions table, attention's FLOPs */
     bool no_attention_bias;
-    bool tied; /* head and embedding are one matrix */
+    bool no_qkv_bias;       /* the output of attention has one all the same (GPT-Neo) */
+    uint64_t local, window; /* so many layers see `window` positions only (GPT-Neo), in FLOPs */
+    bool tied;              /* head and embedding are one matrix */
     /* Chinchilla only: count attention with width where heads * key is meant, as the nanoGPT
      * notebook does. Six of the 50 models of Table A9 have heads * key != width and come out wrong
      * by 2-7 %. */
@@ -49,7 +51,8 @@ struct count_params {
     uint64_t head;      /* V d (+ V); 0 when tied */
 };
 
-/* Forward pass of one sequence: one multiply-add is two FLOP. */
+/* Forward pass of one sequence: one multiply-add is two FLOP. Of local layers what lies within the
+ * window w, to both sides as the square is: w (2 s - w) where s^2 stands. */
 struct count_flops {
     double embedding; /* 2 s V d: the lookup counted as a product (Hoffmann et al., appendix F) */
     double qkv;       /* all layers: 3 * 2 s d I, I = heads * key */
@@ -122,7 +125,7 @@ extern const char *const count_families[];
 struct suite_model;
 void count_from_suite(const struct suite_model *m, struct count_config *c);
 
-/* That of config.json of a GPT-NeoX or GPT-2 folder, checked. Errors name PATH and the key. */
+/* That of config.json of a GPT-NeoX, GPT-Neo or GPT-2 folder, checked. Errors name PATH and the key. */
 int count_from_config(const char *path, struct count_config *c, struct err *e);
 
 #endif

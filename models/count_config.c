@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "models/config.h"
 #include "models/count.h"
 #include "models/suite.h"
 
@@ -27,6 +28,24 @@ static int member(const json_t *o, const char *path, const char *name, uint64_t 
     if (!json_is_integer(v) || json_integer_value(v) < 1)
         return err_set(e, "%s: %s: expected a whole number of at least 1", path, name);
     *value = (uint64_t)json_integer_value(v);
+    return 0;
+}
+
+static int from_neo(const char *path, struct count_config *c, struct err *e)
+{
+    struct neox_config m;
+    if (neox_config_read(&m, path, e)) return -1;
+    *c = (struct count_config){.family = COUNT_GPT,
+                               .layers = m.layers,
+                               .width = m.hidden,
+                               .heads = m.heads,
+                               .ffn = m.ffn,
+                               .vocab = m.vocab,
+                               .sequence = m.max_positions,
+                               .no_qkv_bias = true,
+                               .window = m.window,
+                               .tied = m.tied_embeddings};
+    for (size_t i = 0; i < m.layers; i++) c->local += neox_layer_window(&m, i) != 0;
     return 0;
 }
 
@@ -62,8 +81,10 @@ int count_from_config(const char *path, struct count_config *c, struct err *e)
             member(o, path, "vocab_size", &c->vocab, e) ||
             member(o, path, "n_positions", &c->sequence, e);
         if (c->ffn == 1) c->ffn = 0;
+    } else if (type && !strcmp(type, "gpt_neo")) {
+        status = from_neo(path, c, e);
     } else {
-        status = err_set(e, "%s: model_type: expected gpt_neox or gpt2, found '%s'", path,
+        status = err_set(e, "%s: model_type: expected gpt_neox, gpt_neo or gpt2, found '%s'", path,
                          type ? type : "none");
     }
     json_decref(o);

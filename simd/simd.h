@@ -41,6 +41,8 @@ enum gemm_epilogue {
 struct attention_shape {
     size_t heads, head_size, rotary;
     const float *cosine, *sine; /* [positions][rotary / 2] */
+    float scale;                /* of the scores: 1 / sqrt(head_size) for GPT-NeoX, 1 for GPT-Neo */
+    size_t window; /* a position sees itself and window - 1 before it; 0: all (GPT-Neo: 256) */
 };
 
 /* --- the kernels, each of whose signatures is written here alone --- */
@@ -60,10 +62,38 @@ typedef void kernel_layer_norm(struct strips out, struct strips in, size_t rows,
 typedef void kernel_gemm(struct strips out, struct strips in, size_t rows, struct panels w,
                          const float *bias, enum gemm_epilogue epilogue, void *scratch);
 
+/* The gradient of gemm's input: dx[0..rows)[0..w.k) = (GEMM_STORE) or += (GEMM_ADD)
+ * dy[0..rows)[0..w.n) W, from the same panels. Each element is a chain of FMAs over n in increasing
+ * order within each simd_chain(w.n) of n; the chains' sums are added in order. dx and dy must not
+ * overlap. scratch: simd_scratch_bytes(). */
+typedef void kernel_gemm_back(struct strips dx, struct strips dy, size_t rows, struct panels w,
+                              enum gemm_epilogue epilogue, void *scratch);
+
+/* The gradient of gemm's weights, dW [n, k] = sum over rows t of dy[t][n] x[t][k], in the panel
+ * layout: a tile has inputs k0 .. k0 + kn - 1 of one panel, kn x 32 floats, consecutive in the
+ * layout of W from element (panel * k + k0) * 32 on. It is in the cache, and the sink's only until it
+ * returns. */
+typedef void gradient_sink(void *context, size_t panel, size_t k0, size_t kn, const float *tile);
+struct weight_gradient {
+    struct strips dy, x; /* rows 0..rows, columns 0..n and 0..k */
+    size_t rows, n, k;   /* all at least 1 */
+    size_t first, end;   /* panels of the n: a team shares a matrix by them */
+};
+/* Panels first .. end - 1 to the sink. Each element is a chain of FMAs over t in increasing order
+ * within each SIMD_STRIP rows from row 0 on; the chains' sums are added in order. Columns beyond n of
+ * the last panel are zeros. Tiles come by groups of panels 8 i .. 8 i + 7, in a group by k0 (0, 256,
+ * 512 ...; kn is 256 but for the last), and for each k0 panel by panel. scratch: simd_scratch_bytes(). */
+typedef void kernel_weight_gradient(const struct weight_gradient *g, gradient_sink *sink,
+                                    void *context, void *scratch);
+
+/* The gradient of gemm's bias: out[c] = sum over rows t of dy[t][c] for c < n. Sums over t in
+ * increasing order within each SIMD_STRIP rows from row 0 on, added in order. rows >= 1. */
+typedef void kernel_column_sums(float *out, struct strips dy, size_t rows, size_t n);
+
 /* Causal softmax attention of one document by its heads first .. first + count - 1: rows row0
  * .. row0 + n of qkv (positions 0 .. n-1) to the same rows of out (head_size columns a head),
- * scores scaled by 1 / sqrt(head_size), rotary embedding applied on the way (Su et al. 2021,
- * NeoX half-split pairs). Key blocks are cut by position in the document. scratch:
+ * rotary embedding applied on the way (Su et al. 2021, NeoX half-split pairs). Key blocks are cut
+ * by position in the document, with a window too; what lies outside it takes no time. scratch:
  * attention_scratch_bytes(). */
 typedef void kernel_attention(struct strips out, struct strips qkv, size_t row0, size_t n,
                               size_t first, size_t count, const struct attention_shape *shape,
@@ -110,6 +140,16 @@ typedef void kernel_map(float *out, const float *in, size_t n);
 typedef void kernel_widen(float *out, const uint16_t *in, size_t n);
 typedef void kernel_narrow(uint16_t *out, const float *in, size_t n);
 
+/* v[i] += x[i], or -= where bit FIRST + i of SIGNS is set (bit b of byte j is number 8 j + b), for i <
+ * n: a gradient's coordinates on their way into a sketch. Any alignment of all three; SIGNS is read
+ * up to 3 bytes beyond the byte of its last bit. */
+typedef void kernel_sketch_add(float *v, const float *x, const uint8_t *signs, size_t first,
+                               size_t n);
+
+/* Sum of x[i]^2: chains of FMAs over every 16th of 256 elements, the 16 lanes' tree, then in double in
+ * order. */
+typedef double kernel_sum_squares(const float *x, size_t n);
+
 /* Every kernel: its type and its name. The fields of struct kernels, the tables, the functions'
  * declarations and the checks in tests/kernels are made from this list: a kernel without a check
  * does not build. */
@@ -117,6 +157,9 @@ typedef void kernel_narrow(uint16_t *out, const float *in, size_t n);
     X(kernel_embed, embed)                                                                         \
     X(kernel_layer_norm, layer_norm)                                                               \
     X(kernel_gemm, gemm)                                                                           \
+    X(kernel_gemm_back, gemm_back)                                                                 \
+    X(kernel_weight_gradient, weight_gradient)                                                     \
+    X(kernel_column_sums, column_sums)                                                             \
     X(kernel_gemv, gemv)                                                                           \
     X(kernel_attention, attention)                                                                 \
     X(kernel_attention_runs, attention_runs)                                                       \
@@ -132,7 +175,9 @@ typedef void kernel_narrow(uint16_t *out, const float *in, size_t n);
     X(kernel_widen, f16_to_f32)                                                                    \
     X(kernel_widen, bf16_to_f32)                                                                   \
     X(kernel_narrow, f32_to_f16)                                                                   \
-    X(kernel_narrow, f32_to_bf16)
+    X(kernel_narrow, f32_to_bf16)                                                                  \
+    X(kernel_sketch_add, sketch_add)                                                               \
+    X(kernel_sum_squares, sum_squares)
 
 struct kernels {
     const char *name; /* "scalar", "avx2", "avx512" */
@@ -150,8 +195,8 @@ const struct kernels *simd_best(void);
 /* "scalar", "avx2", "avx512" to its number, -1 for another word. */
 int simd_isa_from_name(const char *name);
 
-/* Bytes of scratch (64-byte aligned, best on huge pages) that gemm and head need, for any shape. It
- * follows from the L2 size this machine reports, never from one machine; results do not depend on
+/* Bytes of scratch (64-byte aligned, best on huge pages) that the products, weight_gradient
+ * and head need, for any shape. It follows from the L2 size this machine reports, never from one machine; results do not depend on
  * it. */
 size_t simd_scratch_bytes(void);
 /* Bytes attention needs for documents of up to n tokens. */

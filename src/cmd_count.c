@@ -234,11 +234,15 @@ static void rules(struct sheet *s, const struct row *r, double tokens)
 static void describe_one(struct sheet *s, const struct row *r, double tokens)
 {
     const struct count_config *c = &r->config;
+    char local[64] = "";
+    if (c->local)
+        snprintf(local, sizeof local, " (%" PRIu64 " local, window %" PRIu64 ")", c->local,
+                 c->window);
     sheet_remark(s,
-                 "%s: %s, layers %" PRIu64 ", width %" PRIu64 ", heads %" PRIu64 " x %" PRIu64
+                 "%s: %s, layers %" PRIu64 "%s, width %" PRIu64 ", heads %" PRIu64 " x %" PRIu64
                  ", ffn %" PRIu64 ", vocabulary %" PRIu64 "%s, sequence %" PRIu64,
-                 r->name, count_families[c->family], c->layers, c->width, c->heads, c->key, c->ffn,
-                 c->vocab, c->tied ? " (tied)" : "", c->sequence);
+                 r->name, count_families[c->family], c->layers, local, c->width, c->heads, c->key,
+                 c->ffn, c->vocab, c->tied ? " (tied)" : "", c->sequence);
     parts(s, c);
     sheet_gap(s);
     sizes(s, c);

@@ -4,6 +4,19 @@
 
 #include "src/base/json.h"
 
+/* What GPT-Neo does otherwise. */
+static void info_neo(json_t *o, const struct neox_config *c)
+{
+    json_t *local = json_array();
+    for (size_t i = 0; i < c->layers; i++)
+        if (neox_layer_window(c, i)) json_array_append_new(local, json_integer((json_int_t)i));
+    json_object_set_new(o, "learned_positions", json_true());
+    json_object_set_new(o, "unscaled_scores", json_boolean(c->unscaled_scores));
+    json_object_set_new(o, "dense_bias", json_boolean(c->dense_bias));
+    json_object_set_new(o, "window", json_integer((json_int_t)c->window));
+    json_object_set_new(o, "local_layers", local);
+}
+
 void info_config(json_t *o, const struct neox_config *c)
 {
     json_object_set_new(o, "parameters", json_number(neox_parameters(c, false)));
@@ -25,4 +38,5 @@ void info_config(json_t *o, const struct neox_config *c)
     json_object_set_new(o, "parallel_residual", json_boolean(c->parallel_residual));
     json_object_set_new(o, "attention_bias", json_boolean(c->attention_bias));
     json_object_set_new(o, "tied_embeddings", json_boolean(c->tied_embeddings));
+    if (c->learned_positions) info_neo(o, c);
 }

@@ -89,7 +89,7 @@ static void refused(void **state)
         {"", "line"},
         {"[]", "expected a JSON object"},
         {"{}", "no model_type"},
-        {"{\"model_type\":\"llama\"}", "model_type: expected gpt_neox, found llama"},
+        {"{\"model_type\":\"llama\"}", "model_type: expected gpt_neox or gpt_neo, found llama"},
         {"{\"model_type\":7}", "model_type: expected a string"},
         {"{" NEOX ",\"architectures\":[\"GPTNeoXForTokenClassification\"]}", "architectures"},
         {"{" BASE "}", "even number from 2 to 20, found 5"},

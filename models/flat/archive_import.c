@@ -113,20 +113,27 @@ static int check_config(const struct source *first, const struct source *x, stru
     const struct {
         const char *name;
         double a, b;
-    } fields[] = {{"layers", (double)a->layers, (double)b->layers},
-                  {"hidden size", (double)a->hidden, (double)b->hidden},
-                  {"heads", (double)a->heads, (double)b->heads},
-                  {"head size", (double)a->head_size, (double)b->head_size},
-                  {"rotary dimensions", (double)a->rotary, (double)b->rotary},
-                  {"inner width of the MLP", (double)a->ffn, (double)b->ffn},
-                  {"vocabulary", (double)a->vocab, (double)b->vocab},
-                  {"context", (double)a->max_positions, (double)b->max_positions},
-                  {"rotary base", a->rope_theta, b->rope_theta},
-                  {"layer norm epsilon", a->layer_norm_eps, b->layer_norm_eps},
-                  {"activation (1: GELU by tanh)", a->activation, b->activation},
-                  {"parallel residual", a->parallel_residual, b->parallel_residual},
-                  {"biases of attention", a->attention_bias, b->attention_bias},
-                  {"tied embeddings", a->tied_embeddings, b->tied_embeddings}};
+    } fields[] = {
+        {"layers", (double)a->layers, (double)b->layers},
+        {"hidden size", (double)a->hidden, (double)b->hidden},
+        {"heads", (double)a->heads, (double)b->heads},
+        {"head size", (double)a->head_size, (double)b->head_size},
+        {"rotary dimensions", (double)a->rotary, (double)b->rotary},
+        {"inner width of the MLP", (double)a->ffn, (double)b->ffn},
+        {"vocabulary", (double)a->vocab, (double)b->vocab},
+        {"context", (double)a->max_positions, (double)b->max_positions},
+        {"rotary base", a->rope_theta, b->rope_theta},
+        {"layer norm epsilon", a->layer_norm_eps, b->layer_norm_eps},
+        {"activation (1: GELU by tanh)", a->activation, b->activation},
+        {"parallel residual", a->parallel_residual, b->parallel_residual},
+        {"biases of attention", a->attention_bias, b->attention_bias},
+        {"tied embeddings", a->tied_embeddings, b->tied_embeddings},
+        {"learned positions", a->learned_positions, b->learned_positions},
+        {"unscaled attention", a->unscaled_scores, b->unscaled_scores},
+        {"bias on dense alone", a->dense_bias, b->dense_bias},
+        {"window of local layers", (double)a->window, (double)b->window},
+        {"local layers, bits 0 to 31", (uint32_t)a->local, (uint32_t)b->local},
+        {"local layers, bits 32 to 63", (double)(a->local >> 32), (double)(b->local >> 32)}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (fields[i].a != fields[i].b)
             return err_set(e,

@@ -89,7 +89,12 @@ static inline size_t archive_table(const struct flat_tensor *t)
     return archive_blocks(t) * flat_dtype_bytes(t->dtype) * sizeof(uint32_t);
 }
 
-/* What of the config a flat file's header holds. */
-enum { ARCHIVE_CONFIG = 80, ARCHIVE_CONFIG_END = 168 };
+/* What of the config a flat file's header holds: two stretches. */
+enum {
+    ARCHIVE_CONFIG = 80,
+    ARCHIVE_CONFIG_END = 168,
+    ARCHIVE_WINDOW = 192,
+    ARCHIVE_WINDOW_END = 208
+};
 
 #endif

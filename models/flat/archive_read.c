@@ -101,6 +101,13 @@ static int parse_counts(struct archive *a, struct err *e)
     return 0;
 }
 
+/* Of two heads. */
+static bool same_config(const uint8_t *a, const uint8_t *b)
+{
+    return !memcmp(a + ARCHIVE_CONFIG, b + ARCHIVE_CONFIG, ARCHIVE_CONFIG_END - ARCHIVE_CONFIG) &&
+           !memcmp(a + ARCHIVE_WINDOW, b + ARCHIVE_WINDOW, ARCHIVE_WINDOW_END - ARCHIVE_WINDOW);
+}
+
 static int parse_head(struct archive *a, size_t i, struct err *e)
 {
     const struct archive_head *head = &a->heads[i];
@@ -116,8 +123,7 @@ static int parse_head(struct archive *a, size_t i, struct err *e)
     if (!status && m->tensor_count != a->tensors)
         status = err_kind(e, ERR_DAMAGED, "%s: expected %zu tensors, found %zu", path, a->tensors,
                           m->tensor_count);
-    if (!status && memcmp(a->heads[0].data + ARCHIVE_CONFIG, head->data + ARCHIVE_CONFIG,
-                          ARCHIVE_CONFIG_END - ARCHIVE_CONFIG) != 0)
+    if (!status && !same_config(a->heads[0].data, head->data))
         status =
             err_kind(e, ERR_DAMAGED, "%s: its config is not that of the first checkpoint", path);
     const int64_t before = i ? a->models[i - 1].step : 0;

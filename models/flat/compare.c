@@ -39,6 +39,8 @@ uint64_t flat_weights_hash(const struct flat_model *m)
     double rest[] = {(double)c->heads, (double)c->rotary, c->rope_theta, c->layer_norm_eps,
                      c->parallel_residual};
     XXH3_64bits_update(s, rest, sizeof rest);
+    const uint64_t scores[] = {c->unscaled_scores, c->window, c->local};
+    if (c->unscaled_scores || c->window) XXH3_64bits_update(s, scores, sizeof scores);
     uint64_t hash = XXH3_64bits_digest(s);
     XXH3_freeState(s);
     return hash;

@@ -48,8 +48,21 @@ enum {
     AT_STEP = 168,
     AT_TOKENS = 176,
     AT_NAME = 184,
-    AT_ZERO = 192,
+    AT_WINDOW = 192,
+    AT_LOCAL = 200,
+    AT_ZERO = 208,
     AT_HEADER_HASH = 248,
+};
+
+/* What is said at AT_BITS. */
+enum {
+    PARALLEL_RESIDUAL = 1,
+    ATTENTION_BIAS = 2,
+    TIED_EMBEDDINGS = 4,
+    LEARNED_POSITIONS = 8,
+    UNSCALED_SCORES = 16,
+    DENSE_BIAS = 32,
+    ALL_BITS = 63,
 };
 
 const char *flat_dtype_name(enum simd_dtype dtype)
@@ -117,11 +130,16 @@ static int parse_header(struct parse *p)
         return err_kind(p->e, ERR_DAMAGED, "%s: header: activation: expected 0 or 1, found %u",
                         p->path, activation);
     c->activation = activation ? NEOX_GELU_TANH : NEOX_GELU_ERF;
-    if (bits > 7)
+    if (bits > ALL_BITS)
         return err_kind(p->e, ERR_DAMAGED, "%s: header: unknown bits 0x%x", p->path, bits);
-    c->parallel_residual = bits & 1;
-    c->attention_bias = bits & 2;
-    c->tied_embeddings = bits & 4;
+    c->parallel_residual = bits & PARALLEL_RESIDUAL;
+    c->attention_bias = bits & ATTENTION_BIAS;
+    c->tied_embeddings = bits & TIED_EMBEDDINGS;
+    c->learned_positions = bits & LEARNED_POSITIONS;
+    c->unscaled_scores = bits & UNSCALED_SCORES;
+    c->dense_bias = bits & DENSE_BIAS;
+    c->window = (size_t)get64(d + AT_WINDOW);
+    c->local = get64(d + AT_LOCAL);
     if (neox_config_check(c, p->e)) {
         p->e->kind = ERR_DAMAGED;
         return err_prefix(p->e, "%s: header", p->path);
@@ -451,8 +469,14 @@ static void put_config(uint8_t *h, const struct neox_config *c)
     put_double(h + AT_ROPE_THETA, c->rope_theta);
     put_double(h + AT_EPS, c->layer_norm_eps);
     put32(h + AT_ACTIVATION, c->activation == NEOX_GELU_TANH);
-    put32(h + AT_BITS, (uint32_t)c->parallel_residual | (uint32_t)c->attention_bias << 1 |
-                           (uint32_t)c->tied_embeddings << 2);
+    put32(h + AT_BITS, (c->parallel_residual ? PARALLEL_RESIDUAL : 0) |
+                           (c->attention_bias ? ATTENTION_BIAS : 0) |
+                           (c->tied_embeddings ? TIED_EMBEDDINGS : 0) |
+                           (c->learned_positions ? LEARNED_POSITIONS : 0) |
+                           (c->unscaled_scores ? UNSCALED_SCORES : 0) |
+                           (c->dense_bias ? DENSE_BIAS : 0));
+    put64(h + AT_WINDOW, c->window);
+    put64(h + AT_LOCAL, c->local);
 }
 
 int flat_finish(struct flat_writer *w, const char *name, int64_t step, double tokens_seen,

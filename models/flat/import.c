@@ -18,13 +18,17 @@
 #include "models/flat/flat.h"
 #include "models/flat/hub.h"
 #include "models/flat/pack.h"
+#include "models/flat/sources.h"
 #include "src/base/json.h"
 #include "src/base/progress.h"
 
 /* One tensor of the output and where it comes from. */
 struct job {
     size_t output;
-    const struct checkpoint_tensor *from;
+    struct sources_of from;
+    const struct checkpoint_tensor
+        *last; /* of its sources in file order: packed when it is reached */
+    struct checkpoint_unit unit[SOURCES_MOST]; /* where the sources are, from then on */
 };
 
 struct import {
@@ -42,73 +46,17 @@ struct import {
 
 /* --- what is needed, what is there --- */
 
-static bool ends_with(const char *s, const char *end)
+static bool is_after(const struct checkpoint_tensor *a, const struct checkpoint_tensor *b)
 {
-    size_t n = strlen(s), k = strlen(end);
-    return n >= k && !strcmp(s + n - k, end);
-}
-
-/* Buffers that checkpoints of older transformers carry; they are recomputed, never used. */
-static bool is_buffer(const char *name)
-{
-    return ends_with(name, ".attention.bias") || ends_with(name, ".attention.masked_bias") ||
-           ends_with(name, ".rotary_emb.inv_freq");
-}
-
-static const char *without_prefix(const char *name)
-{
-    return strncmp(name, "gpt_neox.", 9) ? name : name + 9;
-}
-
-/* The checkpoint's tensor for an output: the gpt_neox. prefix may be missing, the head may be
- * called lm_head, and with tied embeddings the embedding serves. */
-static const struct checkpoint_tensor *find_source(const struct import *m, const char *name)
-{
-    const struct checkpoint_tensor *t = checkpoint_find(&m->checkpoint, name);
-    if (!t) t = checkpoint_find(&m->checkpoint, without_prefix(name));
-    if (t || strcmp(name, "embed_out.weight")) return t;
-    t = checkpoint_find(&m->checkpoint, "lm_head.weight");
-    return t || !m->config.tied_embeddings ? t : find_source(m, "gpt_neox.embed_in.weight");
-}
-
-static int check_source(const struct import *m, const struct neox_tensor *want,
-                        const struct checkpoint_tensor *t, struct err *e)
-{
-    const char *path = m->checkpoint.files[t->file].path;
-    char found[128];
-    bool same = want->vector
-                    ? t->rank == 1 && t->shape[0] == want->columns
-                    : t->rank == 2 && t->shape[0] == want->rows && t->shape[1] == want->columns;
-    if (!same && want->vector)
-        return err_set(e, "%s: %s: expected shape [%zu], found %s", path, t->name, want->columns,
-                       tensor_shape(t, found, sizeof found));
-    if (!same)
-        return err_set(e, "%s: %s: expected shape [%zu, %zu], found %s", path, t->name, want->rows,
-                       want->columns, tensor_shape(t, found, sizeof found));
-    if (t->type->weight < 0)
-        return err_set(e, "%s: %s: expected element type F16, BF16 or F32, found %s", path, t->name,
-                       t->type->name);
-    return 0;
+    return a->file != b->file ? a->file > b->file : a->unit > b->unit;
 }
 
 static int by_place(const void *a, const void *b)
 {
     const struct job *x = a, *y = b;
-    if (x->from->file != y->from->file) return x->from->file < y->from->file ? -1 : 1;
-    if (x->from->unit != y->from->unit) return x->from->unit < y->from->unit ? -1 : 1;
+    if (is_after(x->last, y->last)) return 1;
+    if (is_after(y->last, x->last)) return -1;
     return x->output < y->output ? -1 : x->output > y->output;
-}
-
-/* Where the tensor was looked for: the one file, or the index of several. */
-static int missing(const struct import *m, const char *name, struct err *e)
-{
-    const struct checkpoint *c = &m->checkpoint;
-    const char *file = c->index ? c->index : c->files[0].name;
-    if (!m->config.layers_assumed) return err_set(e, "%s/%s: %s is missing", m->folder, file, name);
-    return err_set(e,
-                   "%s/%s: %s is missing (%s/config.json does not say num_hidden_layers: %zu were "
-                   "assumed)",
-                   m->folder, file, name, m->folder, m->config.layers);
 }
 
 static int plan(struct import *m, struct err *e)
@@ -124,23 +72,23 @@ static int plan(struct import *m, struct err *e)
     }
     for (size_t i = 0; i < n; i++) {
         struct neox_tensor want;
+        struct job *job = &m->jobs[m->job_count++];
+        *job = (struct job){.output = i};
         neox_tensor_at(&m->config, i, &want);
-        const struct checkpoint_tensor *t = find_source(m, want.name);
-        if (!t) {
-            missing(m, want.name, e);
-            goto out;
+        if (sources_find(&job->from, &m->checkpoint, &m->config, &want, e)) goto out;
+        for (size_t k = 0; k < job->from.parts; k++) {
+            const struct checkpoint_tensor *t = job->from.part[k];
+            if (!k || is_after(t, job->last)) job->last = t;
+            used[t - m->checkpoint.tensors.items] = true;
         }
-        if (check_source(m, &want, t, e)) goto out;
-        m->jobs[m->job_count++] = (struct job){i, t};
-        m->dtypes[i] = (enum simd_dtype)t->type->weight;
-        used[t - m->checkpoint.tensors.items] = true;
+        m->dtypes[i] = (enum simd_dtype)job->last->type->weight;
     }
     for (size_t i = 0; i < m->checkpoint.tensors.count; i++) {
         const struct checkpoint_tensor *t = &m->checkpoint.tensors.items[i];
-        if (used[i] || is_buffer(t->name)) continue;
+        if (used[i] || sources_is_buffer(t->name)) continue;
         err_set(e, "%s: unexpected tensor %.128s (config.json has %zu layers%s)",
                 m->checkpoint.files[t->file].path, t->name, m->config.layers,
-                m->config.attention_bias ? "" : ", attention without bias");
+                m->config.attention_bias || m->config.dense_bias ? "" : ", attention without bias");
         goto out;
     }
     qsort(m->jobs, m->job_count, sizeof *m->jobs, by_place);
@@ -155,7 +103,6 @@ out:
 /* A thread's own. */
 struct worker {
     struct import *m;
-    struct checkpoint_unit unit;
     struct pack_buffers buffers;
     struct err e;
     const struct job *job; /* being written: */
@@ -175,12 +122,15 @@ static int put(void *context, const void *data, size_t bytes, struct err *e)
 
 static int write_tensor(struct worker *w, const struct job *job)
 {
+    const struct import *m = w->m;
     struct flat_writer_tensor *to = &w->m->writer.tensors[job->output];
-    const struct pack_tensor t = {.config = &w->m->config,
-                                  .is = &to->is,
-                                  .from = job->from,
-                                  .base = w->unit.data + job->from->offset,
-                                  .path = w->m->checkpoint.files[job->from->file].path};
+    struct pack_tensor t = {.config = &m->config, .is = &to->is, .parts = job->from.parts};
+    for (size_t i = 0; i < t.parts; i++) {
+        const struct checkpoint_tensor *from = job->from.part[i];
+        t.part[i] = (struct pack_part){.from = from,
+                                       .base = job->unit[i].data + from->offset,
+                                       .path = m->checkpoint.files[from->file].path};
+    }
     const struct pack_sink sink = {put, w};
     w->job = job;
     w->at = 0;
@@ -200,6 +150,35 @@ static void hash_up_to(struct import *m, const struct checkpoint_file *f, uint64
     m->hashed = end;
 }
 
+static bool same_unit(const struct checkpoint_tensor *a, const struct checkpoint_tensor *b)
+{
+    return a->file == b->file && a->unit == b->unit;
+}
+
+/* The units of N jobs that have the last one in common: *END is where it ends in its file. */
+static int read_units(struct import *m, struct job *jobs, size_t n, uint64_t *end, struct err *e)
+{
+    struct checkpoint_unit last = {0};
+    if (checkpoint_unit(&m->checkpoint, jobs->last, &last, e)) return -1;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < jobs[i].from.parts; k++) {
+            const struct checkpoint_tensor *t = jobs[i].from.part[k];
+            jobs[i].unit[k] = last;
+            if (!same_unit(t, jobs->last) &&
+                checkpoint_unit(&m->checkpoint, t, &jobs[i].unit[k], e))
+                return -1;
+        }
+    }
+    *end = last.end;
+    return 0;
+}
+
+/* What was copied is let go of. */
+static void drop_units(const struct job *job)
+{
+    for (size_t k = 0; k < job->from.parts; k++) map_drop(job->unit[k].data, job->unit[k].bytes);
+}
+
 /* GROUPS[g] .. GROUPS[g + 1]: the jobs of one unit of file FILE. Of several failures the first in
  * file order is told: a group starts only after those before it have. */
 static int walk_groups(struct import *m, size_t file, const size_t *groups, size_t group_count,
@@ -212,8 +191,9 @@ static int walk_groups(struct import *m, size_t file, const size_t *groups, size
         struct worker w = {.m = m, .hash = XXH3_createState()};
 #pragma omp for ordered schedule(dynamic, 1)
         for (size_t g = 0; g < group_count; g++) {
-            const struct job *jobs = m->jobs + groups[g];
-            size_t first;
+            struct job *jobs = m->jobs + groups[g];
+            size_t first, n = groups[g + 1] - groups[g];
+            uint64_t end;
             int status = 0;
 #pragma omp ordered
             {
@@ -221,15 +201,12 @@ static int walk_groups(struct import *m, size_t file, const size_t *groups, size
                 first = failed;
                 if (!w.hash) status = err_memory(&w.e, m->folder);
                 if (first < g) status = -1;
-                if (!status) status = checkpoint_unit(&m->checkpoint, jobs->from, &w.unit, &w.e);
-                if (!status) hash_up_to(m, f, w.unit.end);
+                if (!status) status = read_units(m, jobs, n, &end, &w.e);
+                if (!status) hash_up_to(m, f, end);
             }
-            for (size_t i = 0; !status && i < groups[g + 1] - groups[g]; i++)
-                status = write_tensor(&w, &jobs[i]);
-            if (!status) {
-                map_drop(w.unit.data, w.unit.bytes); /* copied */
-                continue;
-            }
+            for (size_t i = 0; !status && i < n; i++) status = write_tensor(&w, &jobs[i]);
+            for (size_t i = 0; !status && i < n; i++) drop_units(&jobs[i]);
+            if (!status) continue;
 #pragma omp critical(import_error)
             if (g < failed && first > g) {
                 *e = w.e;
@@ -257,9 +234,9 @@ static int walk_file(struct import *m, size_t file, json_t *sources, struct err 
     XXH3_64bits_reset(m->hash);
     m->hashed = 0;
     for (size_t i = 0; i < m->job_count; i++) {
-        const struct checkpoint_tensor *t = m->jobs[i].from;
+        const struct checkpoint_tensor *t = m->jobs[i].last;
         if (t->file != file) continue;
-        if (!count || m->jobs[i - 1].from->unit != t->unit) groups[count++] = i;
+        if (!count || !same_unit(m->jobs[i - 1].last, t)) groups[count++] = i;
         end = i + 1;
     }
     groups[count] = end;

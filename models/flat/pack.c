@@ -11,11 +11,12 @@
 /* Bytes packed between writes: within L2, long enough for the disk. */
 enum { CHUNK = 1 << 20, BLOCK = 32 };
 
-/* Row of the checkpoint that holds row R of the output: query_key_value is [head][q, k, v][dim]
- * there and [q, k, v][head][dim] here. */
-static size_t source_row(const struct neox_config *c, bool qkv, size_t r)
+/* Row of the checkpoint that holds row R of the output: a query_key_value that is one tensor is
+ * [head][q, k, v][dim] there and [q, k, v][head][dim] here. */
+static size_t source_row(const struct pack_tensor *t, size_t r)
 {
-    if (!qkv) return r;
+    const struct neox_config *c = t->config;
+    if (!t->is->qkv || t->parts > 1) return r;
     size_t part = r / c->hidden, head = r % c->hidden / c->head_size, dim = r % c->head_size;
     return (head * 3 + part) * c->head_size + dim;
 }
@@ -78,8 +79,18 @@ struct packer {
     struct err *e;
     size_t rows, columns;
     size_t size; /* bytes of an element */
-    size_t row_stride, column_stride;
+    int dtype;
 };
+
+/* A part's distances, in elements. */
+static size_t row_stride(const struct pack_part *p)
+{
+    return p->from->rank == 2 ? p->from->stride[0] : 0;
+}
+static size_t column_stride(const struct pack_part *p)
+{
+    return p->from->stride[p->from->rank - 1];
+}
 
 /* --- weights that are not finite --- */
 
@@ -119,40 +130,51 @@ static bool all_finite(int dtype, const uint8_t *data, size_t bytes)
     return !((a | b | c | d) & patterns[dtype].carry);
 }
 
+/* Names an element of PART. */
+static int not_finite_at(const struct packer *p, const struct pack_part *part, const uint8_t *at,
+                         size_t r, size_t k)
+{
+    uint32_t bits = 0; /* of 16 bits the upper half */
+    memcpy((uint8_t *)&bits + sizeof bits - p->size, at, p->size);
+    uint64_t fraction = ~patterns[p->dtype].exponent >> 32 & 0x7fffffff;
+    const char *value = bits & fraction ? "nan" : bits >> 31 ? "-inf" : "inf";
+    char row[32] = "";
+    if (part->from->rank == 2) snprintf(row, sizeof row, "%zu, ", r);
+    return err_kind(p->e, ERR_DAMAGED, "%s: %s[%s%zu]: expected a finite number, found %s",
+                    part->path, part->from->name, row, k, value);
+}
+
 /* Names the first in the checkpoint's own order, whatever was packed first. */
 static int not_finite(const struct packer *p)
 {
-    const struct checkpoint_tensor *t = p->t->from;
-    for (size_t r = 0; r < p->rows; r++) {
-        for (size_t k = 0; k < p->columns; k++) {
-            const uint8_t *at = p->t->base + (r * p->row_stride + k * p->column_stride) * p->size;
-            if (all_finite(t->type->weight, at, p->size)) continue;
-            uint32_t bits = 0; /* of 16 bits the upper half */
-            memcpy((uint8_t *)&bits + sizeof bits - p->size, at, p->size);
-            uint64_t fraction = ~patterns[t->type->weight].exponent >> 32 & 0x7fffffff;
-            const char *value = bits & fraction ? "nan" : bits >> 31 ? "-inf" : "inf";
-            char row[32] = "";
-            if (t->rank == 2) snprintf(row, sizeof row, "%zu, ", r);
-            return err_kind(p->e, ERR_DAMAGED, "%s: %s[%s%zu]: expected a finite number, found %s",
-                            p->t->path, t->name, row, k, value);
+    for (size_t i = 0; i < p->t->parts; i++) {
+        const struct pack_part *part = &p->t->part[i];
+        for (size_t r = 0; r < p->rows / p->t->parts; r++) {
+            for (size_t k = 0; k < p->columns; k++) {
+                const uint8_t *at =
+                    part->base + (r * row_stride(part) + k * column_stride(part)) * p->size;
+                if (!all_finite(p->dtype, at, p->size)) return not_finite_at(p, part, at, r, k);
+            }
         }
     }
-    return err_kind(p->e, ERR_DAMAGED, "%s: %s: changed while it was read", p->t->path, t->name);
+    return err_kind(p->e, ERR_DAMAGED, "%s: %s: changed while it was read", p->t->part[0].path,
+                    p->t->part[0].from->name);
 }
 
 static int emit(struct packer *p, const void *data, size_t bytes)
 {
-    if (!all_finite(p->t->from->type->weight, data, bytes)) return not_finite(p);
+    if (!all_finite(p->dtype, data, bytes)) return not_finite(p);
     return p->sink->put(p->sink->context, data, bytes, p->e);
 }
 
 static int vector(struct packer *p)
 {
     uint8_t *out = room(&p->b->packed, &p->b->packed_bytes, p->columns * p->size);
-    if (!out) return err_memory(p->e, p->t->path);
+    if (!out) return err_memory(p->e, p->t->part[0].path);
+    const struct pack_part *part = p->t->part;
     for (size_t i = 0; i < p->columns; i++) {
-        size_t from = source_row(p->t->config, p->t->is->qkv, i);
-        memcpy(out + i * p->size, p->t->base + from * p->column_stride * p->size, p->size);
+        size_t from = source_row(p->t, i) * column_stride(part);
+        memcpy(out + i * p->size, part->base + from * p->size, p->size);
     }
     return emit(p, out, p->columns * p->size);
 }
@@ -161,33 +183,35 @@ static int rows(struct packer *p)
 {
     size_t row = p->columns * p->size;
     size_t step = row < CHUNK ? CHUNK / row : 1;
-    bool dense = p->column_stride == 1 && p->row_stride == p->columns;
+    const struct pack_part *part = p->t->part;
+    bool dense = column_stride(part) == 1 && row_stride(part) == p->columns;
     uint8_t *out = NULL;
     if (!dense && !(out = room(&p->b->packed, &p->b->packed_bytes, step * row)))
-        return err_memory(p->e, p->t->path);
+        return err_memory(p->e, p->t->part[0].path);
     for (size_t r = 0; r < p->rows; r += step) {
         size_t n = p->rows - r < step ? p->rows - r : step;
-        const uint8_t *from = p->t->base + r * p->row_stride * p->size;
+        const uint8_t *from = part->base + r * row_stride(part) * p->size;
         for (size_t i = 0; i < n && !dense; i++)
-            gather(out + i * row, from + i * p->row_stride * p->size, p->columns, p->column_stride,
-                   p->size);
+            gather(out + i * row, from + i * row_stride(part) * p->size, p->columns,
+                   column_stride(part), p->size);
         if (emit(p, dense ? from : out, n * row)) return -1;
     }
     return 0;
 }
 
-/* Panel NUMBER to OUT; STRIDED: room for its rows where the source's columns are apart. */
+/* Panel NUMBER to OUT; STRIDED: room for its rows where a source's columns are apart. */
 static void panel(const struct packer *p, size_t number, uint8_t *out, uint8_t *strided)
 {
     const uint8_t *from[SIMD_PANEL] = {NULL};
     for (size_t r = 0; r < SIMD_PANEL; r++) {
         size_t row = number * SIMD_PANEL + r;
         if (row >= p->rows) break;
-        row = source_row(p->t->config, p->t->is->qkv, row);
-        from[r] = p->t->base + row * p->row_stride * p->size;
-        if (!strided) continue;
+        const struct pack_part *part = &p->t->part[row / (p->rows / p->t->parts)];
+        row = source_row(p->t, row % (p->rows / p->t->parts));
+        from[r] = part->base + row * row_stride(part) * p->size;
+        if (column_stride(part) == 1) continue;
         uint8_t *copy = strided + r * p->columns * p->size;
-        gather(copy, from[r], p->columns, p->column_stride, p->size);
+        gather(copy, from[r], p->columns, column_stride(part), p->size);
         from[r] = copy;
     }
     if (p->size == 2)
@@ -202,9 +226,11 @@ static int panels(struct packer *p)
     size_t step = bytes < CHUNK ? CHUNK / bytes : 1;
     size_t count = (p->rows + SIMD_PANEL - 1) / SIMD_PANEL;
     uint8_t *strided = NULL, *out = room(&p->b->packed, &p->b->packed_bytes, step * bytes);
-    if (!out) return err_memory(p->e, p->t->path);
-    if (p->column_stride != 1 && !(strided = room(&p->b->rows, &p->b->rows_bytes, bytes)))
-        return err_memory(p->e, p->t->path);
+    if (!out) return err_memory(p->e, p->t->part[0].path);
+    bool apart = false;
+    for (size_t i = 0; i < p->t->parts; i++) apart |= column_stride(&p->t->part[i]) != 1;
+    if (apart && !(strided = room(&p->b->rows, &p->b->rows_bytes, bytes)))
+        return err_memory(p->e, p->t->part[0].path);
     for (size_t at = 0; at < count; at += step) {
         size_t n = count - at < step ? count - at : step;
         for (size_t i = 0; i < n; i++) panel(p, at + i, out + i * bytes, strided);
@@ -216,16 +242,15 @@ static int panels(struct packer *p)
 int pack_tensor(const struct pack_tensor *t, struct pack_buffers *b, const struct pack_sink *sink,
                 struct err *e)
 {
-    const struct checkpoint_tensor *from = t->from;
+    const struct element_type *type = t->part[0].from->type;
     struct packer p = {.t = t,
                        .b = b,
                        .sink = sink,
                        .e = e,
                        .rows = t->is->rows,
                        .columns = t->is->columns,
-                       .size = from->type->bytes,
-                       .row_stride = from->rank == 2 ? from->stride[0] : 0,
-                       .column_stride = from->stride[from->rank - 1]};
+                       .size = type->bytes,
+                       .dtype = type->weight};
     return t->is->vector ? vector(&p) : t->is->panels ? panels(&p) : rows(&p);
 }
 

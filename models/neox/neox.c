@@ -4,7 +4,8 @@
  *   each layer:  x += Attention(LN1(x)) + MLP(LN2(x))
  *   loss = log-sum-exp(W LN_f(x)) - (W LN_f(x))[target]
  *
- * (parallel residual; in the sequential form the MLP reads the x that attention was added to).
+ * (parallel residual; in the sequential form the MLP reads the x that attention was added to; GPT-Neo
+ * is sequential, adds a learned position to embed_in[t], and has layers that see a window only).
  * What each step does with a team's shares, and where members meet, is in neox_steps.c.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -21,7 +22,7 @@ static void parallel_layer(const struct neox *m, struct neox_run *r, const struc
 {
     neox_norm(m, r, r->h, r->x, &l->ln1);                                   /* [inputs, d] */
     neox_product(m, r, r->qkv, r->h, &l->qkv, GEMM_STORE);                  /* [inputs, 3d] */
-    neox_attention(m, r, r->context, r->qkv);                               /* [inputs, d] */
+    neox_attention(m, r, r->context, r->qkv, &l->attention);                /* [inputs, d] */
     neox_norm(m, r, r->h, r->x, &l->ln2);                                   /* [inputs, d] */
     neox_product(m, r, r->x, r->context, &l->dense, GEMM_ADD);              /* [inputs, d] */
     neox_product(m, r, r->inner, r->h, &l->up, gelu[m->config.activation]); /* [inputs, ffn] */
@@ -33,7 +34,7 @@ static void sequential_layer(const struct neox *m, struct neox_run *r, const str
 {
     neox_norm(m, r, r->h, r->x, &l->ln1);
     neox_product(m, r, r->qkv, r->h, &l->qkv, GEMM_STORE);
-    neox_attention(m, r, r->context, r->qkv);
+    neox_attention(m, r, r->context, r->qkv, &l->attention);
     neox_product(m, r, r->x, r->context, &l->dense, GEMM_ADD);
     neox_norm(m, r, r->h, r->x, &l->ln2);
     neox_product(m, r, r->inner, r->h, &l->up, gelu[m->config.activation]);
@@ -68,12 +69,26 @@ void neox_forward(const struct neox *m, struct neox_run *r, const struct neox_pi
     neox_output(m, r);
 }
 
+uint64_t neox_pairs(uint64_t n, uint64_t window)
+{
+    return n <= window ? n * (n + 1) : window * (2 * n + 1 - window);
+}
+
+static size_t local_layers(const struct neox_config *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->layers; i++) n += neox_layer_window(c, i) != 0;
+    return n;
+}
+
 struct neox_cost neox_cost(const struct neox_config *c)
 {
-    uint64_t d = c->hidden, layers = c->layers;
+    uint64_t d = c->hidden, layers = c->layers, near = 0;
+    if (c->window == NEOX_NEAR) near = local_layers(c);
     return (struct neox_cost){
         .row = layers * 2 * d * (4 * d + 2 * c->ffn), /* the products */
-        .pair = layers * 2 * d,                       /* Q K^T and P V, lower triangle */
+        .pair = (layers - near) * 2 * d,              /* Q K^T and P V, lower triangle */
+        .near = near * 2 * d,
         .scored = 2 * d * c->vocab,
     };
 }
@@ -81,7 +96,9 @@ struct neox_cost neox_cost(const struct neox_config *c)
 double neox_flop(const struct neox_config *c, size_t n, size_t skip)
 {
     const struct neox_cost cost = neox_cost(c);
-    double rows = (double)n;
-    return (double)cost.row * rows + (double)cost.pair * rows * (rows + 1) +
-           (double)cost.scored * (double)(n - skip);
+    const double pair = 2 * (double)c->hidden, near = (double)local_layers(c);
+    double rows = (double)n, flop = (double)cost.row * rows;
+    flop += pair * ((double)c->layers - near) * rows * (rows + 1);
+    if (c->window) flop += pair * near * (double)neox_pairs(n, c->window);
+    return flop + (double)cost.scored * (double)(n - skip);
 }

@@ -23,13 +23,20 @@ void neox_block(const struct neox *model, struct neox_run *run, size_t layer);
 void neox_output(const struct neox *model, struct neox_run *run);
 
 /* Useful FLOP of one piece: products 2 d (12 d + ...) per layer by the real shapes, causal
- * attention counted by its lower triangle, the head on the scored rows: for Pythia's shapes n (24
- * d^2 L + 2 d V) + 2 d L n (n + 1). */
+ * attention counted by its lower triangle (of a local layer what lies in the window), the head on
+ * the scored rows: for Pythia's shapes n (24 d^2 L + 2 d V) + 2 d L n (n + 1). */
 double neox_flop(const struct neox_config *config, size_t n, size_t skip);
 
-/* The same as whole numbers: FLOP of an input, of each of a piece's n (n + 1), of a scored input. */
+/* Twice the pairs of a position and one that it sees, itself or before it and less than `window` away,
+ * of n positions: n (n + 1) where the window holds them all. */
+uint64_t neox_pairs(uint64_t n, uint64_t window);
+
+/* The same as whole numbers: FLOP of an input, of each of a piece's n (n + 1), of each of its pairs
+ * within NEOX_NEAR positions, of a scored input. Local layers of a window other than NEOX_NEAR are
+ * counted as if they saw everything: more than they cost. */
+enum { NEOX_NEAR = 256 }; /* the window of every GPT-Neo */
 struct neox_cost {
-    uint64_t row, pair, scored;
+    uint64_t row, pair, near, scored;
 };
 struct neox_cost neox_cost(const struct neox_config *config);
 

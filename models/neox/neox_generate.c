@@ -1,6 +1,6 @@
 /* neox_generate.c - GPT-NeoX a position at a time; see neox_generate.h.
  *
- *   x = embed_in[t]
+ *   x = embed_in[t], with the learned position added where there is one
  *   each layer:  x += Attention(LN1(x)) + MLP(LN2(x))
  *   logits = W LN_f(x)
  *
@@ -78,7 +78,7 @@ static void attention(const struct team *t, size_t i)
     size_t heads = t->m->config.heads, first = heads * t->member / t->members;
     size_t count = heads * (t->member + 1) / t->members - first;
     t->m->kernels->attention_step(t->g->context, t->g->qkv, t->g->position, first, count,
-                                  &t->m->attention, t->g->cache[i], t->own.scratch);
+                                  &t->m->layers[i].attention, t->g->cache[i], t->own.scratch);
 }
 
 static enum gemm_epilogue gelu(const struct neox *m)
@@ -123,12 +123,21 @@ static void sequential_layer(const struct team *t, size_t i)
     meet(t);
 }
 
+/* x += the position's vector, where they are learned [d] */
+static void add_position(const struct team *t)
+{
+    const struct neox *m = t->m;
+    const float *position = m->learned + t->g->position * m->config.hidden;
+    for (size_t i = 0; i < m->config.hidden; i++) t->g->x.data[i] += position[i];
+}
+
 static void step(const struct team *t, uint32_t token)
 {
     const struct neox *m = t->m;
     if (t->member == 0)
         m->kernels->embed(t->g->x, 0, &token, 1, m->embedding, m->embedding_dtype,
                           m->config.hidden); /* [d] */
+    if (t->member == 0 && m->learned) add_position(t);
     meet(t);
     for (size_t i = 0; i < m->config.layers; i++) {
         if (m->config.parallel_residual)
@@ -171,7 +180,8 @@ int neox_generation_open(struct neox_generation *g, const struct neox *model, si
     const size_t d = strips_size(1, c->hidden), logits = (c->vocab + 31) / 32 * 32;
     const size_t scratch = (attention_scratch_bytes(0, c->head_size) + 63) / 64 * 16;
     const size_t shared = 2 * d + strips_size(1, 3 * c->hidden) + strips_size(1, c->ffn) + logits;
-    const size_t one = (attention_cache_bytes(capacity, &model->attention) + 63) / 64 * 64;
+    const size_t one =
+        (attention_cache_bytes(capacity, &model->layers[0].attention) + 63) / 64 * 64;
     *g = (struct neox_generation){.model = model, .capacity = capacity, .threads = threads};
     g->bytes = (shared + (size_t)threads * (2 * d + scratch)) * sizeof(float);
     g->caches_bytes = c->layers * one;

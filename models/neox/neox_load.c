@@ -27,55 +27,71 @@ static const struct flat_tensor *need(struct loader *l, const char *module, cons
     return t;
 }
 
-static const float *vector(struct loader *l, const char *module, const char *parameter)
+/* The first N elements. */
+static void widen(const struct loader *l, float *out, const struct flat_tensor *t, size_t n)
 {
-    const struct flat_tensor *t = need(l, module, parameter);
-    if (!t) return NULL;
-    float *out = l->next;
-    size_t n = t->rows * t->columns;
     if (t->dtype == SIMD_F16)
         l->kernels->f16_to_f32(out, t->data, n);
     else if (t->dtype == SIMD_BF16)
         l->kernels->bf16_to_f32(out, t->data, n);
     else
         memcpy(out, t->data, n * sizeof *out);
+}
+
+/* AT: where it stands among the model's tensors. */
+static const float *vector(struct loader *l, const char *module, const char *parameter, size_t *at)
+{
+    const struct flat_tensor *t = need(l, module, parameter);
+    if (!t) return NULL;
+    *at = (size_t)(t - l->flat->tensors);
+    float *out = l->next;
+    size_t n = t->rows * t->columns;
+    widen(l, out, t, n);
     l->next += (n + SIMD_LANES - 1) / SIMD_LANES * SIMD_LANES;
     return out;
 }
 
-static struct panels matrix(struct loader *l, const char *module)
+static struct panels matrix(struct loader *l, const char *module, size_t *at)
 {
     const struct flat_tensor *t = need(l, module, "weight");
     if (!t) return (struct panels){0};
+    *at = (size_t)(t - l->flat->tensors);
     return (struct panels){.data = t->data, .dtype = t->dtype, .n = t->rows, .k = t->columns};
 }
 
 static struct neox_gain gain(struct loader *l, const char *module)
 {
-    struct neox_gain g = {.weight = vector(l, module, "weight")};
-    g.bias = vector(l, module, "bias");
+    struct neox_gain g = {0};
+    g.weight = vector(l, module, "weight", &g.weight_at);
+    g.bias = vector(l, module, "bias", &g.bias_at);
     return g;
 }
 
 static struct neox_linear linear(struct loader *l, const char *module, bool bias,
                                  enum neox_phase phase)
 {
-    struct neox_linear w = {.weight = matrix(l, module), .phase = phase};
-    if (bias) w.bias = vector(l, module, "bias");
+    struct neox_linear w = {.phase = phase};
+    w.weight = matrix(l, module, &w.weight_at);
+    if (bias) w.bias = vector(l, module, "bias", &w.bias_at);
     return w;
 }
 
-static void load_layer(struct loader *l, struct neox_layer *layer, size_t i, bool attention_bias)
+static void load_layer(struct loader *l, struct neox_layer *layer, size_t i,
+                       const struct attention_shape *attention)
 {
+    const struct neox_config *c = &l->flat->config;
     char b[128];
 #define MODULE(s) (snprintf(b, sizeof b, "gpt_neox.layers.%zu." s, i), b)
     layer->ln1 = gain(l, MODULE("input_layernorm"));
     layer->ln2 = gain(l, MODULE("post_attention_layernorm"));
-    layer->qkv = linear(l, MODULE("attention.query_key_value"), attention_bias, PHASE_QKV);
-    layer->dense = linear(l, MODULE("attention.dense"), attention_bias, PHASE_DENSE);
+    layer->qkv = linear(l, MODULE("attention.query_key_value"), c->attention_bias, PHASE_QKV);
+    layer->dense =
+        linear(l, MODULE("attention.dense"), c->attention_bias || c->dense_bias, PHASE_DENSE);
     layer->up = linear(l, MODULE("mlp.dense_h_to_4h"), true, PHASE_MLP);
     layer->down = linear(l, MODULE("mlp.dense_4h_to_h"), true, PHASE_MLP);
 #undef MODULE
+    layer->attention = *attention;
+    layer->attention.window = neox_layer_window(c, i);
 }
 
 /* Floats for every vector of the model, each rounded up to a vector word. */
@@ -108,9 +124,44 @@ static int rotary_tables(struct neox *model, size_t positions)
         }
     }
     model->angles = cosine;
-    model->attention.cosine = cosine;
-    model->attention.sine = sine;
     return 0;
+}
+
+/* The shape of every layer's attention but for its window. */
+static struct attention_shape shape_of(const struct neox *model)
+{
+    const struct neox_config *c = &model->config;
+    return (struct attention_shape){
+        .heads = c->heads,
+        .head_size = c->head_size,
+        .rotary = c->rotary,
+        .cosine = model->angles,
+        .sine = model->angles + model->positions * (c->rotary / 2),
+        .scale = c->unscaled_scores ? 1 : (float)(1.0 / sqrt((double)c->head_size))};
+}
+
+/* Of the learned positions as many rows as are asked for. */
+static int load_positions(struct loader *l, struct neox *model)
+{
+    if (!model->config.learned_positions) return 0;
+    const struct flat_tensor *t = need(l, "gpt_neox.embed_positions", "weight");
+    const size_t n = model->positions * model->config.hidden;
+    model->learned = malloc((n + 1) * sizeof *model->learned);
+    if (!model->learned) return err_memory(l->e, l->flat->path);
+    if (!t) return 0;
+    widen(l, model->learned, t, n);
+    model->learned_at = (size_t)(t - l->flat->tensors);
+    return 0;
+}
+
+int neox_reaches(const struct neox_config *c, size_t inputs, const char *path, struct err *e)
+{
+    if (!c->learned_positions || inputs <= c->max_positions) return 0;
+    return err_set(
+        e,
+        "%s: expected at most %zu inputs in a row, its learned positions, found %zu: cut "
+        "documents with --window %zu or --max-tokens %zu",
+        path, c->max_positions, inputs, c->max_positions, c->max_positions + 1);
 }
 
 int neox_load(struct neox *model, const struct flat_model *flat, const struct kernels *kernels,
@@ -122,8 +173,7 @@ int neox_load(struct neox *model, const struct flat_model *flat, const struct ke
                            .kernels = kernels,
                            .products = products,
                            .positions = positions};
-    model->attention =
-        (struct attention_shape){.heads = c->heads, .head_size = c->head_size, .rotary = c->rotary};
+    if (neox_reaches(c, positions, flat->path, e)) return -1;
     model->vectors_bytes = vector_floats(flat) * sizeof *model->vectors;
     model->vectors = simd_alloc(model->vectors_bytes);
     model->layers = calloc(c->layers, sizeof *model->layers);
@@ -136,10 +186,13 @@ int neox_load(struct neox *model, const struct flat_model *flat, const struct ke
     if (embedding) {
         model->embedding = embedding->data;
         model->embedding_dtype = embedding->dtype;
+        model->embedding_at = (size_t)(embedding - flat->tensors);
     }
-    for (size_t i = 0; i < c->layers; i++) load_layer(&l, &model->layers[i], i, c->attention_bias);
+    const struct attention_shape attention = shape_of(model);
+    for (size_t i = 0; i < c->layers; i++) load_layer(&l, &model->layers[i], i, &attention);
     model->final = gain(&l, "gpt_neox.final_layer_norm");
-    model->unembedding = matrix(&l, "embed_out");
+    model->unembedding = matrix(&l, "embed_out", &model->unembedding_at);
+    if (load_positions(&l, model)) l.status = -1;
     if (l.status) neox_unload(model);
     return l.status;
 }
@@ -149,5 +202,6 @@ void neox_unload(struct neox *model)
     if (model->vectors) simd_free(model->vectors, model->vectors_bytes);
     free(model->layers);
     free(model->angles);
+    free(model->learned);
     *model = (struct neox){0};
 }

@@ -20,20 +20,24 @@ enum neox_phase {
     NEOX_PHASES
 };
 
+/* weight_at, bias_at: which of the model's tensors they are (neox_tensor_at). */
 struct neox_linear {
     struct panels weight; /* [n, k]: k numbers in, n out */
     const float *bias;    /* [n]; NULL: none */
     enum neox_phase phase;
+    size_t weight_at, bias_at;
 };
 
 struct neox_gain {
     const float *weight, *bias; /* of a layer norm [d] */
+    size_t weight_at, bias_at;
 };
 
 struct neox_layer {
-    struct neox_gain ln1, ln2;     /* input_layernorm, post_attention_layernorm */
-    struct neox_linear qkv, dense; /* [3d, d], [d, d]; no biases without attention_bias */
-    struct neox_linear up, down;   /* dense_h_to_4h [ffn, d], dense_4h_to_h [d, ffn] */
+    struct neox_gain ln1, ln2;        /* input_layernorm, post_attention_layernorm */
+    struct neox_linear qkv, dense;    /* [3d, d], [d, d]; no biases without attention_bias */
+    struct neox_linear up, down;      /* dense_h_to_4h [ffn, d], dense_4h_to_h [d, ffn] */
+    struct attention_shape attention; /* with this layer's window; tables of `positions` rows */
 };
 
 struct neox {
@@ -45,17 +49,22 @@ struct neox {
     enum simd_dtype embedding_dtype;
     struct neox_layer *layers;
     struct neox_gain final;
-    struct panels unembedding;        /* embed_out [vocab, d] */
-    struct attention_shape attention; /* with tables of `positions` rows */
+    struct panels unembedding; /* embed_out [vocab, d] */
+    size_t embedding_at, unembedding_at, learned_at;
     size_t positions;
+    float *learned; /* [positions, d], widened; NULL: positions are not learned */
     float *vectors; /* every vector above widened to f32, one allocation */
     size_t vectors_bytes;
     float *angles; /* the cosine and sine tables */
 };
 
+/* Whether a model of PATH can be given so many inputs in a row: not if its positions are learned and
+ * fewer. */
+int neox_reaches(const struct neox_config *config, size_t inputs, const char *path, struct err *e);
+
 /* Prepares FLAT, which must outlive the model, for sequences of up to `positions` inputs. Nothing
  * large is copied: the weights stay in the map. Errors: a tensor is missing (cannot happen after
- * flat_open), out of memory. */
+ * flat_open), more positions than there are learned ones, out of memory. */
 int neox_load(struct neox *model, const struct flat_model *flat, const struct kernels *kernels,
               const struct products *products, size_t positions, struct err *e);
 void neox_unload(struct neox *model);

@@ -22,6 +22,28 @@ static struct strips from_row(struct strips s, size_t row)
     return (struct strips){s.data + row * SIMD_STRIP, s.rows};
 }
 
+/* x[row + i] += the learned position first + i, for i < n. Plain additions: the same bits however
+ * they are compiled. */
+static void add_positions(const struct neox *m, struct strips x, size_t row, size_t first, size_t n)
+{
+    const size_t d = m->config.hidden;
+    for (size_t i = 0; i < n; i++) {
+        const float *position = m->learned + (first + i) * d;
+        for (size_t c = 0; c < d; c += SIMD_STRIP) {
+            float *to = strip_at(x, row + i, c);
+            for (size_t j = 0; j < SIMD_STRIP && c + j < d; j++) to[j] += position[c + j];
+        }
+    }
+}
+
+/* Positions before a piece's first row: it shares those of the pieces it begins like. */
+static size_t positions_before(const struct neox_piece *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->before_n; i++) n += p->before[i].n;
+    return n;
+}
+
 void neox_embed(const struct neox *m, struct neox_run *r, struct strips x)
 {
     for (size_t i = 0, row = 0; i < r->count; row += r->pieces[i++].n) {
@@ -29,6 +51,8 @@ void neox_embed(const struct neox *m, struct neox_run *r, struct strips x)
         struct neox_range own = within(r->own, row, p->n);
         m->kernels->embed(x, row + own.first, p->tokens + own.first, length(own), m->embedding,
                           m->embedding_dtype, m->config.hidden);
+        if (m->learned)
+            add_positions(m, x, row + own.first, positions_before(p) + own.first, length(own));
     }
     neox_run_lap(r, PHASE_EMBED);
 }
@@ -53,24 +77,26 @@ void neox_product(const struct neox *m, struct neox_run *r, struct strips out, s
 
 /* A piece's rows, and the rows of those before it, whose positions it shares. */
 static void attend(const struct neox *m, const struct neox_run *r, const struct neox_piece *p,
-                   size_t row, struct neox_range heads, struct strips out, struct strips qkv)
+                   size_t row, struct neox_range heads, struct strips out, struct strips qkv,
+                   const struct attention_shape *shape)
 {
     struct row_run runs[NEOX_MOST_RUNS];
     for (size_t i = 0; i < p->before_n; i++) runs[i] = p->before[i];
     runs[p->before_n] = (struct row_run){row, p->n};
-    m->kernels->attention_runs(out, qkv, runs, p->before_n + 1, heads.first, length(heads),
-                               &m->attention, r->scratch);
+    m->kernels->attention_runs(out, qkv, runs, p->before_n + 1, heads.first, length(heads), shape,
+                               r->scratch);
 }
 
 /* Rows need each other here: members meet before and after. Heads go round, so that members have
  * equal shares even where heads are few. */
-void neox_attention(const struct neox *m, struct neox_run *r, struct strips out, struct strips qkv)
+void neox_attention(const struct neox *m, struct neox_run *r, struct strips out, struct strips qkv,
+                    const struct attention_shape *shape)
 {
     neox_run_meet(r);
     for (size_t i = 0, row = 0; i < r->count; row += r->pieces[i++].n) {
         int turn = (int)((i + (size_t)r->member) % (size_t)r->members);
         struct neox_range heads = neox_run_share(r, m->config.heads, turn);
-        attend(m, r, &r->pieces[i], row, heads, out, qkv);
+        attend(m, r, &r->pieces[i], row, heads, out, qkv, shape);
     }
     neox_run_meet(r);
     neox_run_lap(r, PHASE_ATTENTION);

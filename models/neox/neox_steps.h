@@ -8,7 +8,7 @@
 
 #include "models/neox/neox_run.h"
 
-/* x = the inputs' rows of embed_in [inputs, d] */
+/* x = the inputs' rows of embed_in [inputs, d], with the learned positions added if there are any */
 void neox_embed(const struct neox *m, struct neox_run *r, struct strips x);
 
 /* out = LN(in) [inputs, d] */
@@ -20,7 +20,8 @@ void neox_product(const struct neox *m, struct neox_run *r, struct strips out, s
                   const struct neox_linear *w, enum gemm_epilogue epilogue);
 
 /* out = causal attention of each piece [inputs, d] of qkv [inputs, 3d] */
-void neox_attention(const struct neox *m, struct neox_run *r, struct strips out, struct strips qkv);
+void neox_attention(const struct neox *m, struct neox_run *r, struct strips out, struct strips qkv,
+                    const struct attention_shape *shape);
 
 /* out = LN(in) of the scored rows only, back to back [scored, d]; notes their targets. */
 void neox_norm_scored(const struct neox *m, struct neox_run *r, struct strips out, struct strips in,

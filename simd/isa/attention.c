@@ -10,7 +10,8 @@
  *
  * Same bits for any tile height: key blocks are cut by position, a score is one chain over the
  * head's dimensions, an output one chain over keys per block, and what a tile computes beyond a
- * row's own position enters as an exact zero.
+ * row's own position, or before its window, enters as an exact zero. Blocks and panels that no row
+ * of the tile sees are left out.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "simd/isa/kernels_internal.h"
@@ -67,6 +68,34 @@ struct group {
     size_t row, m,
         at; /* position of its first row in the document, height, first row in the tile */
 };
+
+/* Keys begin .. end - 1 of a block. */
+struct span {
+    size_t begin, end;
+};
+
+/* The first position that position t sees. */
+static size_t first_key(size_t t, size_t window)
+{
+    return window && t >= window ? t + 1 - window : 0;
+}
+
+/* The keys of block [k0, k0 + 256) that position t sees; none: begin == end. */
+static struct span own_keys(size_t t, size_t k0, size_t window)
+{
+    const size_t first = first_key(t, window);
+    const size_t end = t + 1 < k0 ? 0 : t + 1 - k0 < ATTENTION_KEYS ? t + 1 - k0 : ATTENTION_KEYS;
+    const size_t begin = first < k0 ? 0 : first - k0;
+    return (struct span){begin < end ? begin : end, end};
+}
+
+/* The keys of the block that any row of a group sees, from whole panels on. */
+static struct span keys_seen(const struct group *g, size_t k0, size_t window)
+{
+    const size_t begin = own_keys(g->row, k0, window).begin;
+    const size_t end = own_keys(g->row + g->m - 1, k0, window).end;
+    return (struct span){begin / WIDTH * WIDTH, end};
+}
 
 /* Where a document lies: the positions before the last run, and its rows, which are computed. */
 struct document {
@@ -176,7 +205,7 @@ static void load_queries(const struct attention_scratch *s, struct strips qkv, s
                          size_t column, const struct group *g, const struct attention_shape *shape)
 {
     size_t H = shape->head_size;
-    vf scale = v_set1((float)(1.0 / sqrt((double)H)));
+    vf scale = v_set1(shape->scale);
     struct strips q = {s->queries, ATTENTION_ROWS};
     for (size_t i = 0; i < g->m; i++) {
         copy_out_of(s->gather, qkv, row + i, column, H);
@@ -186,39 +215,37 @@ static void load_queries(const struct attention_scratch *s, struct strips qkv, s
     }
 }
 
-/* One row's scores against a block of keys, of which the first `own` (maybe none) are its own,
- * become exponentials, zeros up to the multiple of 16 above `width`. */
-static void softmax_row(const struct attention_scratch *s, size_t row, size_t own, size_t width,
-                        bool first)
+/* The lanes of a word from key j on that are in `own`, which it overlaps; `fill` in the others. */
+V_WORD vf own_lanes(vf x, size_t j, struct span own, vf fill)
+{
+    if (j + 16 > own.end) x = v_keep_n(x, own.end - j, fill);
+    if (j < own.begin) x = v_keep_n(fill, own.begin - j, x);
+    return x;
+}
+
+/* One row's scores against a block of keys, of which those in `own` (maybe none) are its own,
+ * become exponentials, zeros in the rest of the words `seen`. */
+static void softmax_row(const struct attention_scratch *s, size_t row, struct span own,
+                        struct span seen, bool first)
 {
     float *x = s->scores + row * ATTENTION_KEYS;
-    size_t whole = own / 16 * 16, j = 0;
     float old = first ? -INFINITY : s->maximum[row], m = old;
+    size_t word = own.begin / 16 * 16, j;
 
-    if (own) {
-        vf top = v_set1(old), other = top;
-        for (; j + 32 <= whole; j += 32) {
-            top = v_max(top, v_load(x + j));
-            other = v_max(other, v_load(x + j + 16));
-        }
-        if (j < whole) top = v_max(top, v_load(x + j));
-        if (whole < own) other = v_max(other, v_keep_n(v_load(x + whole), own - whole, other));
-        m = v_hmax(v_max(top, other));
+    if (own.begin < own.end) {
+        vf top = v_set1(old);
+        for (j = word; j < own.end; j += 16)
+            top = v_max(top, own_lanes(v_load(x + j), j, own, top));
+        m = v_hmax(top);
     }
     vf shift = v_set1(m), sum = v_zero();
-    for (j = 0; j < whole; j += 16) {
-        vf p = m_exp_softmax(v_sub(v_load(x + j), shift));
+    for (j = seen.begin; j < word; j += 16) v_store(x + j, v_zero());
+    for (; j < own.end; j += 16) {
+        vf p = own_lanes(m_exp_softmax(v_sub(v_load(x + j), shift)), j, own, v_zero());
         v_store(x + j, p);
         sum = v_add(sum, p);
     }
-    if (whole < own) {
-        vf p = m_exp_softmax(v_sub(v_load(x + whole), shift));
-        p = v_keep_n(p, own - whole, v_zero());
-        v_store(x + whole, p);
-        sum = v_add(sum, p);
-        j += 16;
-    }
-    for (; j < width; j += 16) v_store(x + j, v_zero());
+    for (; j < seen.end; j += 16) v_store(x + j, v_zero());
 
     float *l = s->denominator + row * 16;
     if (first) {
@@ -237,21 +264,18 @@ static void softmax_row(const struct attention_scratch *s, size_t row, size_t ow
     s->maximum[row] = m;
 }
 
-/* Keys of block [k0, k0 + 256) that a group's last row sees. */
-static size_t keys_seen(const struct group *g, size_t k0)
-{
-    size_t end = g->row + g->m;
-    return end <= k0 ? 0 : end - k0 < ATTENTION_KEYS ? end - k0 : ATTENTION_KEYS;
-}
-
 static void score_block(const struct attention_scratch *s, const struct group *groups, size_t count,
-                        size_t k0, size_t H)
+                        size_t k0, const struct attention_shape *shape)
 {
     static const float ones[14] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}; /* MR at most */
-    for (size_t k = 0; k < keys_seen(&groups[count - 1], k0); k += WIDTH)
+    const size_t H = shape->head_size, window = shape->window;
+    const size_t begin = keys_seen(&groups[0], k0, window).begin;
+    const size_t end = keys_seen(&groups[count - 1], k0, window).end;
+    for (size_t k = begin; k < end; k += WIDTH)
         for (size_t d = 0; d < H; d += SIMD_STRIP)
             for (size_t g = 0; g < count; g++) {
-                if (k >= keys_seen(&groups[g], k0)) continue;
+                const struct span seen = keys_seen(&groups[g], k0, window);
+                if (k < seen.begin || k >= seen.end) continue;
                 size_t at = groups[g].at * SIMD_STRIP,
                        depth = H - d < SIMD_STRIP ? H - d : SIMD_STRIP;
                 const float *keys = s->keys + (k0 + k) * H + d * WIDTH;
@@ -261,15 +285,17 @@ static void score_block(const struct attention_scratch *s, const struct group *g
 }
 
 static void value_block(const struct attention_scratch *s, const struct group *groups, size_t count,
-                        size_t n, size_t k0, size_t H)
+                        size_t n, size_t k0, bool first, const struct attention_shape *shape)
 {
     struct strips sums = {s->sums, ATTENTION_ROWS};
-    for (size_t d = 0; d < H; d += WIDTH)
+    for (size_t d = 0; d < shape->head_size; d += WIDTH)
         for (size_t g = 0; g < count; g++) {
-            size_t at = groups[g].at, depth = keys_seen(&groups[g], k0);
-            if (!depth) continue;
-            micros[groups[g].m](strip_at(sums, at, d), s->scores + at * ATTENTION_KEYS,
-                                s->values + d * n + k0 * WIDTH, depth, k0 ? s->rescale + at : NULL);
+            const struct span seen = keys_seen(&groups[g], k0, shape->window);
+            const size_t at = groups[g].at;
+            if (seen.begin >= seen.end && !first) continue;
+            micros[groups[g].m](strip_at(sums, at, d), s->scores + at * ATTENTION_KEYS + seen.begin,
+                                s->values + d * n + (k0 + seen.begin) * WIDTH,
+                                seen.end - seen.begin, first ? NULL : s->rescale + at);
         }
 }
 
@@ -292,22 +318,24 @@ static void store_outputs(const struct attention_scratch *s, struct strips out, 
     }
 }
 
-/* A tile's rows against all keys they see; panels of values are of n positions. */
+/* A tile's rows against all keys they see; panels of values are of n positions. What a row of the
+ * tile does not see of the first block leaves its maximum at -infinity and its sums at zero, and the
+ * next block starts it. */
 static void attend_tile(const struct attention_scratch *s, const struct group *groups, size_t count,
-                        size_t n, size_t H)
+                        size_t n, const struct attention_shape *shape)
 {
-    const size_t end = groups[count - 1].row + groups[count - 1].m;
-    for (size_t k0 = 0; k0 < end; k0 += ATTENTION_KEYS) {
-        score_block(s, groups, count, k0, H);
+    const size_t end = groups[count - 1].row + groups[count - 1].m, window = shape->window;
+    const size_t k_first = first_key(groups[0].row, window) / ATTENTION_KEYS * ATTENTION_KEYS;
+    for (size_t k0 = k_first; k0 < end; k0 += ATTENTION_KEYS) {
+        score_block(s, groups, count, k0, shape);
         for (size_t g = 0; g < count; g++) {
-            size_t width = keys_seen(&groups[g], k0);
-            for (size_t i = 0; i < groups[g].m && width; i++) {
-                size_t t = groups[g].row + i, own = t < k0 ? 0 : t - k0 + 1;
-                if (own > ATTENTION_KEYS) own = ATTENTION_KEYS;
-                softmax_row(s, groups[g].at + i, own, width, k0 == 0);
-            }
+            const struct span seen = keys_seen(&groups[g], k0, window);
+            if (seen.begin >= seen.end && k0 != k_first) continue;
+            for (size_t i = 0; i < groups[g].m; i++)
+                softmax_row(s, groups[g].at + i, own_keys(groups[g].row + i, k0, window), seen,
+                            k0 == k_first);
         }
-        value_block(s, groups, count, n, k0, H);
+        value_block(s, groups, count, n, k0, k0 == k_first, shape);
     }
 }
 
@@ -328,7 +356,7 @@ static void attend(const struct attention_scratch *s, struct strips out, struct 
         at += groups[g].m;
         load_queries(s, qkv, doc->own.row + first, h * H, &groups[g], shape);
     }
-    attend_tile(s, groups, count, doc->n, H);
+    attend_tile(s, groups, count, doc->n, shape);
     for (size_t g = 0; g < count; g++)
         store_outputs(s, out, doc->own.row + groups[g].row - doc->before, h * H, &groups[g], H);
 }
@@ -374,7 +402,7 @@ void K(attention_step)(struct strips out, struct strips qkv, size_t position, si
         for (size_t d = 0; d < H; d++) key[d * WIDTH] = s.gather[d];
         pack_value(&s, qkv, 0, 2 * D + h * H, position, cache.capacity, H);
         load_queries(&s, qkv, 0, h * H, &row, shape);
-        attend_tile(&s, &row, 1, cache.capacity, H);
+        attend_tile(&s, &row, 1, cache.capacity, shape);
         store_outputs(&s, out, 0, h * H, &row, H);
     }
 }

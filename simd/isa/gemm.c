@@ -1,10 +1,12 @@
-/* gemm.c - the native GEMM: x W^T with weights of 2 or 4 bytes in panels, float32 sums.
+/* gemm.c - the native GEMM: x W^T, and x W for the backward pass, with weights of 2 or 4 bytes in
+ * panels, float32 sums.
  *
  * For 256 columns of W at a time, for as much of k as fits half of L2: the panels are widened to
  * float32 there; then each sliver of MR rows of x passes by, one strip after the other, the strip's
  * rows staying in L1 while the widened panels stream from L2. The sums of each chain (simd_chain())
  * are added to those before it in memory, in order, so that the result does not depend on the
- * blocks' sizes. x is read from memory once per 256 columns, W once.
+ * blocks' sizes. x is read from memory once per 256 columns, W once. For x W the panels are turned
+ * while they are widened, and that is all the difference.
  *
  * Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with W in the
  * place of their packed A, and x, whose strips need no packing, in the place of B.
@@ -14,6 +16,11 @@
 #include "simd/isa/kernels_internal.h"
 #include "simd/isa/math.h"
 #include "simd/isa/product.h"
+
+static const struct micro_layout micro_layout = {
+    .row = SIMD_STRIP, .step = 1, .b = NR, .out = SIMD_STRIP, .ahead = (size_t)64 * (NR / 16)};
+MICRO_HEIGHTS(MICRO)
+static micro_kernel *const micro_kernels[MR + 1] = MICRO_TABLE;
 
 static size_t least(size_t a, size_t b)
 {
@@ -27,29 +34,61 @@ V_WORD vf load_weights(const void *data, enum simd_dtype dtype, size_t at)
     return v_load((const float *)data + at);
 }
 
-V_WORD void widen_panel(float *lo, float *hi, size_t stride, const void *data,
-                        enum simd_dtype dtype, size_t at, size_t k)
+/* One panel of 32 columns of the product, n .. n + 31 of W's out features, and k steps, k0 .. of its
+ * in features. */
+V_WORD void widen_panel(float *b, struct panels w, enum simd_dtype dtype, size_t n, size_t k0,
+                        size_t k)
 {
-    for (size_t i = 0; i < k; i++) {
-        v_store(lo + i * stride, load_weights(data, dtype, at + i * SIMD_PANEL));
-        v_store(hi + i * stride, load_weights(data, dtype, at + i * SIMD_PANEL + SIMD_LANES));
+    float *hi = b + ((int)NR > 16 ? 16 : NR * SIMD_STRIP);
+    size_t at = (n / SIMD_PANEL * w.k + k0) * SIMD_PANEL;
+    for (size_t i = 0; i < k; i++, at += SIMD_PANEL) {
+        v_store(b + i * NR, load_weights(w.data, dtype, at));
+        v_store(hi + i * NR, load_weights(w.data, dtype, at + SIMD_LANES));
     }
 }
 
-/* Panels of columns n0 .. n0 + columns, k0 .. k0 + depth, to b: [strip][panel of NR][k][NR]. */
-static void widen(float *b, struct panels w, size_t n0, size_t columns, size_t k0, size_t depth)
+/* The same of x W, whose columns are in features, k .. k + 31, and whose n steps are out features,
+ * n0 .. : blocks of 16 x 16 are turned on the way. */
+V_WORD void turn_panel(float *b, struct panels w, enum simd_dtype dtype, size_t k, size_t n0,
+                       size_t n)
+{
+    for (size_t i = 0; i < n; i += SIMD_LANES, b += SIMD_LANES * NR)
+        for (size_t half = 0; half < SIMD_PANEL; half += SIMD_LANES) {
+            float *to = b + ((int)NR > 16 ? half : half * SIMD_STRIP);
+            size_t at = (n0 + i) / SIMD_PANEL * SIMD_PANEL * w.k + (n0 + i) % SIMD_PANEL;
+            vf r[SIMD_LANES];
+            V_FOR (j, SIMD_LANES) { /* beyond the last column that one again: nobody looks there */
+                size_t column = least(k + half + (size_t)j, w.k - 1);
+                r[j] = load_weights(w.data, dtype, at + column * SIMD_PANEL);
+            }
+            v_transpose(r);
+            V_FOR (j, SIMD_LANES) v_store(to + j * NR, r[j]);
+        }
+}
+
+V_WORD void one_panel(float *b, const struct product *p, enum simd_dtype dtype, size_t column,
+                      size_t from, size_t steps)
+{
+    if (p->back)
+        turn_panel(b, p->w, dtype, column, from, steps);
+    else
+        widen_panel(b, p->w, dtype, column, from, steps);
+}
+
+/* Panels of the product's columns n0 .. n0 + columns, its steps k0 .. k0 + depth, to b:
+ * [strip][panel of NR][step][NR]. */
+static void widen(float *b, const struct product *p, size_t n0, size_t columns, size_t k0,
+                  size_t depth)
 {
     for (size_t s = 0; s < depth; s += SIMD_STRIP) {
         size_t k = least(SIMD_STRIP, depth - s);
         for (size_t c = 0; c < columns; c += SIMD_PANEL, b += SIMD_PANEL * SIMD_STRIP) {
-            size_t at = ((n0 + c) / SIMD_PANEL * w.k + k0 + s) * SIMD_PANEL;
-            float *hi = b + ((int)NR > 16 ? 16 : NR * SIMD_STRIP);
-            if (w.dtype == SIMD_F16)
-                widen_panel(b, hi, NR, w.data, SIMD_F16, at, k);
-            else if (w.dtype == SIMD_BF16)
-                widen_panel(b, hi, NR, w.data, SIMD_BF16, at, k);
+            if (p->w.dtype == SIMD_F16)
+                one_panel(b, p, SIMD_F16, n0 + c, k0 + s, k);
+            else if (p->w.dtype == SIMD_BF16)
+                one_panel(b, p, SIMD_BF16, n0 + c, k0 + s, k);
             else
-                widen_panel(b, hi, NR, w.data, SIMD_F32, at, k);
+                one_panel(b, p, SIMD_F32, n0 + c, k0 + s, k);
         }
     }
 }
@@ -77,7 +116,7 @@ static const char *ahead_next(struct ahead *ahead, const float *other)
 {
     if (ahead->next == ahead->n) return (const char *)other;
     const char *at = ahead->run[ahead->next].at + ahead->done;
-    ahead->done += MICRO_AHEAD;
+    ahead->done += SIMD_STRIP / 4 * micro_layout.ahead; /* by one micro-kernel over a strip */
     if (ahead->done >= ahead->run[ahead->next].bytes) {
         ahead->next++;
         ahead->done = 0;
@@ -85,24 +124,25 @@ static const char *ahead_next(struct ahead *ahead, const float *other)
     return at;
 }
 
-void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size_t n0,
-                const struct product_scratch *scratch, const struct strips *out, product_sink *sink,
-                void *context)
+void K(product)(const struct product *p, size_t row0, size_t rows, size_t n0,
+                const struct product_scratch *scratch)
 {
+    const struct strips x = p->x;
     const struct gemm_block block = gemm_block();
-    const size_t columns = least(SIMD_STRIP, (w.n - n0 + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL);
+    const size_t all = p->back ? p->w.k : p->w.n, sum = p->back ? p->w.n : p->w.k;
+    const size_t columns = least(SIMD_STRIP, (all - n0 + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL);
     /* Slivers of almost equal size: 1024 rows are 62 of 14 and 12 of 13, not 73 of 14 and a slow
      * one of 2. */
     const size_t slivers = (rows + MR - 1) / MR;
-    const size_t chain = simd_chain(w.k);
-    const bool single = columns <= block.columns && w.k <= block.depth;
+    const size_t chain = simd_chain(sum);
+    const bool single = columns <= block.columns && sum <= block.depth;
 
     for (size_t c0 = 0; c0 < columns; c0 += block.columns) {
         const size_t width = least(block.columns, columns - c0);
-        for (size_t k0 = 0; k0 < w.k; k0 += block.depth) {
-            const size_t depth = least(block.depth, w.k - k0);
-            const bool last = c0 + width == columns && k0 + depth == w.k;
-            widen(scratch->weights, w, n0 + c0, width, k0, depth);
+        for (size_t k0 = 0; k0 < sum; k0 += block.depth) {
+            const size_t depth = least(block.depth, sum - k0);
+            const bool last = c0 + width == columns && k0 + depth == sum;
+            widen(scratch->weights, p, n0 + c0, width, k0, depth);
             for (size_t i = 0, r = 0; i < slivers; i++) {
                 const size_t n = rows / slivers + (i < rows % slivers);
                 micro_kernel *micro = micro_kernels[n];
@@ -114,8 +154,8 @@ void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size
                     if (!single) ahead_add(&ahead, t + n * SIMD_STRIP, n * SIMD_STRIP);
                     for (size_t k = k0; k < k0 + depth && ahead.n < 7; k += SIMD_STRIP)
                         ahead_add(&ahead, strip_at(x, row0 + r + n, k), n * SIMD_STRIP);
-                    if (last && out)
-                        ahead_add(&ahead, strip_at(*out, row0 + r + n, n0), n * SIMD_STRIP);
+                    if (last && p->out)
+                        ahead_add(&ahead, strip_at(*p->out, row0 + r + n, n0), n * SIMD_STRIP);
                 }
                 for (size_t k = k0; k < k0 + depth; k += SIMD_STRIP) {
                     const float *a = strip_at(x, row0 + r, k);
@@ -123,7 +163,7 @@ void K(product)(struct strips x, size_t row0, size_t rows, struct panels w, size
                     for (size_t c = 0; c < width; c += NR, b += NR * SIMD_STRIP)
                         micro(a, b, steps, chain, t + c0 + c, k > 0, ahead_next(&ahead, a));
                 }
-                if (last) sink(context, row0 + r, n, t);
+                if (last) p->sink(p->context, row0 + r, n, t);
                 r += n;
             }
         }
@@ -171,16 +211,32 @@ static void gemm_sink(void *context, size_t row, size_t n, float *t)
     }
 }
 
-void K(gemm)(struct strips out, struct strips in, size_t rows, struct panels w, const float *bias,
-             enum gemm_epilogue epilogue, void *scratch)
+/* Both products; columns: of out. */
+static void gemm(struct product p, size_t rows, size_t columns, const float *bias,
+                 enum gemm_epilogue epilogue, void *scratch)
 {
     const struct product_scratch s = product_scratch(scratch);
     for (size_t row = 0; row < rows; row += GEMM_ROWS) {
-        for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {
-            size_t columns = least(SIMD_STRIP, w.n - n0);
-            struct gemm_context g = {out, n0, columns, epilogue, {0}};
-            if (bias) memcpy(g.bias, bias + n0, columns * sizeof *bias);
-            K(product)(in, row, least(GEMM_ROWS, rows - row), w, n0, &s, &out, gemm_sink, &g);
+        for (size_t n0 = 0; n0 < columns; n0 += SIMD_STRIP) {
+            size_t n = least(SIMD_STRIP, columns - n0);
+            struct gemm_context g = {*p.out, n0, n, epilogue, {0}};
+            if (bias) memcpy(g.bias, bias + n0, n * sizeof *bias);
+            p.sink = gemm_sink;
+            p.context = &g;
+            K(product)(&p, row, least(GEMM_ROWS, rows - row), n0, &s);
         }
     }
+}
+
+void K(gemm)(struct strips out, struct strips in, size_t rows, struct panels w, const float *bias,
+             enum gemm_epilogue epilogue, void *scratch)
+{
+    gemm((struct product){.x = in, .w = w, .out = &out}, rows, w.n, bias, epilogue, scratch);
+}
+
+void K(gemm_back)(struct strips dx, struct strips dy, size_t rows, struct panels w,
+                  enum gemm_epilogue epilogue, void *scratch)
+{
+    gemm((struct product){.x = dy, .w = w, .back = true, .out = &dx}, rows, w.k, NULL, epilogue,
+         scratch);
 }

@@ -1,9 +1,10 @@
-/* gemm_micro.h - the micro-kernel of the native GEMM: one sliver of up to MR rows by NR columns,
- * all accumulators in registers, a chain of FMAs an element over each K block.
+/* gemm_micro.h - the micro-kernel of the products: one sliver of up to MR rows by NR columns, all
+ * accumulators in registers, a chain of FMAs an element over each K block.
  *
- * A is read in place from a strip (rows 1 KiB apart, one broadcast an element), B is a widened
- * panel [k][NR]. There is one function for every row count 1 .. MR, all from the same text: rows
- * that do not fill a sliver are spread over the slivers instead of being padded.
+ * A and B are read where their layout says, A one broadcast an element. There is one
+ * function for every row count 1 .. MR, all from the same text: rows that do not fill a sliver are
+ * spread over the slivers instead of being padded. Who includes this defines micro_layout and makes
+ * the functions: MICRO_HEIGHTS(MICRO).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_SIMD_ISA_GEMM_MICRO_H
@@ -13,11 +14,18 @@
 
 #include "simd/isa/micro.h"
 
-/* t[i][0..NR) = or += a[i][0..k) b[0..k)[0..NR), k >= 1 steps in chains of `chain`; rows of a and
- * of t are SIMD_STRIP apart. MICRO_AHEAD bytes from `ahead` on are prefetched over a full strip. */
+/* How the operands lie. */
+struct micro_layout {
+    size_t row, step; /* floats from one row of A to the next, from one step to the next */
+    size_t b;         /* floats from one step of B to the next */
+    size_t out;       /* floats from one row of t to the next */
+    size_t ahead;     /* bytes from one prefetch to the next: one every four steps */
+};
+
+/* t[i][0..NR) = or += a[i][0..k) b[0..k)[0..NR), k >= 1 steps in chains of `chain`. What lies from
+ * `ahead` on is prefetched on the way. */
 typedef void micro_kernel(const float *a, const float *b, size_t k, size_t chain, float *t, int add,
                           const char *ahead);
-enum { MICRO_AHEAD = SIMD_STRIP / 4 * 64 * (NR / 16) };
 
 /* Rows one by one, without a loop: clang keeps accumulators that a loop indexes in memory. */
 #define MICRO_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
@@ -28,12 +36,13 @@ struct micro_tile {
 
 /* One step of every chain: one column of A times one row of B. The first step starts it: a
  * multiplication needs no zeroed accumulators. */
-V_WORD void micro_step(struct micro_tile *c, int rows, const float *a, const float *b, bool first)
+V_WORD void micro_step(struct micro_tile *c, int rows, const float *a, size_t row, const float *b,
+                       bool first)
 {
     vf lo = v_load(b), hi = NR > 16 ? v_load(b + NR - 16) : lo, x;
 #define ROW(i)                                                                                     \
     if (i < rows) {                                                                                \
-        x = v_set1(a[i * SIMD_STRIP]);                                                             \
+        x = v_set1(a[(size_t)i * row]);                                                            \
         c->lo[i] = first ? v_mul(x, lo) : v_fma(x, lo, c->lo[i]);                                  \
         if (NR > 16) c->hi[i] = first ? v_mul(x, hi) : v_fma(x, hi, c->hi[i]);                     \
     }
@@ -42,12 +51,12 @@ V_WORD void micro_step(struct micro_tile *c, int rows, const float *a, const flo
 }
 
 /* The chains' sums to t, or added to it. */
-V_WORD void micro_store(const struct micro_tile *c, int rows, float *t, int add)
+V_WORD void micro_store(const struct micro_tile *c, int rows, float *t, size_t out, int add)
 {
     if (add) {
 #define ROW(i)                                                                                     \
     if (i < rows) {                                                                                \
-        float *p = t + i * SIMD_STRIP;                                                             \
+        float *p = t + (size_t)i * out;                                                            \
         v_store(p, v_add(v_load(p), c->lo[i]));                                                    \
         if (NR > 16) v_store(p + NR - 16, v_add(v_load(p + NR - 16), c->hi[i]));                   \
     }
@@ -56,39 +65,43 @@ V_WORD void micro_store(const struct micro_tile *c, int rows, float *t, int add)
     } else {
 #define ROW(i)                                                                                     \
     if (i < rows) {                                                                                \
-        v_store(t + i * SIMD_STRIP, c->lo[i]);                                                     \
-        if (NR > 16) v_store(t + i * SIMD_STRIP + NR - 16, c->hi[i]);                              \
+        float *p = t + (size_t)i * out;                                                            \
+        v_store(p, c->lo[i]);                                                                      \
+        if (NR > 16) v_store(p + NR - 16, c->hi[i]);                                               \
     }
         MICRO_ROWS(ROW)
 #undef ROW
     }
 }
 
-V_WORD const char *micro_ahead(const char *ahead)
+/* One prefetch: as many lines as a row of B has. */
+V_WORD const char *micro_ahead(const char *ahead, size_t step)
 {
     __builtin_prefetch(ahead, 0, 3);
     if (NR > 16) __builtin_prefetch(ahead + 64, 0, 3);
-    return ahead + (NR > 16 ? 128 : 64);
+    return ahead + step;
 }
 
-V_WORD void micro_body(int rows, const float *a, const float *b, size_t k, size_t chain, float *t,
-                       int add, const char *ahead)
+V_WORD void micro_body(int rows, struct micro_layout l, const float *a, const float *b, size_t k,
+                       size_t chain, float *t, int add, const char *ahead)
 {
     for (size_t n; k; k -= n, add = 1) {
         n = k < chain ? k : chain;
         struct micro_tile c;
-        ahead = micro_ahead(ahead);
-        micro_step(&c, rows, a, b, true);
+        ahead = micro_ahead(ahead, l.ahead);
+        micro_step(&c, rows, a, l.row, b, true);
+        a += l.step;
+        b += l.b;
         size_t left = n - 1;
-        for (a++, b += NR; left >= 4; left -= 4, a += 4, b += 4 * NR) {
-            ahead = micro_ahead(ahead);
-            micro_step(&c, rows, a, b, false);
-            micro_step(&c, rows, a + 1, b + NR, false);
-            micro_step(&c, rows, a + 2, b + 2 * NR, false);
-            micro_step(&c, rows, a + 3, b + 3 * NR, false);
+        for (; left >= 4; left -= 4, a += 4 * l.step, b += 4 * l.b) {
+            ahead = micro_ahead(ahead, l.ahead);
+            micro_step(&c, rows, a, l.row, b, false);
+            micro_step(&c, rows, a + l.step, l.row, b + l.b, false);
+            micro_step(&c, rows, a + 2 * l.step, l.row, b + 2 * l.b, false);
+            micro_step(&c, rows, a + 3 * l.step, l.row, b + 3 * l.b, false);
         }
-        for (; left; left--, a++, b += NR) micro_step(&c, rows, a, b, false);
-        micro_store(&c, rows, t, add);
+        for (; left; left--, a += l.step, b += l.b) micro_step(&c, rows, a, l.row, b, false);
+        micro_store(&c, rows, t, l.out, add);
     }
 }
 
@@ -96,11 +109,7 @@ V_WORD void micro_body(int rows, const float *a, const float *b, size_t k, size_
     static void micro_##n(const float *a, const float *b, size_t k, size_t chain, float *t,        \
                           int add, const char *ahead)                                              \
     {                                                                                              \
-        micro_body(n, a, b, k, chain, t, add, ahead);                                              \
+        micro_body(n, micro_layout, a, b, k, chain, t, add, ahead);                                \
     }
-MICRO_HEIGHTS(MICRO)
-#undef MICRO
-
-static micro_kernel *const micro_kernels[MR + 1] = MICRO_TABLE;
 
 #endif

@@ -121,7 +121,8 @@ void K(head_best)(float *loss, uint32_t *best, struct strips x, size_t rows, str
             size_t columns = w.n - n0 < SIMD_STRIP ? w.n - n0 : SIMD_STRIP;
             struct head_context h = {
                 s.state, targets, loss, best, row, n0, columns, n0 == 0, n0 + columns == w.n};
-            K(product)(x, row, some, w, n0, &s, NULL, head_sink, &h);
+            struct product p = {.x = x, .w = w, .sink = head_sink, .context = &h};
+            K(product)(&p, row, some, n0, &s);
         }
     }
 }

@@ -14,6 +14,7 @@
  *   v_fnma(a, b, c) = c - a b
  *   v_round                                   to the nearest even integer
  *   v_abs v_copysign(magnitude, sign)
+ *   v_flip(x, bits)                           lane i negated where bit i of 16 is set
  *   v_select_lt(a, b, x, y) = a < b ? x : y   false where unordered
  *   v_keep_n(x, n, fill)                      lanes n and above become fill
  *   v_scale2(x, n) = x 2^n                    rounded once; x in [0.5, 2], integral |n| <= 250

@@ -99,6 +99,17 @@ V_WORD vf v_copysign(vf magnitude, vf sign)
     return v_make_(_mm256_or_ps(_mm256_andnot_ps(s, magnitude.lo), _mm256_and_ps(s, sign.lo)),
                    _mm256_or_ps(_mm256_andnot_ps(s, magnitude.hi), _mm256_and_ps(s, sign.hi)));
 }
+/* Each lane's bit is shifted to where its sign stands. */
+V_WORD vf v_flip(vf x, uint32_t bits)
+{
+    const __m256i all = _mm256_set1_epi32((int)bits), sign = _mm256_set1_epi32(INT32_MIN);
+    const __m256i lo = _mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24);
+    const __m256i hi = _mm256_sub_epi32(lo, _mm256_set1_epi32(8));
+    __m256i a = _mm256_and_si256(_mm256_sllv_epi32(all, lo), sign);
+    __m256i b = _mm256_and_si256(_mm256_sllv_epi32(all, hi), sign);
+    return v_make_(_mm256_xor_ps(x.lo, _mm256_castsi256_ps(a)),
+                   _mm256_xor_ps(x.hi, _mm256_castsi256_ps(b)));
+}
 V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
 {
     return v_make_(_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),

@@ -84,6 +84,11 @@ V_WORD vf v_copysign(vf magnitude, vf sign)
     __m512i r = _mm512_ternarylogic_epi32(_mm512_set1_epi32(0x7fffffff), m, s, 0xca);
     return _mm512_castsi512_ps(r);
 }
+V_WORD vf v_flip(vf x, uint32_t bits)
+{
+    __m512i i = _mm512_castps_si512(x), sign = _mm512_set1_epi32(INT32_MIN);
+    return _mm512_castsi512_ps(_mm512_mask_xor_epi32(i, (__mmask16)bits, i, sign));
+}
 V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
 {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);

@@ -101,6 +101,10 @@ V_WORD vf v_copysign(vf magnitude, vf sign)
 {
     V_EACH_(copysignf(magnitude.f[i], sign.f[i]));
 }
+V_WORD vf v_flip(vf x, uint32_t bits)
+{
+    V_EACH_(v_float_(v_bits_(x.f[i]) ^ (bits >> i & 1) << 31));
+}
 V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
 {
     V_EACH_(a.f[i] < b.f[i] ? x.f[i] : y.f[i]);

@@ -399,6 +399,7 @@ int job_scan(struct job *job, const char *model, const struct flat_model *flat, 
     if (there < 0) status = -1;
     /* Another GELU, for one, is no part of the weights. */
     if (!status && same && strcmp(same->key, r->key)) same = NULL;
+    if (!status && !there) status = neox_reaches(&flat->config, job->plan.longest, model, e);
     if (!status && !there && job->plan.longest > flat->config.max_positions)
         progress_warn("%s: %zu positions, but the model was trained on %zu", model,
                       job->plan.longest, flat->config.max_positions);

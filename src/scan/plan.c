@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/neox/neox.h"
 #include "src/base/rng.h"
 
 enum { MOST = 1 << 30 }; /* tokens, documents of a protocol */
@@ -69,6 +70,8 @@ void piece_sums_add(struct piece_sums *sums, const struct protocol *p, uint64_t 
     sums->rows += (unsigned __int128)whole * window + left;
     sums->pairs +=
         (unsigned __int128)whole * window * (window + 1) + (unsigned __int128)left * (left + 1);
+    sums->near += (unsigned __int128)whole * neox_pairs(window, NEOX_NEAR);
+    sums->near += neox_pairs(left, NEOX_NEAR);
 }
 
 size_t plan_predictions(const struct plan *plan, size_t document)
@@ -144,6 +147,7 @@ static int measure(struct plan *plan, struct err *e)
     }
     plan->inputs = (uint64_t)sums.rows;
     plan->pairs = (uint64_t)sums.pairs;
+    plan->near = (uint64_t)sums.near;
     plan->before[blocks] = plan->predictions;
     return 0;
 }

@@ -43,7 +43,8 @@ size_t protocol_inputs(const struct protocol *protocol, size_t tokens);
 
 /* Sums over pieces of n inputs, s of them scored. The FLOP of any model follow from them (neox_cost). */
 struct piece_sums {
-    unsigned __int128 rows, pairs, scored; /* of n, n (n + 1), s */
+    unsigned __int128 rows, pairs, near,
+        scored; /* of n, n (n + 1), neox_pairs within NEOX_NEAR, s */
 };
 
 /* Adds the pieces of a document of so many inputs. */
@@ -58,7 +59,7 @@ struct plan {
     /* piece_sums: */
     uint64_t predictions; /* scored */
     uint64_t inputs;      /* rows to compute, context included */
-    uint64_t pairs;
+    uint64_t pairs, near;
     size_t longest; /* inputs of the longest piece */
     /* private */
     uint64_t *before; /* predictions before every PLAN_BLOCK-th document, and all of them */

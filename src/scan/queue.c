@@ -26,7 +26,7 @@ bool queue_open_work(const struct queue_entry *x)
 
 static double flop_of(const struct neox_config *c, const struct plan *plan)
 {
-    const struct piece_sums sums = {plan->inputs, plan->pairs, plan->predictions};
+    const struct piece_sums sums = {plan->inputs, plan->pairs, plan->near, plan->predictions};
     const struct neox_cost cost = neox_cost(c);
     return pieces_flop(&sums, &cost);
 }

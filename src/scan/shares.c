@@ -10,7 +10,7 @@
 
 static unsigned __int128 cost(const struct piece_sums *s, const struct neox_cost *m)
 {
-    return m->row * s->rows + m->pair * s->pairs + m->scored * s->scored;
+    return m->row * s->rows + m->pair * s->pairs + m->near * s->near + m->scored * s->scored;
 }
 
 double pieces_flop(const struct piece_sums *sums, const struct neox_cost *model)

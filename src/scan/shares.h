@@ -2,8 +2,8 @@
  * whatever is done already.
  *
  * All the work of a scan is a line of cost: model after model in the order given, in each of them
- * the documents in theirs. A document costs its useful FLOP (neox_flop), which is linear in three
- * sums over its pieces, so three sums over the corpus give the cost of any model, in whole numbers.
+ * the documents in theirs. A document costs its useful FLOP (neox_flop), which is linear in four
+ * sums over its pieces, so four sums over the corpus give the cost of any model, in whole numbers.
  * Shard I of N is the stretch [I / N, (I + 1) / N) of the line, both ends moved to the nearest
  * boundary between documents. Hence the shards together are everything, once; each costs the N-th
  * part to within one document; a model is in as few of them as that allows; and what a shard is

@@ -44,10 +44,10 @@ int token_index_open(struct token_index *x, const struct matrix *m, const char *
     size_t documents = 0;
     char *text = NULL;
     if (corpus_open(&x->corpus, prefix, e)) return -1;
-    int status = m->protocol ? match_record(x, m, &p, &documents, e) : 0;
+    int status = m && m->protocol ? match_record(x, m, &p, &documents, e) : 0;
     if (!status)
         status = plan_make(&x->plan, &x->corpus, &p, 0, documents ? documents : SIZE_MAX, e);
-    if (!status && x->plan.predictions != m->rows) {
+    if (!status && m && x->plan.predictions != m->rows) {
         text = protocol_text(&p, documents);
         status = text ? err_set(e,
                                 "%s: expected %" PRIu64 " losses, as %s has rows, found %" PRIu64

@@ -36,7 +36,7 @@ has count_folder_total '^total\t70426624$'
 sed 's/"num_attention_heads": 8/"num_attention_heads": 7/' "$T/m/config.json" >"$T/heads.json"
 fails count_heads 'heads.json: heads: 7 do not divide the width 512' "$TRIPOD" count "$T/heads.json"
 sed 's/gpt_neox/llama/' "$T/m/config.json" >"$T/llama.json"
-fails count_type "llama.json: model_type: expected gpt_neox or gpt2, found 'llama'" "$TRIPOD" count "$T/llama.json"
+fails count_type "llama.json: model_type: expected gpt_neox, gpt_neo or gpt2, found 'llama'" "$TRIPOD" count "$T/llama.json"
 sed 's/512/-512/' "$T/m/config.json" >"$T/neg.json"
 fails count_negative 'neg.json: hidden_size: expected a whole number' "$TRIPOD" count "$T/neg.json"
 echo '{"model_type": ' >"$T/cut.json"
@@ -48,6 +48,18 @@ cat >"$T/gpt2.json" <<'JSON'
 JSON
 ok count_gpt2 "$TRIPOD" count "$T/gpt2.json"
 has count_gpt2_total '^total\t124439808$'
+# TinyStories-33M's shape. Kaplan's N is the published gradient's 28,329,984 and the layer norms.
+cat >"$T/neo.json" <<'JSON'
+{"model_type": "gpt_neo", "num_layers": 4, "hidden_size": 768, "num_heads": 16, "vocab_size": 50257, "window_size": 256,
+ "max_position_embeddings": 2048, "intermediate_size": null, "attention_types": [[["global", "local"], 2]]}
+JSON
+ok count_neo "$TRIPOD" count "$T/neo.json" --context 1024
+has count_neo_body "^body\t$((28329984 + 4 * 4 * 768 + 2 * 768))\$"
+has count_neo_total '^total\t68514048$'
+# 2 N_head + 4 d (2 layers of 1024 + 2 of 256 (2 - 256 / 2048) / 2)
+has count_neo_forward "^forward\t$((2 * (28329984 + 13824 + 50257 * 768) + 4 * 768 * (2 * 1024 + 2 * 240)))\t"
+sed 's/2\]\]/3]]/' "$T/neo.json" >"$T/layers.json"
+fails count_neo_layers 'layers.json: attention_types: expected num_layers = 4 of them, found 6' "$TRIPOD" count "$T/layers.json"
 misuse count_nothing 'give one of' "$TRIPOD" count
 misuse count_family "found 'rnn'" "$TRIPOD" count --family rnn
 misuse count_shape 'needs --layers' "$TRIPOD" count --layers 3

@@ -58,9 +58,25 @@ SHAPES = {
         "--hidden 768 --heads 12 --layers 12 --vocab 4096 --seed 161",
         [1, 2, 3, 37, 129, 257], 4096, False,
     ),
+    "neo": (
+        "--neo 1 --hidden 192 --heads 4 --layers 4 --vocab 50257 --seed 33",
+        LENGTHS + [2048], 50257, False,
+    ),
+    "neo-window16": (
+        "--neo 1 --hidden 96 --heads 2 --layers 5 --vocab 997 --window 16 --dtype f16 --seed 34",
+        LENGTHS, 997, False,
+    ),
+    "neo-1-head": (
+        "--neo 1 --hidden 48 --heads 1 --layers 3 --vocab 4099 --window 100 --ffn 200 --eps 0.001 "
+        "--positions 1024 --dtype f32 --act gelu --seed 35",
+        LENGTHS, 4099, False,
+    ),
     "31m": ("--shape 31m --seed 31", LENGTHS, IDS, True),
     "70m": ("--shape 70m --seed 70", LENGTHS + [2048], IDS, True),
     "160m": ("--shape 160m --seed 160", LENGTHS, IDS, True),
+    "tinystories-33m": (
+        "--neo 1 --shape tinystories-33m --dtype f32 --seed 36", LENGTHS + [2048], 50257, True
+    ),
     "160m-flat": ("--shape 160m --scale 1.5 --seed 1", LENGTHS, IDS, True),
 }
 

@@ -1,11 +1,11 @@
-// make_model: writes a Hugging Face GPT-NeoX folder (config.json, model.safetensors, or N shards and
-// their index) of any shape with random weights, or a Megatron corpus of random token ids.
+// make_model: writes a Hugging Face GPT-NeoX or GPT-Neo folder (config.json, model.safetensors, or N
+// shards and their index) of any shape with random weights, or a Megatron corpus of random token ids.
 // Stand-alone, libc, libm and OpenMP only. 12B takes about a minute on two cores.
 //
 //   make_model DIR [--shape 70m] [--hidden D] [--layers L] [--heads H] [--vocab V] [--ffn F]
 //              [--rotary-pct P] [--base B] [--eps E] [--positions T] [--parallel 0|1] [--act NAME]
 //              [--dtype f16|bf16|f32] [--seed N] [--scale S] [--copy C] [--updates U] [--update-size R]
-//              [--shards N]
+//              [--shards N] [--neo 0|1] [--window W]
 //   make_model --corpus PREFIX --limit V --seed N LENGTH...
 //
 // Every weight is a function of (seed, tensor, element) alone: a hash of the three, four uniforms
@@ -18,7 +18,8 @@
 //
 // The scales keep every activation near unit size, let attention be neither flat nor one-hot, and
 // spread the losses: logits have a standard deviation near S, and the head has a part C of the
-// input embedding, so that a token that repeats the one before it is predicted well.
+// input embedding, so that a token that repeats the one before it is predicted well. GPT-Neo's head is
+// its embedding, and its attention does not divide by sqrt(head size): the scales make up for both.
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <errno.h>
 #include <math.h>
@@ -37,18 +38,25 @@ struct shape {
 };
 
 static const struct shape pythia[] = {
-    {"14m", 6, 128, 4, 50304},     {"31m", 6, 256, 8, 50304},     {"70m", 6, 512, 8, 50304},
-    {"160m", 12, 768, 12, 50304},  {"410m", 24, 1024, 16, 50304}, {"1b", 16, 2048, 8, 50304},
-    {"1.4b", 24, 2048, 16, 50304}, {"2.8b", 32, 2560, 32, 50304}, {"6.9b", 32, 4096, 32, 50432},
+    {"14m", 6, 128, 4, 50304},
+    {"31m", 6, 256, 8, 50304},
+    {"70m", 6, 512, 8, 50304},
+    {"160m", 12, 768, 12, 50304},
+    {"410m", 24, 1024, 16, 50304},
+    {"1b", 16, 2048, 8, 50304},
+    {"1.4b", 24, 2048, 16, 50304},
+    {"2.8b", 32, 2560, 32, 50304},
+    {"6.9b", 32, 4096, 32, 50432},
     {"12b", 36, 5120, 40, 50688},
+    {"tinystories-33m", 4, 768, 16, 50257},
 };
 
 struct options {
-    uint64_t layers, hidden, heads, vocab, ffn, positions, seed, shards, updates;
+    uint64_t layers, hidden, heads, vocab, ffn, positions, seed, shards, updates, window;
     double rotary_pct, eps, scale, copy, update_size;
     const char *base; // printed as given
     const char *act;
-    int parallel;
+    int parallel, neo;
     enum dtype dtype;
 };
 
@@ -168,9 +176,53 @@ static void add(struct tensor **list, size_t *n, const char *name, uint64_t numb
     t->std = std;
 }
 
+// GPT-Neo's tensors, in the order in which they are written.
+static struct tensor *neo_tensors(const struct options *o, size_t *n)
+{
+    struct tensor *list = NULL;
+    uint64_t d = o->hidden;
+    double unit = 1 / sqrt((double)d), wide = 1 / sqrt((double)o->ffn);
+    double sharp = 1.4 * unit / sqrt(sqrt((double)d / (double)o->heads));
+    *n = 0;
+    add(&list, n, "transformer.wte.weight", 0, o->vocab, d, 0, o->scale * unit);
+    add(&list, n, "transformer.wpe.weight", 4, o->positions, d, 0, o->scale * unit);
+    for (uint64_t l = 0; l < o->layers; l++) {
+        const struct {
+            const char *name;
+            uint64_t rows, cols;
+            double mean, std;
+        } part[] = {
+            {"ln_1.weight", d, 0, 1, 0.2},
+            {"ln_1.bias", d, 0, 0, 0.1},
+            {"attn.attention.k_proj.weight", d, d, 0, sharp},
+            {"attn.attention.v_proj.weight", d, d, 0, 1.4 * unit},
+            {"attn.attention.q_proj.weight", d, d, 0, sharp},
+            {"attn.attention.out_proj.weight", d, d, 0, unit},
+            {"attn.attention.out_proj.bias", d, 0, 0, 0.1},
+            {"ln_2.weight", d, 0, 1, 0.2},
+            {"ln_2.bias", d, 0, 0, 0.1},
+            {"mlp.c_fc.weight", o->ffn, d, 0, 1.2 * unit},
+            {"mlp.c_fc.bias", o->ffn, 0, 0, 0.2},
+            {"mlp.c_proj.weight", d, o->ffn, 0, wide},
+            {"mlp.c_proj.bias", d, 0, 0, 0.1},
+        };
+        for (size_t k = 0; k < sizeof part / sizeof part[0]; k++) {
+            char name[96];
+            snprintf(name, sizeof name, "transformer.h.%llu.%s", (unsigned long long)l,
+                     part[k].name);
+            add(&list, n, name, 16 * (l + 1) + k, part[k].rows, part[k].cols, part[k].mean,
+                part[k].std);
+        }
+    }
+    add(&list, n, "transformer.ln_f.weight", 1, d, 0, 1, 0.2);
+    add(&list, n, "transformer.ln_f.bias", 2, d, 0, 0, 0.1);
+    return list;
+}
+
 // The tensors in the order in which they are written.
 static struct tensor *tensors(const struct options *o, size_t *n)
 {
+    if (o->neo) return neo_tensors(o, n);
     struct tensor *list = NULL;
     uint64_t d = o->hidden;
     double unit = 1 / sqrt((double)d), wide = 1 / sqrt((double)o->ffn);
@@ -210,12 +262,48 @@ static struct tensor *tensors(const struct options *o, size_t *n)
     return list;
 }
 
+// Every second layer is local.
+static void write_neo_config(FILE *f, const struct options *o, const char *type)
+{
+    const unsigned long long L = o->layers;
+    fprintf(f,
+            "{\n  \"activation_function\": \"%s\",\n"
+            "  \"architectures\": [\"GPTNeoForCausalLM\"],\n  \"attention_dropout\": 0,\n"
+            "  \"attention_layers\": [",
+            o->act);
+    for (uint64_t l = 0; l < o->layers; l++)
+        fprintf(f, "%s\"%s\"", l ? ", " : "", l % 2 ? "local" : "global");
+    fprintf(f, "],\n  \"attention_types\": [[[\"global\", \"local\"], %llu]%s],\n", L / 2,
+            L % 2 ? ", [[\"global\"], 1]" : "");
+    fprintf(f,
+            "  \"bos_token_id\": 0,\n  \"embed_dropout\": 0,\n  \"eos_token_id\": 0,\n"
+            "  \"hidden_size\": %llu,\n  \"initializer_range\": 0.02,\n",
+            (unsigned long long)o->hidden);
+    if (o->ffn == 4 * o->hidden)
+        fprintf(f, "  \"intermediate_size\": null,\n");
+    else
+        fprintf(f, "  \"intermediate_size\": %llu,\n", (unsigned long long)o->ffn);
+    fprintf(f,
+            "  \"layer_norm_epsilon\": %g,\n  \"max_position_embeddings\": %llu,\n"
+            "  \"model_type\": \"gpt_neo\",\n  \"num_heads\": %llu,\n  \"num_layers\": %llu,\n"
+            "  \"resid_dropout\": 0,\n  \"torch_dtype\": \"%s\",\n"
+            "  \"transformers_version\": \"4.24.0\",\n  \"use_cache\": true,\n"
+            "  \"vocab_size\": %llu,\n  \"window_size\": %llu\n}\n",
+            o->eps, (unsigned long long)o->positions, (unsigned long long)o->heads, L, type,
+            (unsigned long long)o->vocab, (unsigned long long)o->window);
+}
+
 static void write_config(const char *dir, const struct options *o)
 {
     static const char *const type[] = {"float16", "bfloat16", "float32"};
     char path[4096];
     snprintf(path, sizeof path, "%s/config.json", dir);
     FILE *f = create(path);
+    if (o->neo) {
+        write_neo_config(f, o, type[o->dtype]);
+        finish(f, path);
+        return;
+    }
     fprintf(f,
             "{\n  \"architectures\": [\"GPTNeoXForCausalLM\"],\n"
             "  \"bos_token_id\": 0,\n  \"eos_token_id\": 0,\n  \"hidden_act\": \"%s\",\n"
@@ -391,6 +479,10 @@ static void read_options(struct options *o, int argc, char **argv)
             o->seed = count(k, v);
         else if (!strcmp(k, "--parallel"))
             o->parallel = count(k, v) != 0;
+        else if (!strcmp(k, "--neo"))
+            o->neo = count(k, v) != 0;
+        else if (!strcmp(k, "--window"))
+            o->window = count(k, v);
         else if (!strcmp(k, "--rotary-pct"))
             o->rotary_pct = strtod(v, NULL);
         else if (!strcmp(k, "--base"))
@@ -417,6 +509,7 @@ static void read_options(struct options *o, int argc, char **argv)
             die(k, "unknown option or value");
     }
     if (!o->ffn) o->ffn = 4 * o->hidden;
+    if (!o->act) o->act = o->neo ? "gelu_new" : "gelu";
     if (!o->shards) die("--shards", "expected 1 or more");
     if (!o->layers || !o->hidden || !o->heads || !o->vocab || o->hidden % o->heads)
         die("shape", "give layers, hidden, heads (a divisor of hidden) and vocab");
@@ -444,7 +537,7 @@ int main(int argc, char **argv)
                         .copy = 12,
                         .update_size = 0.01,
                         .base = "10000",
-                        .act = "gelu",
+                        .window = 256,
                         .parallel = 1};
     read_options(&o, argc, argv);
     if (mkdir(argv[1], 0777) && errno != EEXIST) die(argv[1], strerror(errno));

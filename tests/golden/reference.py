@@ -6,6 +6,8 @@
 # even in a float64 model), then cosine and sine are taken in double and rounded to float32. Angles
 # taken in float64 throughout would be another model: losses move by up to 3e-5 nat.
 # SPDX-License-Identifier: GPL-3.0-or-later
+import json
+import os
 import struct
 import types
 
@@ -52,14 +54,28 @@ def write_megatron(prefix, docs):
         f.write(np.arange(len(docs) + 1, dtype="<i8").tobytes())
 
 
+def attend_double(self, query, key, value, attention_mask=None):
+    """GPTNeoSelfAttention._attn in float64: causal, local layers within their window, not scaled."""
+    T = key.size(-2)
+    score = query @ key.transpose(-1, -2)
+    weights = torch.softmax(score.masked_fill(~self.bias[:, :, :T, :T], float("-inf")), dim=-1)
+    return weights @ value, weights
+
+
 def load(folder, double=False):
     """The model as transformers loads it, in float32 or (weights widened) float64."""
     from transformers import AutoModelForCausalLM
 
+    with open(os.path.join(folder, "config.json")) as f:
+        neo = json.load(f)["model_type"] == "gpt_neo"
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="sdpa"
+        folder, dtype=torch.float32, attn_implementation="eager" if neo else "sdpa"
     ).eval()
-    if double:
+    if double and model.config.model_type == "gpt_neo":
+        model.double()
+        for block in model.transformer.h:  # it computes scores in float32 whatever the model is
+            block.attn.attention._attn = types.MethodType(attend_double, block.attn.attention)
+    elif double:
         model.double()
         rotary = model.gpt_neox.rotary_emb
         inv_freq = type(rotary).compute_default_rope_parameters(model.config)[0]
@@ -82,7 +98,8 @@ def losses(model, docs, chunk=256):
         if len(ids) < 2:
             continue
         ids = torch.from_numpy(np.asarray(ids, dtype=np.int64))
-        hidden = model.gpt_neox(ids[None], use_cache=False).last_hidden_state[0, :-1]
+        inputs = ids[None, : model.config.max_position_embeddings]  # learned ones end there
+        hidden = model.base_model(inputs, use_cache=False).last_hidden_state[0, : len(ids) - 1]
         for a in range(0, len(hidden), chunk):
             logits = model.lm_head(hidden[a : a + chunk])
             target = ids[1 + a : 1 + a + chunk]

@@ -34,33 +34,35 @@ static void compare_head(int t, struct strips out, struct strips qkv, size_t row
                          size_t h, const struct attention_shape *shape)
 {
     size_t H = shape->head_size, D = shape->heads * H;
+    const double scale = (double)shape->scale;
     double *k = malloc(n * H * sizeof *k), *ks = malloc(n * H * sizeof *ks);
     double *q = malloc(H * sizeof *q), *qs = malloc(H * sizeof *qs), *p = malloc(n * sizeof *p);
     for (size_t j = 0; j < n; j++)
         head_row(k + j * H, ks + j * H, qkv, row0 + j, D + h * H, j, shape);
     for (size_t i = 0; i < n; i++) {
+        const size_t begin = shape->window && i >= shape->window ? i + 1 - shape->window : 0;
         head_row(q, qs, qkv, row0 + i, h * H, i, shape);
         double top = -INFINITY, sum = 0, score_error = 0;
-        for (size_t j = 0; j <= i; j++) {
+        for (size_t j = begin; j <= i; j++) {
             double s = 0, size = 0;
             for (size_t c = 0; c < H; c++) {
                 s += q[c] * k[j * H + c];
                 size += qs[c] * ks[j * H + c];
             }
-            p[j] = s / sqrt((double)H);
-            double error = ((double)H + 6) * UNIT * size / sqrt((double)H);
+            p[j] = s * scale;
+            double error = ((double)H + 6) * UNIT * size * scale;
             error += UNIT * fabs(p[j]);
             score_error = fmax(score_error, error);
             top = fmax(top, p[j]);
         }
-        for (size_t j = 0; j <= i; j++) sum += p[j] = exp(p[j] - top);
+        for (size_t j = begin; j <= i; j++) sum += p[j] = exp(p[j] - top);
         double keys = (double)(i + 1 < 256 ? i + 1 : 256), blocks = (double)(i / 256 + 1);
         /* the shift of a score by the maximum rounds once, relative to a difference that matters
          * only up to about 104 */
         double weight_error = expm1(2 * score_error + 104 * UNIT) + (keys + 2 * blocks + 30) * UNIT;
         for (size_t c = 0; c < H; c++) {
             double want = 0, size = 0, most = 0;
-            for (size_t j = 0; j <= i; j++) {
+            for (size_t j = begin; j <= i; j++) {
                 double v = (double)*strip_at(qkv, row0 + j, 2 * D + h * H + c);
                 want += p[j] * v;
                 size += p[j] * fabs(v);
@@ -82,7 +84,18 @@ static void compare_head(int t, struct strips out, struct strips qkv, size_t row
     free(p);
 }
 
-static void run_attention(size_t n, size_t heads, size_t H, size_t rotary, int kind, bool at_end)
+/* No window, or one that begins or ends anywhere; the scale that models use, or none. */
+static size_t random_window(size_t n)
+{
+    return random_below(2) ? 0 : 1 + random_below(random_below(2) ? n + 1 : 20);
+}
+static float random_scale(size_t H)
+{
+    return random_below(3) ? (float)(1.0 / sqrt((double)H)) : 1.0f;
+}
+
+static void run_attention(size_t n, size_t heads, size_t H, size_t rotary, size_t window, int kind,
+                          bool at_end)
 {
     size_t D = heads * H, half = rotary / 2, row0 = bench ? 0 : random_below(4),
            rows = row0 + n + 2;
@@ -108,13 +121,16 @@ static void run_attention(size_t n, size_t heads, size_t H, size_t rotary, int k
                 x = (float)(i - row0); /* the maximum keeps moving */
             *strip_at(qkv, i, c) = x;
         }
-    struct attention_shape shape = {heads, H, rotary, cosine, sine};
-    double flop = 2.0 * (double)(n * (n + 1)) * (double)D; /* the causal half of 4 n^2 D */
+    struct attention_shape shape = {heads, H, rotary, cosine, sine, random_scale(H), window};
+    double pairs = 0; /* of a position and one that it sees */
+    for (size_t i = 0; i < n; i++) pairs += (double)(window && i >= window ? window : i + 1);
+    double flop = 4.0 * pairs * (double)D;
     for (int t = 0; t < tables; t++) {
         struct strips out = guarded_strips(rows, D, at_end);
         memset(scratch, 0xff, bytes);
-        describe("%zu tokens, %zu heads of %zu, rotary %zu, input %d", n, heads, H, rotary, kind);
-        if (bench) describe("%zu tokens, %zu heads of %zu", n, heads, H);
+        describe("%zu tokens, %zu heads of %zu, rotary %zu, window %zu, scale %g, input %d", n,
+                 heads, H, rotary, window, (double)shape.scale, kind);
+        if (bench) describe("%zu tokens, %zu heads of %zu, window %zu", n, heads, H, window);
         CALL(t, flop, 0, table[t]->attention(out, qkv, row0, n, 0, heads, &shape, scratch));
         if (t == 0) first = out;
         if (bench) continue;
@@ -144,26 +160,31 @@ static void run_attention(size_t n, size_t heads, size_t H, size_t rotary, int k
 void check_attention(void)
 {
     if (bench) {
-        run_attention(1024, 8, 64, 16, 0, true);
-        run_attention(2048, 4, 64, 16, 0, true);
-        run_attention(256, 8, 64, 16, 0, true);
-        run_attention(60, 8, 64, 16, 0, true);
-        run_attention(1024, 4, 80, 20, 0, true);
-        run_attention(1024, 4, 128, 32, 0, true);
-        run_attention(1024, 2, 256, 64, 0, true);
+        run_attention(1024, 8, 64, 16, 0, 0, true);
+        run_attention(2048, 4, 64, 16, 0, 0, true);
+        run_attention(256, 8, 64, 16, 0, 0, true);
+        run_attention(60, 8, 64, 16, 0, 0, true);
+        run_attention(1024, 4, 80, 20, 0, 0, true);
+        run_attention(1024, 4, 128, 32, 0, 0, true);
+        run_attention(1024, 2, 256, 64, 0, 0, true);
+        run_attention(2048, 4, 48, 0, 256, 0, true);
         return;
     }
     for (size_t n = 1; n <= 3 * SIMD_LANES + 1; n++) {
         static const size_t sizes[] = {4, 16, 20, 64, 80, 100};
         size_t H = sizes[random_below(6)], rotary = H / 2 * random_below(3);
-        run_attention(n, 1 + random_below(6), H, rotary, (int)(n % 6), n % 2);
+        run_attention(n, 1 + random_below(6), H, rotary, random_window(n), (int)(n % 6), n % 2);
     }
     static const size_t shapes[][4] = {
         {255, 2, 64, 16}, {256, 2, 64, 16}, {257, 2, 64, 16},  {300, 3, 80, 20}, {270, 1, 256, 64},
         {40, 2, 300, 76}, {30, 1, 600, 0},  {513, 1, 128, 32}, {700, 1, 16, 4},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        run_attention(shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3], (int)(i % 6), i % 2);
+        for (size_t w = 0; w < 5; w++) {
+            static const size_t windows[] = {0, 1, 13, 256, 257};
+            run_attention(shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3], windows[w],
+                          (int)((i + w) % 6), i % 2);
+        }
 }
 
 /* A document of n positions, cut anywhere into runs of rows that lie in any order among others, and
@@ -183,7 +204,8 @@ static void run_parts(size_t n, size_t heads, size_t H, size_t rotary, bool at_e
         cosine[i] = cosf(angle);
         sine[i] = sinf(angle);
     }
-    struct attention_shape shape = {heads, H, rotary, cosine, sine};
+    struct attention_shape shape = {heads,           H, rotary, cosine, sine, random_scale(H),
+                                    random_window(n)};
     for (size_t i = 0; i < n; i++)
         for (size_t c = 0; c < 3 * D; c++) *strip_at(plain, i, c) = random_between(-2, 2);
     /* The last positions in the first rows, with gaps. */
@@ -198,7 +220,8 @@ static void run_parts(size_t n, size_t heads, size_t H, size_t rotary, bool at_e
     }
     const struct row_run own = runs[runs_n - 1];
     for (int t = 0; t < tables; t++) {
-        describe("%zu tokens in %zu runs, %zu heads of %zu", n, runs_n, heads, H);
+        describe("%zu tokens in %zu runs, %zu heads of %zu, window %zu", n, runs_n, heads, H,
+                 shape.window);
         table[t]->attention_runs(want, plain, &whole, 1, 0, heads, &shape, scratch);
         struct strips out = guarded_strips(n + 10, D, at_end), step = guarded_strips(1, D, at_end);
         memset(scratch, 0xff, bytes);
@@ -213,7 +236,7 @@ static void run_parts(size_t n, size_t heads, size_t H, size_t rotary, bool at_e
                 if (!mine && !isnan(got)) fail(t, "row %zu, of no own position, was written", i);
             }
         }
-        describe("%zu tokens one by one, %zu heads of %zu", n, heads, H);
+        describe("%zu tokens one by one, %zu heads of %zu, window %zu", n, heads, H, shape.window);
         struct attention_cache cache = {.capacity = n + random_below(40)};
         size_t room = (attention_cache_bytes(cache.capacity, &shape) + 63) / 64 * 64;
         cache.data = guarded(room, at_end);

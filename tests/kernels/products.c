@@ -1,15 +1,14 @@
 /* products.c - checks of the GEMM and of the loss head.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/kernels/harness.h"
+#include "tests/kernels/products.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Weights [n][k] in both forms: panels of dtype, and the same values as floats. */
-static struct panels make_weights(float **values, size_t n, size_t k, enum simd_dtype dtype,
-                                  float size, bool at_end)
+struct panels make_weights(float **values, size_t n, size_t k, enum simd_dtype dtype, float size,
+                           bool at_end)
 {
     size_t bytes = dtype == SIMD_F32 ? 4 : 2;
     float *f = guarded(n * k * sizeof *f, true);
@@ -36,9 +35,7 @@ static size_t chain_length(size_t k)
     return k > 256 ? 128 : 64;
 }
 
-/* The contract: chains of FMAs over 128 of k, 64 where k is at most 256; their sums added in order; then
- * bias. */
-static float chain(struct strips x, size_t row, const float *w, size_t k)
+float chain(struct strips x, size_t row, const float *w, size_t k)
 {
     const size_t length = chain_length(k);
     float total = 0;
@@ -51,8 +48,7 @@ static float chain(struct strips x, size_t row, const float *w, size_t k)
     return total;
 }
 
-/* Its error: the chain and the sum of chains, in units of sum |x w|. */
-static double chain_units(size_t k)
+double chain_units(size_t k)
 {
     const size_t length = chain_length(k);
     return (double)(k < length ? k : length) + (double)((k + length - 1) / length);
