@@ -8,6 +8,7 @@
 /* One line a sub-command, cmd_quanta_NAME, in the order help lists them. */
 #define QUANTA_COMMANDS(X)                                                                         \
     X(cluster)                                                                                     \
+    X(envelope)                                                                                    \
     /* end */
 
 #define X(name) extern const struct command cmd_quanta_##name;
