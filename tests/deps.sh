@@ -3,7 +3,7 @@
 # what fuzzing and the second compiler need.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
-packages="gcc libc6-dev make libdnnl-dev libgsl-dev libzstd-dev libjansson-dev libutf8proc-dev zlib1g-dev
+packages="gcc libc6-dev make libdnnl-dev liblapacke-dev libopenblas0 libgsl-dev libzstd-dev libjansson-dev libutf8proc-dev zlib1g-dev
 libxxhash-dev libcsv-dev nettle-dev gnuplot-nox libcmocka-dev mandoc python3 python3-numpy zstd slurm-wlm munge"
 if [ "${1:-}" = clang ]; then packages="$packages clang libclang-rt-14-dev libomp-dev"; fi
 missing=

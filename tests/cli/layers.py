@@ -29,7 +29,7 @@ RULES = {
 # What nobody below may include, whatever the table says.
 ABOVE = re.compile(r"^src/(cli|options|commands|main|cmd_\w+)$")
 # Angle includes that belong to one folder.
-SYSTEM = {r"gsl/": "fit", r"\w*intrin\.h|dnnl|oneapi|cpuid": "simd", r"argp": "src"}
+SYSTEM = {r"gsl/": "fit", r"\w*intrin\.h|dnnl|oneapi|lapacke|cpuid": "simd", r"argp": "src"}
 
 
 def fits(path, folders):
