@@ -27,7 +27,7 @@ assert all(0 < r for r in kernels["against"].values())
 assert {k["bound"] for k in kernels["kernels"]} <= {"memory", "arithmetic"}
 gemm = load("gemm.json")
 assert [p["product"] for p in gemm["products"]] == \
-    ["qkv", "dense", "mlp_in", "mlp_out", "vocabulary", "head", "attention"]
+    ["qkv", "dense", "mlp_in", "mlp_out", "vocabulary", "head", "attention", "attention_back"]
 assert all(p["native"] > 0 and p["percent"] > 0 for p in gemm["products"])
 assert all(p["ratio"] > 0 for p in gemm["products"][:6]) and gemm["threads"] == 2
 assert gemm["provenance"]["command"][:2] == ["tripod", "bench"]
