@@ -6,7 +6,9 @@
 #include "src/cli.h"
 
 /* One line a sub-command, cmd_quanta_NAME, in the order help lists them. */
-#define QUANTA_COMMANDS(X) /* end */
+#define QUANTA_COMMANDS(X)                                                                         \
+    X(gradients)                                                                                   \
+    /* end */
 
 #define X(name) extern const struct command cmd_quanta_##name;
 QUANTA_COMMANDS(X)
