@@ -7,9 +7,13 @@
 
 /* One line a sub-command, cmd_quanta_NAME, in the order help lists them. */
 #define QUANTA_COMMANDS(X)                                                                         \
+    X(gradients)                                                                                   \
     X(similarity)                                                                                  \
     X(cluster)                                                                                     \
     X(envelope)                                                                                    \
+    X(show)                                                                                        \
+    X(toy)                                                                                         \
+    X(theory)                                                                                      \
     /* end */
 
 #define X(name) extern const struct command cmd_quanta_##name;
