@@ -6,7 +6,10 @@
 #include "src/cli.h"
 
 /* One line a sub-command, cmd_quanta_NAME, in the order help lists them. */
-#define QUANTA_COMMANDS(X) X(similarity) /* end */
+#define QUANTA_COMMANDS(X)                                                                         \
+    X(gradients)                                                                                   \
+    X(similarity)                                                                                  \
+    /* end */
 
 #define X(name) extern const struct command cmd_quanta_##name;
 QUANTA_COMMANDS(X)
