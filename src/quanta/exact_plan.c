@@ -7,8 +7,8 @@
 #include "src/base/num.h"
 
 enum {
-    GROUP = 32,                /* of a tile's side, where memory allows */
-    MOST_STREAMED = EXACT_WIDE /* more do not make the products any faster */
+    GROUP = 8,       /* of a tile's side, where so many times 8 fit */
+    WORTHWHILE = 32, /* streamed at a time: fewer leave the products waiting for memory */
 };
 
 static size_t least(size_t a, size_t b)
@@ -49,7 +49,8 @@ static void choose_streamed(struct exact_plan *p, size_t room)
     const double threads = p->threads;
     double best = 0;
     struct exact_plan found = *p;
-    for (size_t s = p->group; s <= room / 2 && s <= MOST_STREAMED; s += p->group) {
+    const size_t quarter = least(room / 4 / p->group * p->group, WORTHWHILE);
+    for (size_t s = quarter ? quarter : p->group; s <= least(room / 2, EXACT_WIDE); s += p->group) {
         p->streamed = s;
         p->resident = (room - s) / p->group * p->group;
         count(p);
@@ -85,7 +86,7 @@ int exact_plan_make(struct exact_plan *p, size_t n, uint64_t coordinates, uint64
         p->resident = n;
         count(p);
     } else {
-        while (2 * p->group > room) p->group /= 2;
+        while (p->group > 1 && 8 * p->group > room) p->group /= 2;
         choose_streamed(p, room);
     }
     p->bytes = fixed + (p->resident + p->streamed) * each;
