@@ -71,14 +71,15 @@ static int write_plan(const struct cli_common *common, const struct gradients *g
 
 static void announce(const struct gradients *g, const struct gradients_exact *x)
 {
-    char flop[32], time[32];
-    progress_note("%zu samples, of which %zu stay in memory%s: %llu gradients, %s FLOP, %s on %d "
-                  "threads at %.2g of the FMA peak",
+    char flop[32], time[32], when[96] = "";
+    const double seconds = seconds_of(g, x);
+    if (isfinite(seconds))
+        snprintf(when, sizeof when, ", %s at %.2g of the FMA peak",
+                 table_number(seconds, TABLE_SECONDS, time, sizeof time), CMD_QUANTA_SHARE);
+    progress_note("%zu samples, of which %zu stay in memory%s: %llu gradients, %s FLOP%s",
                   x->plan.n, x->plan.resident, x->plan.streamed ? " while the others pass by" : "",
                   (unsigned long long)x->plan.gradients,
-                  table_number(x->flop, TABLE_FLOP, flop, sizeof flop),
-                  table_number(seconds_of(g, x), TABLE_SECONDS, time, sizeof time), g->o->threads,
-                  CMD_QUANTA_SHARE);
+                  table_number(x->flop, TABLE_FLOP, flop, sizeof flop), when);
 }
 
 static int write_result(const struct cli_common *common, const struct gradients *g,

@@ -293,7 +293,8 @@ static int run(void *args, struct err *e)
     progress_quiet(a->quiet);
     o->threads = a->common.threads = cli_use_threads(a->common.threads);
     o->kernels = cli_kernels(&a->simd);
-    if (one) o->samples.row = &a->dump;
+    o->samples.row = one ? &a->dump : NULL;
+    o->samples.row_n = one;
     int status = gradients_open(&g, o, e);
     if (!status && g.longest > g.flat.config.max_positions)
         progress_warn("%s: %zu positions, but the model was trained on %zu", o->model, g.longest,

@@ -73,14 +73,12 @@ int exact_plan_make(struct exact_plan *p, size_t n, uint64_t coordinates, uint64
     const uint64_t each = row_bytes(coordinates) + teams * per_row;
     const uint64_t fit = memory > fixed ? (memory - fixed) / each : 0;
     const size_t room = fit < n ? (size_t)fit : n;
-    char a[16], b[16];
+    char a[16], b[16], c[16];
     if (room < 2 && room < n)
-        return err_set(e,
-                       "%s of memory: a gradient takes %s, and at least two must fit beside %s for "
-                       "the threads",
-                       format_bytes((double)memory, a, sizeof a),
-                       format_bytes((double)each, b, sizeof b),
-                       format_bytes((double)fixed, (char[16]){0}, 16));
+        return err_set(
+            e, "expected room for at least two gradients of %s and %s of scratch, found %s",
+            format_bytes((double)each, a, sizeof a), format_bytes((double)fixed, b, sizeof b),
+            format_bytes((double)memory, c, sizeof c));
     p->group = GROUP;
     if (room == n) {
         p->resident = n;

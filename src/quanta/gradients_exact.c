@@ -7,6 +7,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/base/room.h"
 #include "src/quanta/gradients_fill.h"
@@ -36,8 +37,8 @@ static int make_plan(const struct gradients *g, struct gradients_exact *x, struc
     const uint64_t left = limit > beside ? limit - beside : 0;
     x->memory_available = limit;
     if (exact_plan_make(&x->plan, samples(g), g->coordinates.padded, left, g->o->threads, e))
-        return err_prefix(e, "%s: %.3g GB for the model and %d threads, and", g->flat.path,
-                          (double)beside / 1e9, g->o->threads);
+        return err_prefix(e, "%s: --memory: beside the model and %d threads (%s)", g->flat.path,
+                          g->o->threads, format_bytes((double)beside, (char[16]){0}, 16));
     x->memory = beside + x->plan.bytes;
     x->flop = (double)x->plan.gradients * gradient_flop(g) + x->plan.product_flop;
     return 0;
@@ -62,7 +63,8 @@ int gradients_exact_needs(const struct gradients *g, struct gradients_exact *x, 
 struct giving {
     struct gradients *g;
     struct pass_source source;
-    struct store *store; /* NULL: losses and norms are not kept */
+    struct store *store; /* NULL: */
+    float *losses;       /* [samples], and norms are not kept */
     struct pass *pass;   /* [threads] */
     struct units units;  /* of the block at hand */
     const struct exact_sink *sink;
@@ -104,6 +106,7 @@ static int end(void *context, size_t sample, float loss, struct err *e)
     progress_add(1);
 #pragma omp atomic
     w->computed++;
+    if (!w->store) w->losses[t->sample] = loss;
     if (!w->store || w->store->there[t->sample]) return 0;
     return store_put(w->store, t->sample, loss, norm, NULL, e);
 }
@@ -168,23 +171,23 @@ static int complete_losses(struct giving *w, struct err *e)
 }
 
 /* The products that FILE does not have yet. */
-static int compute(struct gradients *g, const struct exact_plan *plan, struct store *store,
-                   struct loss_file *file, struct gradients_result *result, struct err *e)
+static int compute(struct giving *w, const struct exact_plan *plan, struct loss_file *file,
+                   struct gradients_result *result, struct err *e)
 {
-    struct giving w = {.g = g, .source = gradients_source(g), .store = store};
-    const struct exact_source source = {&w, give};
+    struct gradients *g = w->g;
+    const struct exact_source source = {w, give};
     const double start = omp_get_wtime(), had = (double)file->kept;
-    w.pass = calloc((size_t)g->o->threads, sizeof *w.pass);
-    if (!w.pass) return err_memory(e, g->flat.path);
+    w->pass = calloc((size_t)g->o->threads, sizeof *w->pass);
+    if (!w->pass) return err_memory(e, g->flat.path);
     out_catch_interrupts(true);
     int status = exact_compute(plan, &source, g->model.kernels, file, e);
-    if (!status) status = complete_losses(&w, e);
+    if (!status) status = complete_losses(w, e);
     out_catch_interrupts(false);
-    for (int t = 0; t < g->o->threads; t++) pass_close(&w.pass[t]);
-    free(w.pass);
+    for (int t = 0; t < g->o->threads; t++) pass_close(&w->pass[t]);
+    free(w->pass);
     result->seconds = omp_get_wtime() - start;
-    result->flop = w.flop + plan->product_flop * ((double)file->kept - had) / (double)file->count;
-    result->computed = w.computed;
+    result->flop = w->flop + plan->product_flop * ((double)file->kept - had) / (double)file->count;
+    result->computed = w->computed;
     return status;
 }
 
@@ -208,13 +211,14 @@ static int work(struct gradients *g, struct store *store, const void *context,
                 struct gradients_result *result, struct err *e)
 {
     const struct exact_plan *plan = context;
+    struct giving w = {.g = g, .source = gradients_source(g), .store = store};
     struct loss_file file;
     char *path = gradients_path(g->o->out, "exact", "npy", 0, 1);
     int status = path ? loss_file_open(&file, path, gradients_key(&g->record, false),
                                        exact_file_count(plan), e)
                       : err_memory(e, g->o->out);
     if (!status) {
-        status = compute(g, plan, store, &file, result, e);
+        status = compute(&w, plan, &file, result, e);
         if (!status) status = write_matrix(g, plan, &file, path, e);
         loss_file_close(&file, status);
     }
@@ -231,14 +235,15 @@ int gradients_exact_run(struct gradients *g, struct gradients_result *result, st
     return gradients_fill(g, work, &x.plan, result, e);
 }
 
-int gradients_exact_cosines(struct gradients *g, float *c, struct err *e)
+int gradients_exact_cosines(struct gradients *g, float *c, float *losses, struct err *e)
 {
+    struct giving w = {.g = g, .source = gradients_source(g), .losses = losses};
     struct gradients_exact x;
     struct gradients_result result;
     struct loss_file file;
     if (make_plan(g, &x, e) || loss_file_memory(&file, exact_file_count(&x.plan), e)) return -1;
     double *norms = malloc(samples(g) * sizeof *norms);
-    int status = norms ? compute(g, &x.plan, NULL, &file, &result, e) : err_memory(e, g->flat.path);
+    int status = norms ? compute(&w, &x.plan, &file, &result, e) : err_memory(e, g->flat.path);
     if (!status) status = exact_norms(&x.plan, &file, norms, e);
     if (!status) status = exact_cosines_in_memory(&x.plan, &file, norms, c, e);
     free(norms);

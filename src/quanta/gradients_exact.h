@@ -24,7 +24,8 @@ int gradients_exact_needs(const struct gradients *g, struct gradients_exact *x, 
  * gradients_run's. */
 int gradients_exact_run(struct gradients *g, struct gradients_result *result, struct err *e);
 
-/* The cosines of all of G's samples alone, in memory: c [n, n]. Errors: likewise. */
-int gradients_exact_cosines(struct gradients *g, float *c, struct err *e);
+/* The cosines of all of G's samples alone, in memory: c [n, n], and their losses [n]. Errors:
+ * likewise. */
+int gradients_exact_cosines(struct gradients *g, float *c, float *losses, struct err *e);
 
 #endif
