@@ -17,8 +17,8 @@ MICRO_HEIGHTS(MICRO)
 static micro_kernel *const micro_kernels[MR + 1] = MICRO_TABLE;
 
 enum {
-    ROW_BYTES = SIMD_STRIP * sizeof(float),  /* a row of a strip */
-    AHEAD = SIMD_STRIP / 4 * 64 * (NR / 16), /* what a micro-kernel prefetches over a strip */
+    ROW_BYTES = SIMD_STRIP * sizeof(float),        /* a row of a strip */
+    MICRO_AHEAD = SIMD_STRIP / 4 * 64 * (NR / 16), /* what one micro-kernel asks for */
 };
 
 static size_t least(size_t a, size_t b)
@@ -86,7 +86,7 @@ static void strip_products(double *sums, size_t stride, const float *x, size_t a
         const size_t bytes = i + 1 < slivers ? a_rows / slivers * ROW_BYTES : 0;
         const float *behind = x + rows * SIMD_STRIP, *panel = b->panels;
         size_t asked = 0;
-        for (size_t c = 0; c < b->n; c += NR, panel += NR * SIMD_STRIP, asked += AHEAD) {
+        for (size_t c = 0; c < b->n; c += NR, panel += NR * SIMD_STRIP, asked += MICRO_AHEAD) {
             const char *ahead = asked < bytes ? (const char *)behind + asked : (const char *)x;
             micro_kernels[rows](x, panel, b->k, SIMD_STRIP, t + c, 0, ahead);
         }
