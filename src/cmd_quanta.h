@@ -9,6 +9,7 @@
 #define QUANTA_COMMANDS(X)                                                                         \
     X(cluster)                                                                                     \
     X(envelope)                                                                                    \
+    X(toy)                                                                                         \
     /* end */
 
 #define X(name) extern const struct command cmd_quanta_##name;
