@@ -10,6 +10,7 @@
     X(cluster)                                                                                     \
     X(envelope)                                                                                    \
     X(toy)                                                                                         \
+    X(theory)                                                                                      \
     /* end */
 
 #define X(name) extern const struct command cmd_quanta_##name;
