@@ -45,6 +45,7 @@ int bench_kernels(struct bench *bench, struct err *e);
 int bench_gemm(struct bench *bench, struct err *e);
 int bench_scan(struct bench *bench, struct err *e);
 int bench_archive(struct bench *bench, struct err *e);
+int bench_gradients(struct bench *bench, struct err *e);
 
 /* Whether --models ("70m,1.4b", "all") names the size. */
 bool bench_listed(const struct bench *bench, const char *size);
@@ -83,6 +84,11 @@ void bench_row_end(const struct bench *bench, struct table *t, double ratio);
  * around 1/50). Freed with simd_free(p, bytes). NULL and *e when there is none. */
 float *bench_activations(size_t floats, struct err *e);
 void *bench_weights(size_t elements, enum simd_dtype dtype, struct err *e);
+
+/* A flat file of a suite model's shape with float16 weights of ordinary size: one random block,
+ * repeated. */
+struct suite_model;
+int bench_model(const char *path, const struct suite_model *m, struct err *e);
 
 /* The FMA loop of the kernel table's instruction set as an entrant. */
 struct entrant bench_peak_loop(const struct bench *bench);

@@ -23,9 +23,7 @@
 
 /* --- inputs --- */
 
-/* A flat file of a suite model's shape with float16 weights of ordinary size: one random block,
- * repeated. */
-static int write_model(const char *path, const struct suite_model *m, struct err *e)
+int bench_model(const char *path, const struct suite_model *m, struct err *e)
 {
     enum { BLOCK = 1 << 20 };
     struct neox_config config = {.layers = m->layers,
@@ -281,7 +279,7 @@ static int measure_size(struct bench *bench, const struct suite_model *m, const 
                         const char *directory, struct table *t, struct err *e)
 {
     char *path = format_string("%s/%s.tripod", directory, m->size);
-    int status = path ? write_model(path, m, e) : err_memory(e, NULL);
+    int status = path ? bench_model(path, m, e) : err_memory(e, NULL);
     if (!status) status = measure_all(bench, m->size, path, w, directory, t, e);
     if (path) unlink(path);
     free(path);

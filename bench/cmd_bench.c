@@ -40,15 +40,21 @@ static const struct option_row gemm_options[] = {
     SHARED_ROWS};
 static const struct option_row scan_options[] = {
     OPTION_PLAINS(arguments, "[TOKENS|short|MODEL...]"), MODEL_ROWS, SHARED_ROWS};
+static const struct option_row gradients_options[] = {
+    OPTION_PLAINS(arguments, "[TOKENS...]"),
+    OPTION_TEXT("models", 0, "LIST", models, "Pythia sizes, separated by commas, or 'all'"),
+    SHARED_ROWS};
 static const struct option_row archive_options[] = {OPTION_PLAINS(arguments, "FILE..."),
                                                     SHARED_ROWS};
-static const struct option_row no_options[] = {OPTION_PLAIN(save, "peak|kernels|gemm|scan|archive"),
-                                               OPTION_GROUP(cli_common_options, common),
-                                               OPTION_END};
+static const struct option_row no_options[] = {
+    OPTION_PLAIN(save, "peak|kernels|gemm|scan|gradients|archive"),
+    OPTION_GROUP(cli_common_options, common), OPTION_END};
 
-#define DEFAULTS .rounds = 7, .models = "70m,160m,410m,1b", .common.beside = true
+#define DEFAULTS_OF(list) .rounds = 7, .models = list, .common.beside = true
+#define DEFAULTS          DEFAULTS_OF("70m,160m,410m,1b")
 static const struct bench defaults = {DEFAULTS, .rows = 1024};
 static const struct bench archive_defaults = {DEFAULTS};
+static const struct bench gradients_defaults = {DEFAULTS_OF("70m")};
 static const struct bench scan_defaults = {DEFAULTS, .rows = SCAN_BATCH_TOKENS};
 
 static int check(void *args, struct err *e)
@@ -77,8 +83,9 @@ static int check_archive(void *args, struct err *e)
 static int no_command(void *args, struct err *e)
 {
     const char *word = ((const struct bench *)args)->save;
-    return word ? err_set(e, "expected peak, kernels, gemm, scan or archive, found '%s'", word)
-                : err_set(e, "what? peak, kernels, gemm, scan or archive");
+    return word ? err_set(e, "expected peak, kernels, gemm, scan, gradients or archive, found '%s'",
+                          word)
+                : err_set(e, "what? peak, kernels, gemm, scan, gradients or archive");
 }
 
 static int load_baseline(struct bench *bench, struct err *e)
@@ -160,6 +167,13 @@ COMMAND(scan, scan_options, scan_defaults, check,
         "60), under random weights of the sizes in --models or under the MODELs named; MFU is "
         "useful FLOP/s over the FMA peak of the same minute.")
 
+COMMAND(gradients, gradients_options, gradients_defaults, check,
+        "gradients of single tokens' losses, as quanta computes them",
+        "The gradient of one token's loss with respect to the weights and biases of the layers, "
+        "forward pass included, after TOKENS tokens (60 and 410) under random weights of the "
+        "sizes in --models: one sample a thread. The share is of the FMA peak of the same minute, "
+        "by the FLOP that the loss makes necessary.")
+
 COMMAND(
     archive, archive_options, archive_defaults, check_archive,
     "how fast an archive's checkpoints decode",
@@ -167,8 +181,9 @@ COMMAND(
     "it) and alone (from a whole one, through up to seven differences), by one thread and by "
     "all; rates count the bytes that come out.")
 
-static const struct command *const children[] = {&command_peak, &command_kernels, &command_gemm,
-                                                 &command_scan, &command_archive, NULL};
+static const struct command *const children[] = {
+    &command_peak,      &command_kernels, &command_gemm, &command_scan,
+    &command_gradients, &command_archive, NULL};
 
 const struct command cmd_bench = {
     .name = "bench",

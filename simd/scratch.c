@@ -66,6 +66,11 @@ size_t attention_scratch_bytes(size_t n, size_t head_size)
     return attention_layout(NULL, n, head_size).floats * sizeof(float);
 }
 
+size_t attention_back_scratch_bytes(size_t n, size_t head_size)
+{
+    return attention_back_layout(NULL, n, head_size).floats * sizeof(float);
+}
+
 size_t attention_cache_bytes(size_t capacity, const struct attention_shape *shape)
 {
     return shape->heads * attention_cache_floats(capacity, shape->head_size) * sizeof(float);

@@ -42,6 +42,9 @@ struct product_scratch product_scratch(void *scratch);
 enum {
     ATTENTION_KEYS = 256, /* keys per block: one row of the score tile. Part of the results. */
     ATTENTION_ROWS = 28,  /* most query rows in a tile. Not part of the results. */
+    /* Query rows in a tile of the backward pass, which are the steps of its chains over positions.
+     * Part of the results. */
+    ATTENTION_BACK_ROWS = 64,
 };
 
 struct attention_scratch {
@@ -58,17 +61,17 @@ struct attention_scratch {
     size_t floats;      /* in all */
 };
 
-/* base may be NULL: only `floats` is wanted then. */
-static inline struct attention_scratch attention_layout(float *base, size_t n, size_t head_size)
-{
-    struct attention_scratch s;
-    size_t strips = (head_size + 255) / 256, at = 0;
-    s.row_size = (head_size + 31) / 32 * 32;
+/* One field after another; base may be NULL: only `floats` is wanted then. */
 #define PART(field, size)                                                                          \
     do {                                                                                           \
         s.field = base ? base + at : NULL;                                                         \
         at += ((size) + 15) / 16 * 16;                                                             \
     } while (0)
+static inline struct attention_scratch attention_layout(float *base, size_t n, size_t head_size)
+{
+    struct attention_scratch s;
+    size_t strips = (head_size + 255) / 256, at = 0;
+    s.row_size = (head_size + 31) / 32 * 32;
     PART(scores, ATTENTION_ROWS * 256);
     PART(queries, strips * ATTENTION_ROWS * 256);
     PART(sums, strips * ATTENTION_ROWS * 256);
@@ -78,10 +81,51 @@ static inline struct attention_scratch attention_layout(float *base, size_t n, s
     PART(gather, 16 * s.row_size);
     PART(keys, (n + 31) / 32 * 32 * head_size);
     PART(values, n * s.row_size);
-#undef PART
     s.floats = at;
     return s;
 }
+
+/* Its backward pass: a tile of 64 query rows against a block of 256 keys at a time. */
+struct attention_back_scratch {
+    float *scores;          /* [64][256], then their exponentials */
+    float *dscores;         /* [64][256], before that dout V^T */
+    float *queries, *douts; /* ceil(head_size / 256) x [64][256]: a tile's rows */
+    float *query_rows,
+        *dout_rows;         /* the same in panels of [64][16 or 32] for row_size dimensions */
+    float *keys, *values;   /* panels of [head_size][16 or 32] for the block's keys */
+    float *key_rows;        /* panels of [256][16 or 32] for row_size dimensions */
+    float *dkeys, *dvalues; /* the same shape: sums so far */
+    float *dqueries;        /* panels of [n][16 or 32] for row_size dimensions */
+    float *means;           /* [n]: of dout V^T under the weights, dout . out */
+    float *gather;          /* [32][row_size]: rows on their way */
+    size_t row_size, floats;
+};
+
+static inline struct attention_back_scratch attention_back_layout(float *base, size_t n,
+                                                                  size_t head_size)
+{
+    struct attention_back_scratch s;
+    const size_t rows = ATTENTION_BACK_ROWS, keys = ATTENTION_KEYS;
+    size_t strips = (head_size + 255) / 256, at = 0;
+    s.row_size = (head_size + 31) / 32 * 32;
+    PART(scores, rows * keys);
+    PART(dscores, rows * keys);
+    PART(queries, strips * rows * 256);
+    PART(douts, strips * rows * 256);
+    PART(query_rows, rows * s.row_size);
+    PART(dout_rows, rows * s.row_size);
+    PART(keys, keys * head_size);
+    PART(values, keys * head_size);
+    PART(key_rows, keys * s.row_size);
+    PART(dkeys, keys * s.row_size);
+    PART(dvalues, keys * s.row_size);
+    PART(dqueries, n * s.row_size);
+    PART(means, (n + 15) / 16 * 16);
+    PART(gather, 32 * s.row_size);
+    s.floats = at;
+    return s;
+}
+#undef PART
 
 /* One head's keys in panels and, behind them, its values, for so many positions: attention_step's
  * cache is one such part a head. */

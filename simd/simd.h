@@ -56,6 +56,14 @@ typedef void kernel_embed(struct strips x, size_t row0, const uint32_t *ids, siz
 typedef void kernel_layer_norm(struct strips out, struct strips in, size_t rows, size_t d,
                                const float *weight, const float *bias, float eps);
 
+/* dx[i] += the gradient of layer_norm at x[i], rows 0..rows, from that to its output, dy[i]; the
+ * statistics are computed again. dweight [d] = sum_i dy[i] (x[i] - mean) / sqrt(var + eps), dbias
+ * [d] = sum_i dy[i], or NULL where they are not wanted: chains over 64 rows, whose sums are added in
+ * order. dx is none of the others. */
+typedef void kernel_layer_norm_back(struct strips dx, struct strips dy, struct strips x,
+                                    size_t rows, size_t d, const float *weight, float eps,
+                                    float *dweight, float *dbias);
+
 /* out[0..rows)[0..n) = epilogue(in[0..rows)[0..k) W^T + bias). Each element is a chain of FMAs
  * over k in increasing order within each simd_chain(k) of k; the chains' sums are added in
  * order; then bias. in and out must not overlap. scratch: simd_scratch_bytes(). */
@@ -99,6 +107,12 @@ typedef void kernel_attention(struct strips out, struct strips qkv, size_t row0,
                               size_t first, size_t count, const struct attention_shape *shape,
                               void *scratch);
 
+/* The same, and log_sums[h * n + t] = log sum_j exp(score of key j), over what position t sees in
+ * head h, in nats: what attention_back wants. */
+typedef void kernel_attention_kept(struct strips out, float *log_sums, struct strips qkv,
+                                   size_t row0, size_t n, size_t first, size_t count,
+                                   const struct attention_shape *shape, void *scratch);
+
 /* The same of a document whose positions lie in several runs of rows, one after the other, of which
  * the last run's outputs are computed: documents that begin alike share the rows of that part.
  * scratch: for the positions of all runs. */
@@ -118,6 +132,25 @@ typedef void kernel_attention_step(struct strips out, struct strips qkv, size_t 
                                    size_t first, size_t count, const struct attention_shape *shape,
                                    struct attention_cache cache, void *scratch);
 
+/* The gradient of one document's attention by its heads first .. first + count - 1: of the loss to
+ * those heads' columns of qkv, from that to out, for positions 0 .. n - 1, which are rows row0 .. of
+ * all matrices. A document's first n positions give the bits of a document of n: later rows are not
+ * read. dqkv is stored, not added to; rotary is turned back. FlashAttention-2's backward pass (Dao
+ * 2023): blocks of 256 keys, scores computed again, nothing of n x n. The gradients of keys and
+ * values are chains of FMAs over 64 query positions, counted from the document's start, those of
+ * queries over a block of keys; the chains' sums are added in order. A position that sees one key
+ * alone gives queries and keys exact zeros. scratch: attention_back_scratch_bytes(). */
+struct attention_back {
+    struct strips dqkv; /* out: [rows][3 d] */
+    struct strips dout, qkv, out;
+    const float *log_sums; /* attention_kept's, head h's at h * log_rows: log_rows is its n */
+    size_t log_rows;
+    size_t row0, n;
+    size_t from; /* dout is zero at positions before it and not read there; 0 .. n - 1 */
+};
+typedef void kernel_attention_back(const struct attention_back *b, size_t first, size_t count,
+                                   const struct attention_shape *shape, void *scratch);
+
 /* One row's product: columns first .. end - 1 of out [n] = epilogue(x [k] W^T + bias), bit for bit
  * gemm's, as fast as W is read: no scratch. FIRST is a multiple of 32, END one or n. Plain rows, as a
  * matrix of strips with one row is. */
@@ -135,10 +168,20 @@ typedef void kernel_head(float *loss, struct strips x, size_t rows, struct panel
 typedef void kernel_head_best(float *loss, uint32_t *best, struct strips x, size_t rows,
                               struct panels w, const uint32_t *targets, void *scratch);
 
+/* sums[i * stride + j] += a_i . b_j for vectors i < a_rows of a and j < b_rows of b, rows of `columns`
+ * coordinates: chains of FMAs in increasing order within each SIMD_STRIP of them, the chains' sums
+ * added in order, in double. So a_i . b_j and b_j . a_i are the same bits. scratch:
+ * simd_scratch_bytes(). */
+typedef void kernel_inner_products(double *sums, size_t stride, struct strips a, size_t a_rows,
+                                   struct strips b, size_t b_rows, size_t columns, void *scratch);
+
 /* Elementwise, any n, any alignment, in may equal out. Narrowing is to nearest even. */
 typedef void kernel_map(float *out, const float *in, size_t n);
 typedef void kernel_widen(float *out, const uint16_t *in, size_t n);
 typedef void kernel_narrow(uint16_t *out, const float *in, size_t n);
+
+/* du[i] = dy[i] gelu'(u[i]), elementwise as above; du may equal dy or u. */
+typedef void kernel_gelu_back(float *du, const float *dy, const float *u, size_t n);
 
 /* v[i] += x[i], or -= where bit FIRST + i of SIGNS is set (bit b of byte j is number 8 j + b), for i <
  * n: a gradient's coordinates on their way into a sketch. Any alignment of all three; SIGNS is read
@@ -156,6 +199,7 @@ typedef double kernel_sum_squares(const float *x, size_t n);
 #define KERNEL_LIST(X)                                                                             \
     X(kernel_embed, embed)                                                                         \
     X(kernel_layer_norm, layer_norm)                                                               \
+    X(kernel_layer_norm_back, layer_norm_back)                                                     \
     X(kernel_gemm, gemm)                                                                           \
     X(kernel_gemm_back, gemm_back)                                                                 \
     X(kernel_weight_gradient, weight_gradient)                                                     \
@@ -164,14 +208,19 @@ typedef double kernel_sum_squares(const float *x, size_t n);
     X(kernel_attention, attention)                                                                 \
     X(kernel_attention_runs, attention_runs)                                                       \
     X(kernel_attention_step, attention_step)                                                       \
+    X(kernel_attention_kept, attention_kept)                                                       \
+    X(kernel_attention_back, attention_back)                                                       \
     X(kernel_head, head)                                                                           \
     X(kernel_head_best, head_best)                                                                 \
+    X(kernel_inner_products, inner_products)                                                       \
     X(kernel_map, exp)                                                                             \
     X(kernel_map, log)                                                                             \
     X(kernel_map, erf)                                                                             \
     X(kernel_map, tanh)                                                                            \
     X(kernel_map, gelu_erf)                                                                        \
     X(kernel_map, gelu_tanh)                                                                       \
+    X(kernel_gelu_back, gelu_erf_back)                                                             \
+    X(kernel_gelu_back, gelu_tanh_back)                                                            \
     X(kernel_widen, f16_to_f32)                                                                    \
     X(kernel_widen, bf16_to_f32)                                                                   \
     X(kernel_narrow, f32_to_f16)                                                                   \
@@ -201,6 +250,8 @@ int simd_isa_from_name(const char *name);
 size_t simd_scratch_bytes(void);
 /* Bytes attention needs for documents of up to n tokens. */
 size_t attention_scratch_bytes(size_t n, size_t head_size);
+/* Bytes attention_back needs for documents of up to n tokens. */
+size_t attention_back_scratch_bytes(size_t n, size_t head_size);
 /* Bytes of one layer's cache for attention_step. */
 size_t attention_cache_bytes(size_t capacity, const struct attention_shape *shape);
 

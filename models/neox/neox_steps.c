@@ -36,6 +36,13 @@ static void add_positions(const struct neox *m, struct strips x, size_t row, siz
     }
 }
 
+void neox_embed_rows(const struct neox *m, struct strips x, size_t row, const uint32_t *tokens,
+                     size_t first, size_t n)
+{
+    m->kernels->embed(x, row, tokens, n, m->embedding, m->embedding_dtype, m->config.hidden);
+    if (m->learned) add_positions(m, x, row, first, n);
+}
+
 /* Positions before a piece's first row: it shares those of the pieces it begins like. */
 static size_t positions_before(const struct neox_piece *p)
 {
@@ -49,10 +56,8 @@ void neox_embed(const struct neox *m, struct neox_run *r, struct strips x)
     for (size_t i = 0, row = 0; i < r->count; row += r->pieces[i++].n) {
         const struct neox_piece *p = &r->pieces[i];
         struct neox_range own = within(r->own, row, p->n);
-        m->kernels->embed(x, row + own.first, p->tokens + own.first, length(own), m->embedding,
-                          m->embedding_dtype, m->config.hidden);
-        if (m->learned)
-            add_positions(m, x, row + own.first, positions_before(p) + own.first, length(own));
+        neox_embed_rows(m, x, row + own.first, p->tokens + own.first,
+                        positions_before(p) + own.first, length(own));
     }
     neox_run_lap(r, PHASE_EMBED);
 }

@@ -11,6 +11,10 @@
 /* x = the inputs' rows of embed_in [inputs, d], with the learned positions added if there are any */
 void neox_embed(const struct neox *m, struct neox_run *r, struct strips x);
 
+/* x[row + i] = embed_in[tokens[i]], i < n, with what is learned of position first + i. Alone. */
+void neox_embed_rows(const struct neox *m, struct strips x, size_t row, const uint32_t *tokens,
+                     size_t first, size_t n);
+
 /* out = LN(in) [inputs, d] */
 void neox_norm(const struct neox *m, struct neox_run *r, struct strips out, struct strips in,
                const struct neox_gain *gain);

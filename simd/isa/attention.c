@@ -14,88 +14,13 @@
  * of the tile sees are left out.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/isa/attention.h"
+#include "simd/isa/double.h"
 #include "simd/isa/kernels_internal.h"
 #include "simd/isa/math.h"
-#include "simd/isa/micro.h"
-#include "simd/scratch.h"
 
-/* Words of a micro-kernel's row; columns of a panel (what one micro-kernel reads, so that its part
- * of a panel is contiguous: at a stride of two cache lines it would use half of the L1 cache's
- * sets); micro-kernels in a tile. */
-enum { NC = NR / 16, WIDTH = NR, TILE = ATTENTION_ROWS / MR };
-
-/* C[m][16 NC] = diag(rescale) C + A B over k steps; A and C in strips, B a panel. rescale NULL: C
- * starts from zero. A B is summed on its own: a chain that went on from C would round at C's size.
- * Inlined with constant m: everything stays in registers. */
-V_WORD void micro(float *c, const float *a, const float *b, size_t k, const float *rescale,
-                  const int m)
-{
-    vf acc[MR][NC];
-    V_FOR (i, m)
-        V_FOR (j, NC) acc[i][j] = v_zero();
-    for (size_t p = 0; p < k; p++) {
-        vf w[NC];
-        V_FOR (j, NC) w[j] = v_load(b + p * WIDTH + 16 * j);
-        V_FOR (i, m) {
-            vf x = v_set1(a[i * SIMD_STRIP + p]);
-            V_FOR (j, NC) acc[i][j] = v_fma(x, w[j], acc[i][j]);
-        }
-    }
-    if (rescale) {
-        V_FOR (i, m) {
-            vf r = v_set1(rescale[i]);
-            V_FOR (j, NC) acc[i][j] = v_fma(v_load(c + i * SIMD_STRIP + 16 * j), r, acc[i][j]);
-        }
-    }
-    V_FOR (i, m)
-        V_FOR (j, NC) v_store(c + i * SIMD_STRIP + 16 * j, acc[i][j]);
-}
-
-typedef void micro_fn(float *c, const float *a, const float *b, size_t k, const float *rescale);
-
-#define MICRO(m)                                                                                   \
-    static void micro_##m(float *c, const float *a, const float *b, size_t k,                      \
-                          const float *rescale)                                                    \
-    {                                                                                              \
-        micro(c, a, b, k, rescale, m);                                                             \
-    }
-MICRO_HEIGHTS(MICRO)
-
-static micro_fn *const micros[MR + 1] = MICRO_TABLE;
-
-/* A run of query rows of one micro-kernel's height. */
-struct group {
-    size_t row, m,
-        at; /* position of its first row in the document, height, first row in the tile */
-};
-
-/* Keys begin .. end - 1 of a block. */
-struct span {
-    size_t begin, end;
-};
-
-/* The first position that position t sees. */
-static size_t first_key(size_t t, size_t window)
-{
-    return window && t >= window ? t + 1 - window : 0;
-}
-
-/* The keys of block [k0, k0 + 256) that position t sees; none: begin == end. */
-static struct span own_keys(size_t t, size_t k0, size_t window)
-{
-    const size_t first = first_key(t, window);
-    const size_t end = t + 1 < k0 ? 0 : t + 1 - k0 < ATTENTION_KEYS ? t + 1 - k0 : ATTENTION_KEYS;
-    const size_t begin = first < k0 ? 0 : first - k0;
-    return (struct span){begin < end ? begin : end, end};
-}
-
-/* The keys of the block that any row of a group sees, from whole panels on. */
-static struct span keys_seen(const struct group *g, size_t k0, size_t window)
-{
-    const size_t begin = own_keys(g->row, k0, window).begin;
-    const size_t end = own_keys(g->row + g->m - 1, k0, window).end;
-    return (struct span){begin / WIDTH * WIDTH, end};
-}
+/* Micro-kernels in a tile. */
+enum { TILE = ATTENTION_ROWS / MR };
 
 /* Where a document lies: the positions before the last run, and its rows, which are computed. */
 struct document {
@@ -103,49 +28,6 @@ struct document {
     size_t runs_n, n, before;
     struct row_run own;
 };
-
-/* Columns [column, column + n) of a row, which may lie in two strips or more. */
-static void copy_out_of(float *to, struct strips x, size_t row, size_t column, size_t n)
-{
-    for (size_t c = 0; c < n;) {
-        const float *from = strip_at(x, row, column + c);
-        size_t left = SIMD_STRIP - (column + c) % SIMD_STRIP;
-        size_t run = n - c < left ? n - c : left, i = 0;
-        for (; i + 16 <= run; i += 16) v_store(to + c + i, v_load(from + i));
-        if (i < run) memcpy(to + c + i, from + i, (run - i) * sizeof *to);
-        c += run;
-    }
-}
-
-/* The first `rotary` dimensions of a head at this position, pairs (i, i + rotary / 2). */
-static void turn(float *x, size_t position, const struct attention_shape *shape)
-{
-    size_t half = shape->rotary / 2;
-    const float *cosine = shape->cosine + position * half, *sine = shape->sine + position * half;
-    for (size_t i = 0; i < half; i += 16) {
-        size_t n = half - i < 16 ? half - i : 16;
-        vf a = v_load_n(x + i, n), b = v_load_n(x + half + i, n);
-        vf c = v_load_n(cosine + i, n), s = v_load_n(sine + i, n);
-        v_store_n(x + i, v_fnma(b, s, v_mul(a, c)), n);
-        v_store_n(x + half + i, v_fma(a, s, v_mul(b, c)), n);
-    }
-}
-
-/* 16 rows of `stride` floats from x, transposed, become columns of a panel from `to`. */
-static void transpose_into_panel(float *to, const float *x, size_t stride, size_t dimensions)
-{
-    for (size_t d = 0; d < dimensions; d += 16) {
-        size_t n = dimensions - d < 16 ? dimensions - d : 16;
-        vf r[16];
-        V_FOR (i, 16) r[i] = v_load(x + (size_t)i * stride + d);
-        v_transpose(r);
-        if (n == 16) {
-            V_FOR (i, 16) v_store(to + (d + (size_t)i) * WIDTH, r[i]);
-        } else {
-            for (size_t i = 0; i < n; i++) v_store(to + (d + i) * WIDTH, r[i]);
-        }
-    }
-}
 
 /* The row of each position in turn; start from zeros. */
 struct walk {
@@ -171,7 +53,7 @@ static void pack_keys(const struct attention_scratch *s, struct strips qkv,
             float *row = s->gather + i * s->row_size;
             if (t + i < doc->n) {
                 copy_out_of(row, qkv, next_row(doc, &walk), column, H);
-                turn(row, t + i, shape);
+                turn(row, t + i, shape, false);
             } else {
                 memset(row, 0, H * sizeof *row);
             }
@@ -186,10 +68,7 @@ static void pack_value(const struct attention_scratch *s, struct strips qkv, siz
                        size_t column, size_t t, size_t n, size_t H)
 {
     copy_out_of(s->gather, qkv, row, column, H);
-    for (size_t d = 0; d < s->row_size; d += 16) {
-        float *to = s->values + d / WIDTH * WIDTH * n + t * WIDTH + d % WIDTH;
-        v_store(to, v_load(s->gather + d));
-    }
+    row_into_panels(s->values, n, t, s->gather, s->row_size);
 }
 
 static void pack_values(const struct attention_scratch *s, struct strips qkv,
@@ -209,18 +88,10 @@ static void load_queries(const struct attention_scratch *s, struct strips qkv, s
     struct strips q = {s->queries, ATTENTION_ROWS};
     for (size_t i = 0; i < g->m; i++) {
         copy_out_of(s->gather, qkv, row + i, column, H);
-        turn(s->gather, g->row + i, shape);
+        turn(s->gather, g->row + i, shape, false);
         for (size_t d = 0; d < H; d += 16)
             v_store(strip_at(q, g->at + i, d), v_mul(v_load(s->gather + d), scale));
     }
-}
-
-/* The lanes of a word from key j on that are in `own`, which it overlaps; `fill` in the others. */
-V_WORD vf own_lanes(vf x, size_t j, struct span own, vf fill)
-{
-    if (j + 16 > own.end) x = v_keep_n(x, own.end - j, fill);
-    if (j < own.begin) x = v_keep_n(fill, own.begin - j, x);
-    return x;
 }
 
 /* One row's scores against a block of keys, of which those in `own` (maybe none) are its own,
@@ -267,7 +138,6 @@ static void softmax_row(const struct attention_scratch *s, size_t row, struct sp
 static void score_block(const struct attention_scratch *s, const struct group *groups, size_t count,
                         size_t k0, const struct attention_shape *shape)
 {
-    static const float ones[14] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}; /* MR at most */
     const size_t H = shape->head_size, window = shape->window;
     const size_t begin = keys_seen(&groups[0], k0, window).begin;
     const size_t end = keys_seen(&groups[count - 1], k0, window).end;
@@ -279,8 +149,9 @@ static void score_block(const struct attention_scratch *s, const struct group *g
                 size_t at = groups[g].at * SIMD_STRIP,
                        depth = H - d < SIMD_STRIP ? H - d : SIMD_STRIP;
                 const float *keys = s->keys + (k0 + k) * H + d * WIDTH;
-                micros[groups[g].m](s->scores + at + k, s->queries + d * ATTENTION_ROWS + at, keys,
-                                    depth, d ? ones : NULL);
+                micros[groups[g].m](s->scores + at + k, SIMD_STRIP,
+                                    s->queries + d * ATTENTION_ROWS + at, keys, depth,
+                                    d ? ones : NULL);
             }
 }
 
@@ -293,7 +164,8 @@ static void value_block(const struct attention_scratch *s, const struct group *g
             const struct span seen = keys_seen(&groups[g], k0, shape->window);
             const size_t at = groups[g].at;
             if (seen.begin >= seen.end && !first) continue;
-            micros[groups[g].m](strip_at(sums, at, d), s->scores + at * ATTENTION_KEYS + seen.begin,
+            micros[groups[g].m](strip_at(sums, at, d), SIMD_STRIP,
+                                s->scores + at * ATTENTION_KEYS + seen.begin,
                                 s->values + d * n + (k0 + seen.begin) * WIDTH,
                                 seen.end - seen.begin, first ? NULL : s->rescale + at);
         }
@@ -318,6 +190,16 @@ static void store_outputs(const struct attention_scratch *s, struct strips out, 
     }
 }
 
+/* The log-sum-exp of each row's scores. */
+static void store_log_sums(const struct attention_scratch *s, float *log_sums,
+                           const struct group *g)
+{
+    for (size_t i = g->at; i < g->at + g->m; i++) {
+        double sum = (double)v_sum(v_load(s->denominator + i * 16));
+        log_sums[g->row + i - g->at] = (float)((double)s->maximum[i] + double_log(sum));
+    }
+}
+
 /* A tile's rows against all keys they see; panels of values are of n positions. What a row of the
  * tile does not see of the first block leaves its maximum at -infinity and its sums at zero, and the
  * next block starts it. */
@@ -339,9 +221,10 @@ static void attend_tile(const struct attention_scratch *s, const struct group *g
     }
 }
 
-/* The rows of groups g0 .. g0 + TILE - 1, as far as there are, by head h. */
-static void attend(const struct attention_scratch *s, struct strips out, struct strips qkv,
-                   const struct document *doc, size_t h, size_t g0,
+/* The rows of groups g0 .. g0 + TILE - 1, as far as there are, by head h; log_sums: NULL, or of the
+ * head's positions. */
+static void attend(const struct attention_scratch *s, struct strips out, float *log_sums,
+                   struct strips qkv, const struct document *doc, size_t h, size_t g0,
                    const struct attention_shape *shape)
 {
     const size_t H = shape->head_size, n = doc->own.n;
@@ -349,32 +232,44 @@ static void attend(const struct attention_scratch *s, struct strips out, struct 
     const size_t count = all - g0 < TILE ? all - g0 : TILE;
     struct group groups[TILE] = {{0, 0, 0}};
     for (size_t g = 0, at = 0; g < count; g++) {
-        size_t i = g0 + g, extra = n % all, first = n / all * i + (i < extra ? i : extra);
-        groups[g].row = doc->before + first;
-        groups[g].m = n / all + (i < extra);
+        groups[g] = even_group(g0 + g, n, all);
+        const size_t row = doc->own.row + groups[g].row;
+        groups[g].row += doc->before;
         groups[g].at = at;
         at += groups[g].m;
-        load_queries(s, qkv, doc->own.row + first, h * H, &groups[g], shape);
+        load_queries(s, qkv, row, h * H, &groups[g], shape);
     }
     attend_tile(s, groups, count, doc->n, shape);
-    for (size_t g = 0; g < count; g++)
+    for (size_t g = 0; g < count; g++) {
         store_outputs(s, out, doc->own.row + groups[g].row - doc->before, h * H, &groups[g], H);
+        if (log_sums) store_log_sums(s, log_sums, &groups[g]);
+    }
 }
 
-void K(attention_runs)(struct strips out, struct strips qkv, const struct row_run *runs,
-                       size_t runs_n, size_t first, size_t count,
-                       const struct attention_shape *shape, void *scratch)
+static void attend_heads(struct strips out, float *log_sums, struct strips qkv,
+                         const struct row_run *runs, size_t runs_n, struct span heads,
+                         const struct attention_shape *shape, void *scratch)
 {
     const size_t H = shape->head_size, D = shape->heads * H;
     struct document doc = {.runs = runs, .runs_n = runs_n, .own = runs[runs_n - 1]};
     for (size_t i = 0; i + 1 < runs_n; i++) doc.before += runs[i].n;
     doc.n = doc.before + doc.own.n;
     const struct attention_scratch s = attention_layout(scratch, doc.n, H);
-    for (size_t h = first; h < first + count; h++) {
+    for (size_t h = heads.begin; h < heads.end; h++) {
+        float *logs = log_sums ? log_sums + h * doc.n : NULL;
         pack_keys(&s, qkv, &doc, D + h * H, shape);
         pack_values(&s, qkv, &doc, 2 * D + h * H, H);
-        for (size_t g = 0; g * MR < doc.own.n; g += TILE) attend(&s, out, qkv, &doc, h, g, shape);
+        for (size_t g = 0; g * MR < doc.own.n; g += TILE)
+            attend(&s, out, logs, qkv, &doc, h, g, shape);
     }
+}
+
+void K(attention_runs)(struct strips out, struct strips qkv, const struct row_run *runs,
+                       size_t runs_n, size_t first, size_t count,
+                       const struct attention_shape *shape, void *scratch)
+{
+    const struct span heads = {first, first + count};
+    attend_heads(out, NULL, qkv, runs, runs_n, heads, shape, scratch);
 }
 
 void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n, size_t first,
@@ -382,6 +277,15 @@ void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n, s
 {
     const struct row_run all = {row0, n};
     K(attention_runs)(out, qkv, &all, 1, first, count, shape, scratch);
+}
+
+void K(attention_kept)(struct strips out, float *log_sums, struct strips qkv, size_t row0, size_t n,
+                       size_t first, size_t count, const struct attention_shape *shape,
+                       void *scratch)
+{
+    const struct row_run all = {row0, n};
+    const struct span heads = {first, first + count};
+    attend_heads(out, log_sums, qkv, &all, 1, heads, shape, scratch);
 }
 
 void K(attention_step)(struct strips out, struct strips qkv, size_t position, size_t first,
@@ -398,7 +302,7 @@ void K(attention_step)(struct strips out, struct strips qkv, size_t position, si
         s.values = s.keys + attention_key_floats(cache.capacity, H);
         float *key = s.keys + position / WIDTH * WIDTH * H + position % WIDTH;
         copy_out_of(s.gather, qkv, 0, D + h * H, H);
-        turn(s.gather, position, shape);
+        turn(s.gather, position, shape, false);
         for (size_t d = 0; d < H; d++) key[d * WIDTH] = s.gather[d];
         pack_value(&s, qkv, 0, 2 * D + h * H, position, cache.capacity, H);
         load_queries(&s, qkv, 0, h * H, &row, shape);

@@ -25,6 +25,19 @@ EACH(bf16_to_f32, uint16_t, float, v_load_bf16, v_store, )
 EACH(f32_to_f16, float, uint16_t, v_load, v_store_f16, )
 EACH(f32_to_bf16, float, uint16_t, v_load, v_store_bf16, )
 
+#define EACH_BACK(name, slope)                                                                     \
+    void K(name)(float *du, const float *dy, const float *u, size_t n)                             \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + 16 <= n; i += 16) v_store(du + i, v_mul(v_load(dy + i), slope(v_load(u + i)))); \
+        if (i < n)                                                                                 \
+            v_store_n(du + i, v_mul(v_load_n(dy + i, n - i), slope(v_load_n(u + i, n - i))),       \
+                      n - i);                                                                      \
+    }
+
+EACH_BACK(gelu_erf_back, m_gelu_erf_slope)
+EACH_BACK(gelu_tanh_back, m_gelu_tanh_slope)
+
 void K(embed)(struct strips x, size_t row0, const uint32_t *ids, size_t n, const void *table,
               enum simd_dtype dtype, size_t d)
 {

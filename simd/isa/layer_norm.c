@@ -1,64 +1,15 @@
-/* layer_norm.c - layer norm (Ba et al. 2016) in two passes: the mean, then the squares around it.
- *
- * Column c is summed in lane c mod 16 of accumulator (c / 16) mod 4, and the four are added as
- * (0 + 1) + (2 + 3): short chains, hence small rounding errors, and the same bits everywhere. What
- * is once per row (the mean, 1 / sqrt) is in double, which costs nothing.
+/* layer_norm.c - layer norm (Ba et al. 2016).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "simd/isa/kernels_internal.h"
-
-#include <math.h>
-
-V_WORD vf total(const vf s[4])
-{
-    return v_add(v_add(s[0], s[1]), v_add(s[2], s[3]));
-}
-
-/* Adds columns [c, c + n) of a strip, n <= 256, to s: the values, or the squares around mean. */
-V_WORD void add_values(vf s[4], const float *x, size_t n)
-{
-    size_t c = 0;
-    for (; c + 64 <= n; c += 64)
-        for (int j = 0; j < 4; j++) s[j] = v_add(s[j], v_load(x + c + 16 * j));
-    for (int j = 0; c < n; c += 16, j++)
-        s[j] = v_add(s[j], v_load_n(x + c, n - c < 16 ? n - c : 16));
-}
-
-V_WORD void add_squares(vf s[4], const float *x, size_t n, vf mean)
-{
-    size_t c = 0;
-    for (; c + 64 <= n; c += 64)
-        for (int j = 0; j < 4; j++) {
-            vf y = v_sub(v_load(x + c + 16 * j), mean);
-            s[j] = v_fma(y, y, s[j]);
-        }
-    for (int j = 0; c < n; c += 16, j++) {
-        size_t part = n - c < 16 ? n - c : 16;
-        vf y = v_keep_n(v_sub(v_load_n(x + c, part), mean), part, v_zero());
-        s[j] = v_fma(y, y, s[j]);
-    }
-}
-
-V_WORD size_t strip_width(size_t d, size_t c)
-{
-    return d - c < SIMD_STRIP ? d - c : SIMD_STRIP;
-}
+#include "simd/isa/layer_norm.h"
 
 void K(layer_norm)(struct strips out, struct strips in, size_t rows, size_t d, const float *weight,
                    const float *bias, float eps)
 {
     for (size_t i = 0; i < rows; i++) {
-        vf s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
-        for (size_t c = 0; c < d; c += SIMD_STRIP)
-            add_values(s, strip_at(in, i, c), strip_width(d, c));
-        vf mean = v_set1((float)((double)v_sum(total(s)) / (double)d));
-
-        for (int j = 0; j < 4; j++) s[j] = v_zero();
-        for (size_t c = 0; c < d; c += SIMD_STRIP)
-            add_squares(s, strip_at(in, i, c), strip_width(d, c), mean);
-        double variance = (double)v_sum(total(s)) / (double)d;
-        vf scale = v_set1((float)(1.0 / sqrt(variance + (double)eps)));
-
+        const struct moments m = moments(in, i, d, eps);
+        const vf mean = v_set1(m.mean), scale = v_set1(m.scale);
         for (size_t c = 0; c < d; c += SIMD_STRIP) {
             const float *x = strip_at(in, i, c);
             float *y = strip_at(out, i, c);

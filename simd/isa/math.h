@@ -100,15 +100,11 @@ V_WORD vf m_tanh(vf x)
     return v_select_lt(a, v_set1(0.55f), small, v_copysign(large, x));
 }
 
-/* x Phi(x) as max(x, 0) - |x| Q(|x|), Q the upper tail 2^-P(|x|): nothing cancels on either side,
- * where x / 2 (1 + erf(x / sqrt 2)) in float32 loses all digits by x = -5. Absolute error within
- * 2^-25 |x| on the left; relative to the result it grows with P, slowly. Beyond 12.8 the tail stays
- * at 2^-123. P's even and odd terms are two chains: in one the latency of 12 FMAs would be the
- * cost. */
-V_WORD vf m_gelu_erf(vf x)
+/* Q(a) = 1 - Phi(a), a in [0, 12.8], as 2^-P(a). P's even and odd terms are two chains: in one the
+ * latency of 12 FMAs would be the cost. */
+V_WORD vf m_normal_tail(vf a)
 {
-    const vf shift = v_set1(0x1.8p23f);
-    vf a = v_min(v_set1(12.8f), v_abs(x)), a2 = v_mul(a, a);
+    const vf shift = v_set1(0x1.8p23f), a2 = v_mul(a, a);
     vf even = v_set1(GELU_C[12]), odd = v_set1(GELU_C[11]);
     V_FOR (i, 5) {
         even = v_fma(even, a2, v_set1(GELU_C[10 - 2 * i]));
@@ -119,10 +115,28 @@ V_WORD vf m_gelu_erf(vf x)
     vf z = v_sub(shift, p); /* the integer nearest to -P, in its low bits */
     vf f = v_sub(v_sub(shift, z), p);
     vf q = m_polynomial(f, EXP2_C, M_COUNT(EXP2_C));
-    q = v_add_exponent(v_fma(f, q, v_set1(1.0f)), z);
-    return v_fnma(a, q, v_max(v_zero(), x));
+    return v_add_exponent(v_fma(f, q, v_set1(1.0f)), z);
 }
 _Static_assert(M_COUNT(GELU_C) == 13, "its terms are written out above");
+
+/* x Phi(x) as max(x, 0) - |x| Q(|x|): nothing cancels on either side, where x / 2 (1 + erf(x / sqrt
+ * 2)) in float32 loses all digits by x = -5. Absolute error within 2^-25 |x| on the left; relative
+ * to the result it grows with P, slowly. Beyond 12.8 the tail stays at 2^-123. */
+V_WORD vf m_gelu_erf(vf x)
+{
+    vf a = v_min(v_set1(12.8f), v_abs(x));
+    return v_fnma(a, m_normal_tail(a), v_max(v_zero(), x));
+}
+
+/* Its derivative, Phi(x) + x phi(x): r = Q(a) - a phi(a) with a = |x| on the left, 1 - r on the
+ * right. */
+V_WORD vf m_gelu_erf_slope(vf x)
+{
+    vf a = v_min(v_set1(12.8f), v_abs(x));
+    vf phi = m_exp_negative(v_mul(v_mul(a, a), v_set1(-0.5f)));
+    vf r = v_fnma(v_mul(a, v_set1(0.3989422804f)), phi, m_normal_tail(a)); /* 1 / sqrt(2 pi) */
+    return v_select_lt(x, v_zero(), r, v_sub(v_set1(1.0f), r));
+}
 
 /* x / 2 (1 + tanh(u)) = x / (1 + exp(-2 u)), u = 0.79788456 (x + 0.044715 x^3). */
 V_WORD vf m_gelu_tanh(vf x)
@@ -131,6 +145,20 @@ V_WORD vf m_gelu_tanh(vf x)
     vf y = v_mul(x, v_fma(v_mul(x, x), v_set1(c3), v_set1(c1)));
     y = v_max(v_set1(-150.0f), v_min(v_set1(128.0f), y));
     return v_div(x, v_add(v_set1(1.0f), m_exp2(y)));
+}
+
+/* Its derivative, s + x s (1 - s) (2 u)' with s = 1 / (1 + e), e = exp(-2 u), 1 - s = e s: no
+ * cancellation where s is near 1. Constant beyond 16, where s is 0 or 1 to all digits. */
+V_WORD vf m_gelu_tanh_slope(vf x)
+{
+    const float c1 = -2.302208198f, c3 = -0.1029432397f; /* as above */
+    const float d1 = 1.595769122f, d3 = 0.2140644488f;   /* (2 u)' = d1 + d3 x^2 */
+    x = v_max(v_set1(-16.0f), v_min(v_set1(16.0f), x));
+    vf x2 = v_mul(x, x), y = v_mul(x, v_fma(x2, v_set1(c3), v_set1(c1)));
+    vf e = m_exp2(v_max(v_set1(-150.0f), v_min(v_set1(126.0f), y)));
+    vf s = v_div(v_set1(1.0f), v_add(v_set1(1.0f), e));
+    vf t = v_mul(v_mul(x, v_mul(e, s)), v_fma(x2, v_set1(d3), v_set1(d1)));
+    return v_fma(s, t, s);
 }
 
 #endif

@@ -101,7 +101,7 @@ static void read_members(struct gradients_record *g, struct reader *r, const jso
     g->shard = whole(r, shard, "index", 0, g->shards - 1);
     g->coordinates = text(r, coordinates, "name");
     g->numbers = whole(r, coordinates, "parameters", 1, INT64_MAX);
-    g->k = whole(r, sketch, "k", SKETCH_LEAST, SKETCH_MOST);
+    g->k = whole(r, sketch, "k", 0, SKETCH_MOST);
     g->seed = whole(r, sketch, "seed", 0, INT64_MAX);
     g->seconds = json_number_value(json_object_get(o, "seconds"));
     g->flop = json_number_value(json_object_get(o, "flop"));
@@ -111,7 +111,7 @@ static void read_members(struct gradients_record *g, struct reader *r, const jso
     char key[17];
     const char *found = json_string_value(json_object_get(o, "key"));
     snprintf(key, sizeof key, "%016" PRIx64, gradients_key(g, false));
-    if (g->k % 2 || !found || strcmp(found, key))
+    if (g->k % 2 || (g->k && g->k < SKETCH_LEAST) || !found || strcmp(found, key))
         r->status = err_kind(r->e, ERR_DAMAGED, "%s: key: expected %s, found %s", r->path, key,
                              found ? found : "none");
 }

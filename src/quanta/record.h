@@ -6,7 +6,8 @@
  *   rows.npy     <i8 [n]      rows of the losses: which tokens
  *   losses.npy   <f4 [n]      their losses, nats
  *   norms.npy    <f8 [n]      lengths of the whole gradients
- *   sketch.npy   <f4 [n, k]   their sketches (sketch.h): the first vector, then the second
+ *   sketch.npy   <f4 [n, k]   their sketches (sketch.h): the first vector, then the second; or
+ *   exact.npy    <f4 [n, n]   the cosines of the whole gradients (exact.h), where k is 0
  *
  * Part I of N of the samples has ".shard-I-of-N" before the dot in all of these names: a stretch of
  * the whole list, so that the parts one after the other are the whole.
@@ -31,7 +32,7 @@ struct gradients_record {
     char *gelu;                              /* "erf", "tanh" */
     char *coordinates;                       /* as coordinates.h reads it */
     uint64_t numbers;                        /* parameters among them, padding not counted */
-    size_t k;                                /* of the sketch */
+    size_t k;                                /* of the sketch; 0: whole gradients instead */
     uint64_t seed;
     size_t rows, first, end;   /* the whole list; these samples of it */
     size_t shard, shards;      /* 0 of 1: all */

@@ -1,15 +1,14 @@
 /* attention.c - check of the attention kernel.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/kernels/harness.h"
+#include "tests/kernels/attention.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A head's row in double, turned; size: the magnitudes that went into each element. */
-static void head_row(double *to, double *size, struct strips qkv, size_t row, size_t column,
-                     size_t position, const struct attention_shape *shape)
+void head_row(double *to, double *size, struct strips qkv, size_t row, size_t column,
+              size_t position, const struct attention_shape *shape)
 {
     size_t half = shape->rotary / 2;
     for (size_t c = 0; c < shape->head_size; c++) {
@@ -40,7 +39,7 @@ static void compare_head(int t, struct strips out, struct strips qkv, size_t row
     for (size_t j = 0; j < n; j++)
         head_row(k + j * H, ks + j * H, qkv, row0 + j, D + h * H, j, shape);
     for (size_t i = 0; i < n; i++) {
-        const size_t begin = shape->window && i >= shape->window ? i + 1 - shape->window : 0;
+        const size_t begin = window_begin(i, shape);
         head_row(q, qs, qkv, row0 + i, h * H, i, shape);
         double top = -INFINITY, sum = 0, score_error = 0;
         for (size_t j = begin; j <= i; j++) {
@@ -84,44 +83,61 @@ static void compare_head(int t, struct strips out, struct strips qkv, size_t row
     free(p);
 }
 
-/* No window, or one that begins or ends anywhere; the scale that models use, or none. */
-static size_t random_window(size_t n)
+size_t random_window(size_t n)
 {
     return random_below(2) ? 0 : 1 + random_below(random_below(2) ? n + 1 : 20);
 }
-static float random_scale(size_t H)
+
+float random_scale(size_t head_size)
 {
-    return random_below(3) ? (float)(1.0 / sqrt((double)H)) : 1.0f;
+    return random_below(3) ? (float)(1.0 / sqrt((double)head_size)) : 1.0f;
 }
 
-static void run_attention(size_t n, size_t heads, size_t H, size_t rotary, size_t window, int kind,
-                          bool at_end)
+struct attention_shape random_shape(size_t n, size_t heads, size_t head_size, size_t rotary,
+                                    size_t window, bool at_end)
 {
-    size_t D = heads * H, half = rotary / 2, row0 = bench ? 0 : random_below(4),
-           rows = row0 + n + 2;
-    size_t bytes = attention_scratch_bytes(n, H);
-    struct strips qkv = guarded_strips(rows, 3 * D, at_end), first = {NULL, rows};
+    const size_t half = rotary / 2;
     float *cosine = guarded(n * half * sizeof *cosine, at_end);
     float *sine = guarded(n * half * sizeof *sine, at_end);
-    void *scratch = guarded(bytes, at_end);
     for (size_t i = 0; i < n * half; i++) {
         float angle = random_between(0, 7);
         cosine[i] = cosf(angle);
         sine[i] = sinf(angle);
     }
-    /* rows beside the document stay NaN: they must not matter */
+    return (struct attention_shape){heads, head_size, rotary, cosine, sine, random_scale(head_size),
+                                    window};
+}
+
+void random_qkv(struct strips qkv, size_t row0, size_t n, size_t d, int kind)
+{
     for (size_t i = row0; i < row0 + n; i++)
-        for (size_t c = 0; c < 3 * D; c++) {
+        for (size_t c = 0; c < 3 * d; c++) {
             float x = random_between(-2, 2);
-            if (kind == 1 && c < 2 * D) x *= 20; /* one key takes nearly all */
+            if (kind == 1 && c < 2 * d) x *= 20; /* one key takes nearly all */
             if (kind == 2) x = 0;                /* all keys alike */
-            if (kind == 3) x = random_special(false) * (c < 2 * D ? 1e-20f : 1e-30f);
+            if (kind == 3) x = random_special(false) * (c < 2 * d ? 1e-20f : 1e-30f);
             if (kind == 4) x = (float)(1 + c % 3) * 0x1p-130f;
-            if (kind == 5 && c >= D && c < 2 * D)
+            if (kind == 5 && c >= d && c < 2 * d)
                 x = (float)(i - row0); /* the maximum keeps moving */
             *strip_at(qkv, i, c) = x;
         }
-    struct attention_shape shape = {heads, H, rotary, cosine, sine, random_scale(H), window};
+}
+
+size_t window_begin(size_t i, const struct attention_shape *shape)
+{
+    return shape->window && i >= shape->window ? i + 1 - shape->window : 0;
+}
+
+static void run_attention(size_t n, size_t heads, size_t H, size_t rotary, size_t window, int kind,
+                          bool at_end)
+{
+    size_t D = heads * H, row0 = bench ? 0 : random_below(4), rows = row0 + n + 2;
+    size_t bytes = attention_scratch_bytes(n, H);
+    struct strips qkv = guarded_strips(rows, 3 * D, at_end), first = {NULL, rows};
+    void *scratch = guarded(bytes, at_end);
+    struct attention_shape shape = random_shape(n, heads, H, rotary, window, at_end);
+    /* rows beside the document stay NaN: they must not matter */
+    random_qkv(qkv, row0, n, D, kind);
     double pairs = 0; /* of a position and one that it sees */
     for (size_t i = 0; i < n; i++) pairs += (double)(window && i >= window ? window : i + 1);
     double flop = 4.0 * pairs * (double)D;
@@ -173,7 +189,7 @@ void check_attention(void)
     for (size_t n = 1; n <= 3 * SIMD_LANES + 1; n++) {
         static const size_t sizes[] = {4, 16, 20, 64, 80, 100};
         size_t H = sizes[random_below(6)], rotary = H / 2 * random_below(3);
-        run_attention(n, 1 + random_below(6), H, rotary, random_window(n), (int)(n % 6), n % 2);
+        run_attention(n, 1 + random_below(6), H, rotary, random_window(n), (int)(n % KINDS), n % 2);
     }
     static const size_t shapes[][4] = {
         {255, 2, 64, 16}, {256, 2, 64, 16}, {257, 2, 64, 16},  {300, 3, 80, 20}, {270, 1, 256, 64},
@@ -183,7 +199,7 @@ void check_attention(void)
         for (size_t w = 0; w < 5; w++) {
             static const size_t windows[] = {0, 1, 13, 256, 257};
             run_attention(shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3], windows[w],
-                          (int)((i + w) % 6), i % 2);
+                          (int)((i + w) % KINDS), i % 2);
         }
 }
 
@@ -191,21 +207,13 @@ void check_attention(void)
  * then a position at a time: both have the bits of the document in one piece. */
 static void run_parts(size_t n, size_t heads, size_t H, size_t rotary, bool at_end)
 {
-    size_t D = heads * H, half = rotary / 2, runs_n = 1 + random_below(n < 5 ? n : 5);
+    size_t D = heads * H, runs_n = 1 + random_below(n < 5 ? n : 5);
     struct row_run runs[5], whole = {0, n};
     struct strips plain = guarded_strips(n, 3 * D, at_end), want = guarded_strips(n, D, at_end);
     struct strips apart = guarded_strips(n + 10, 3 * D, at_end), row = guarded_strips(1, 3 * D, 1);
-    float *cosine = guarded(n * half * sizeof *cosine, at_end);
-    float *sine = guarded(n * half * sizeof *sine, at_end);
     size_t bytes = attention_scratch_bytes(n, H);
     void *scratch = guarded(bytes, at_end);
-    for (size_t i = 0; i < n * half; i++) {
-        float angle = random_between(0, 7);
-        cosine[i] = cosf(angle);
-        sine[i] = sinf(angle);
-    }
-    struct attention_shape shape = {heads,           H, rotary, cosine, sine, random_scale(H),
-                                    random_window(n)};
+    struct attention_shape shape = random_shape(n, heads, H, rotary, random_window(n), at_end);
     for (size_t i = 0; i < n; i++)
         for (size_t c = 0; c < 3 * D; c++) *strip_at(plain, i, c) = random_between(-2, 2);
     /* The last positions in the first rows, with gaps. */

@@ -39,14 +39,20 @@ static double gelu_erf_reference(double x)
 /* max(x, 0) - a 2^-P(a): the last rounding; Horner's roundings (three units of P) and exp2's; and
  * what coefficients.py reports for the polynomial (relative to the larger of the tail and 2^-9,
  * decaying beyond 4). Beyond 12.8 the tail stays where it is. */
-static double gelu_erf_bound(double x, double y)
+static double tail_error(double a)
 {
-    double a = fmin(fabs(x), 30), q = normal_tail(a), p = -log2(q);
+    double q = normal_tail(a), p = -log2(q);
     /* beyond 5 the even and the odd terms of P cancel: about their size */
     double parts = a > 5 ? 40 * pow(a / 5, 7.6) : 0;
     double weight = 0x1p-9 * (a < 4 ? 1 : exp(-1.2 * (a - 4)));
     double relative = M_LN2 * 3 * UNIT * (p + parts) + 3 * UNIT + 6.1e-9 / fmax(q, weight);
-    return 0.5 * ulp(y) + a * q * expm1(relative) + (a > 12.7 ? 0x1p-119 : 0) + 0x1p-149;
+    return q * expm1(relative);
+}
+
+static double gelu_erf_bound(double x, double y)
+{
+    double a = fmin(fabs(x), 30);
+    return 0.5 * ulp(y) + a * tail_error(a) + (a > 12.7 ? 0x1p-119 : 0) + 0x1p-149;
 }
 
 /* What the GELUs' errors are reported in ULP of: the result, where it is not far smaller than x. */
@@ -148,6 +154,97 @@ FUNCTION_CHECK(erf, erf, bound_2, own_scale, -4.5f, 4.5f)
 FUNCTION_CHECK(tanh, tanh, bound_2, own_scale, -10.0f, 10.0f)
 FUNCTION_CHECK(gelu_erf, gelu_erf_reference, gelu_erf_bound, gelu_scale, -15.0f, 8.0f)
 FUNCTION_CHECK(gelu_tanh, gelu_tanh_reference, gelu_tanh_bound, gelu_scale, -12.0f, 8.0f)
+
+/* --- derivatives of the GELUs --- */
+
+static double gelu_erf_slope(double x)
+{
+    if (isinf(x)) return x > 0;
+    double a = fabs(x), r = normal_tail(a) - a * exp(-a * a / 2) / sqrt(2 * M_PI);
+    return x < 0 ? r : 1 - r;
+}
+
+/* Q's own; of a phi(a), the square's rounding in the exponent, exp's and those of the products; and
+ * the last. */
+static double gelu_erf_slope_bound(double x, double y)
+{
+    double a = fmin(fabs(x), 30), b = a * exp(-a * a / 2) / sqrt(2 * M_PI);
+    double error = tail_error(a) + b * (a * a / 2 + 6) * UNIT + UNIT * fmin(fabs(y), fabs(1 - y));
+    return error + ulp(y) + (a > 12.7 ? 0x1p-115 : 0);
+}
+
+static double gelu_tanh_slope(double x)
+{
+    if (fabs(x) > 1e3) return x > 0;
+    double e = tanh_exponent(x), s = 1 / (1 + exp(e)), rest = 1 / (1 + exp(-e));
+    return s + x * s * rest * 2 * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
+}
+
+/* The exponent's four roundings move s and 1 - s; then those of the products. */
+static double gelu_tanh_slope_bound(double x, double y)
+{
+    x = fmax(-1e3, fmin(1e3, x));
+    double e = tanh_exponent(x), s = 1 / (1 + exp(e)), rest = 1 / (1 + exp(-e));
+    double t = fabs(x) * rest * 2 * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
+    double error = s * (4 * fabs(e) * rest + 4) * (1 + t) + s * t * (4 * fabs(e) * s + 10);
+    return error * UNIT + ulp(y) + (x < -8 ? 0x1p-112 : 0);
+}
+
+/* In place of either input, or of none. */
+static void run_slope(kernel_gelu_back *const kernel[], double (*function)(double),
+                      double (*slope)(double), bound_fn *bound, size_t n, bool at_end, int place)
+{
+    float *u = guarded(n * sizeof *u, at_end), *dy = guarded(n * sizeof *dy, at_end), *first = NULL;
+    for (size_t i = 0; i < n; i++) {
+        u[i] = bench ? random_between(-6, 6) : awkward(-15.0f, 8.0f);
+        dy[i] = random_between(-3, 3) * (random_below(4) ? 1.0f : 0x1p-120f);
+        const double x = (double)random_between(-9, 9), h = 1e-5;
+        describe("x = %a", x);
+        if (fabs((function(x + h) - function(x - h)) / (2 * h) - slope(x)) > 1e-8)
+            fail(0, "the reference is not the derivative");
+    }
+    describe("n = %zu%s", n, place == 1 ? ", in place of dy" : place == 2 ? ", in place of u" : "");
+    for (int t = 0; t < tables; t++) {
+        float *out = guarded(n * sizeof *out, at_end);
+        if (place && n) memcpy(out, place == 1 ? dy : u, n * sizeof *out);
+        CALL(t, 0, 12.0 * (double)n,
+             kernel[t](out, place == 1 ? out : dy, place == 2 ? out : u, n));
+        if (bench) continue;
+        if (t == 0) first = out;
+        expect_same(t, out, first, n, table[0]->name);
+        for (size_t i = 0; i < n; i++) {
+            double x = (double)u[i], g = (double)dy[i], y = slope(x);
+            describe("u = %a, dy = %a", x, g);
+            expect_close(t, (double)out[i], g * y, fabs(g) * bound(x, y) + 0.5 * ulp(g * y),
+                         fabs(g) * fmax(fabs(y), fabs(x) / 64));
+        }
+    }
+    release();
+}
+
+static void check_slope(kernel_gelu_back *const kernel[], double (*function)(double),
+                        double (*slope)(double), bound_fn *bound)
+{
+    if (bench) {
+        run_slope(kernel, function, slope, bound, 4096, true, 0);
+        return;
+    }
+    for (size_t n = 0; n <= 3 * SIMD_LANES + 1; n++)
+        for (int variant = 0; variant < 6; variant++)
+            run_slope(kernel, function, slope, bound, n, variant & 1, variant / 2);
+    for (int i = 0; i < 8; i++)
+        run_slope(kernel, function, slope, bound, 20000 + random_below(99), true, 0);
+}
+
+#define SLOPE_CHECK(name, function, slope, bound)                                                  \
+    void check_##name(void)                                                                        \
+    {                                                                                              \
+        kernel_gelu_back *kernel[SIMD_ISAS];                                                       \
+        for (int t = 0; t < tables; t++) kernel[t] = table[t]->name;                               \
+        check_slope(kernel, function, slope, bound);                                               \
+    }
+SLOPE_CHECK(gelu_erf_back, gelu_erf_reference, gelu_erf_slope, gelu_erf_slope_bound)
+SLOPE_CHECK(gelu_tanh_back, gelu_tanh_reference, gelu_tanh_slope, gelu_tanh_slope_bound)
 
 /* --- conversions: exact references, every half there is --- */
 

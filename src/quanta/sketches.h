@@ -1,0 +1,36 @@
+/* sketches.h - a folder of gradients read back (record.h): the sketches of all its samples, whether they
+ * were computed as one or in parts.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_QUANTA_SKETCHES_H
+#define TRIPOD_QUANTA_SKETCHES_H
+
+#include "src/base/npy.h"
+#include "src/quanta/record.h"
+
+struct sketches {
+    char *folder;
+    size_t n, k; /* samples; k 0: no sketches but `exact` */
+    struct sketches_part {
+        struct gradients_record record;
+        struct npy sketch;
+        char *path; /* of the sketches, as messages name them */
+    } * part;       /* in the order of samples */
+    size_t parts;
+    const float *exact; /* [n, n]: cosines of whole gradients, mapped; NULL: sketches */
+};
+
+/* Opens FOLDER. Errors, a line each: nothing there, still being computed, a part missing or of
+ * something else, an array of another type or shape than the record says. */
+int sketches_open(struct sketches *s, const char *folder, struct err *e);
+void sketches_close(struct sketches *s); /* safe on a zeroed one */
+
+/* Sample I's sketch [k], mapped. */
+const float *sketches_row(const struct sketches *s, size_t i);
+
+/* The lengths of every sketch: of its first vector, its second, and the whole; squares summed in
+ * double, by OpenMP's threads. Errors: a number that is not finite, a sketch of zeros: file and
+ * row are named. */
+int sketches_norms(const struct sketches *s, double (*norms)[3], struct err *e);
+
+#endif
