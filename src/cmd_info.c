@@ -308,6 +308,7 @@ static int info_json(const char *path, json_t *o, struct err *e)
     const char *kind = json_object_get(root, "law")         ? "fit"
                        : json_object_get(root, "mean_loss") ? "losses"
                        : json_object_get(root, "runs")      ? "scan"
+                       : json_object_get(root, "sketch")    ? "gradients"
                                                             : "json";
     json_object_set_new(o, "kind", json_string(kind));
     json_object_update_missing(o, root);

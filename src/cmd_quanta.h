@@ -7,6 +7,7 @@
 
 /* One line a sub-command, cmd_quanta_NAME, in the order help lists them. */
 #define QUANTA_COMMANDS(X)                                                                         \
+    X(gradients)                                                                                   \
     X(similarity)                                                                                  \
     X(cluster)                                                                                     \
     X(envelope)                                                                                    \

@@ -51,6 +51,17 @@ static void test_coordinates(void **state)
     struct neox_config tied = pythia_70m;
     tied.tied_embeddings = true;
     assert_int_equal(numbers(&pythia_70m, "published"), 18903040); /* the published length */
+    const struct neox_config tiny_stories_33m = {.layers = 4,
+                                                 .hidden = 768,
+                                                 .heads = 16,
+                                                 .head_size = 48,
+                                                 .ffn = 3072,
+                                                 .vocab = 50257,
+                                                 .max_positions = 2048,
+                                                 .tied_embeddings = true,
+                                                 .learned_positions = true,
+                                                 .dense_bias = true};
+    assert_int_equal(numbers(&tiny_stories_33m, "published"), 28329984); /* likewise */
     assert_int_equal(numbers(&pythia_70m, "no-final-norm"), 6 * layer);
     assert_int_equal(numbers(&pythia_70m, "layers:1-2"), 2 * layer);
     assert_int_equal(numbers(&pythia_70m, "all"), 70426624);

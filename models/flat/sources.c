@@ -57,6 +57,23 @@ static void neo_name(char *out, size_t size, const char *name, size_t part)
     }
 }
 
+size_t sources_names(struct neox_tensor is[SOURCES_MOST], const struct neox_config *config,
+                     const struct neox_tensor *want)
+{
+    const bool neo = config->learned_positions; /* of the two families the one that has them */
+    const size_t parts = neo && want->qkv ? 3 : 1;
+    for (size_t i = 0; i < parts; i++) {
+        is[i] = *want;
+        is[i].qkv = want->qkv && !neo;
+        if (want->vector)
+            is[i].columns /= parts;
+        else
+            is[i].rows /= parts;
+        if (neo) neo_name(is[i].name, sizeof is[i].name, want->name, i);
+    }
+    return parts;
+}
+
 /* Checkpoints of the bare model leave the first word out. */
 static const struct checkpoint_tensor *find(const struct checkpoint *c, const char *name)
 {
@@ -111,18 +128,14 @@ static int check(const struct checkpoint *c, const struct checkpoint_tensor *t, 
 int sources_find(struct sources_of *s, const struct checkpoint *c, const struct neox_config *config,
                  const struct neox_tensor *want, struct err *e)
 {
-    const bool neo = config->learned_positions; /* of the two families the one that has them */
-    *s = (struct sources_of){.parts = neo && want->qkv ? 3 : 1};
+    struct neox_tensor is[SOURCES_MOST];
+    *s = (struct sources_of){.parts = sources_names(is, config, want)};
     for (size_t i = 0; i < s->parts; i++) {
-        char name[sizeof want->name] = "";
-        if (neo)
-            neo_name(name, sizeof name, want->name, i);
-        else
-            snprintf(name, sizeof name, "%s", want->name);
+        const char *name = is[i].name;
         const struct checkpoint_tensor *t =
             strcmp(want->name, "embed_out.weight") != 0 ? find(c, name) : find_head(c, config);
         if (!t) return missing(c, config, name, e);
-        if (check(c, t, want->vector, want->rows / s->parts, want->columns, e)) return -1;
+        if (check(c, t, is[i].vector, is[i].rows, is[i].columns, e)) return -1;
         if (i && t->type != s->part[0]->type)
             return err_set(e, "%s: %s: expected the element type of %s, %s, found %s",
                            c->files[t->file].path, t->name, s->part[0]->name,

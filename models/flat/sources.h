@@ -13,6 +13,11 @@ struct sources_of {
     size_t parts; /* 1 or 3 */
 };
 
+/* WANT as checkpoints of that family name and shape it: one tensor, or those whose rows follow one
+ * another in it. How many; their `panels` means nothing. */
+size_t sources_names(struct neox_tensor is[SOURCES_MOST], const struct neox_config *config,
+                     const struct neox_tensor *want);
+
 /* The sources of WANT. Errors: one is missing, of another shape, or of a type that no weight has;
  * parts differ in type. They name file and tensor. */
 int sources_find(struct sources_of *s, const struct checkpoint *c, const struct neox_config *config,

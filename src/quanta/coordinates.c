@@ -63,12 +63,14 @@ static long layer_of(const char *name)
     return sscanf(name, "gpt_neox.layers.%ld.", &layer) == 1 ? layer : -1;
 }
 
-static bool published(const char *name)
+/* GPT-Neo's checkpoints call the final norm ln_f: there it is a norm like all others. */
+static bool published(const struct neox_config *config, const char *name)
 {
-    return !has_any(name, "layernorm,embed");
+    return !has_any(name, config->learned_positions ? "layernorm,embed,final_layer_norm"
+                                                    : "layernorm,embed");
 }
 
-static bool wanted(const struct question *q, const char *name)
+static bool wanted(const struct question *q, const struct neox_config *config, const char *name)
 {
     const long layer = layer_of(name);
     switch (q->ask) {
@@ -77,11 +79,11 @@ static bool wanted(const struct question *q, const char *name)
     case NAMES:
         return has_any(name, q->words);
     case LAYERS:
-        return published(name) && layer >= (long)q->from && layer <= (long)q->to;
+        return published(config, name) && layer >= (long)q->from && layer <= (long)q->to;
     case NO_FINAL_NORM:
-        return published(name) && layer >= 0;
+        return published(config, name) && layer >= 0;
     default:
-        return published(name);
+        return published(config, name);
     }
 }
 
@@ -98,7 +100,7 @@ int coordinates_open(struct coordinates *c, const struct neox_config *config, co
         struct neox_tensor t;
         neox_tensor_at(config, i, &t);
         const bool again = i == c->tensors - 1 && config->tied_embeddings; /* the head */
-        c->wanted[i] = !again && wanted(&q, t.name);
+        c->wanted[i] = !again && wanted(&q, config, t.name);
         if (!c->wanted[i]) continue;
         c->first[i] = c->padded;
         c->padded += t.panels ? panels_size(t.rows, t.columns) : (uint64_t)t.rows * t.columns;

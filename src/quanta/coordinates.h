@@ -6,7 +6,8 @@
  *
  * What can be asked for:
  *   published          all but those whose names contain "layernorm" or "embed", as Michaud et al.
- *                      (2023) computed it: final_layer_norm is in, 18,903,040 for Pythia-70M
+ *                      (2023) computed it: final_layer_norm is in, 18,903,040 for Pythia-70M. Of
+ *                      GPT-Neo those without "ln", "wte", "wpe": 28,329,984 for TinyStories-33M
  *   no-final-norm      those without it, as the paper's text has it
  *   all                every parameter; where embedding and head are one matrix it counts once
  *   layers:A-B         the published ones of layers A to B, from 0
