@@ -11,7 +11,15 @@
 #include "simd/isa/kernels_internal.h"
 #include "simd/scratch.h"
 
-enum { ROW_BYTES = SIMD_STRIP * sizeof(float) }; /* a row of a strip */
+static const struct micro_layout micro_layout = {
+    .row = SIMD_STRIP, .step = 1, .b = NR, .out = SIMD_STRIP, .ahead = (size_t)64 * (NR / 16)};
+MICRO_HEIGHTS(MICRO)
+static micro_kernel *const micro_kernels[MR + 1] = MICRO_TABLE;
+
+enum {
+    ROW_BYTES = SIMD_STRIP * sizeof(float),        /* a row of a strip */
+    MICRO_AHEAD = SIMD_STRIP / 4 * 64 * (NR / 16), /* what one micro-kernel asks for */
+};
 
 static size_t least(size_t a, size_t b)
 {
