@@ -11,6 +11,7 @@
     X(similarity)                                                                                  \
     X(cluster)                                                                                     \
     X(envelope)                                                                                    \
+    X(show)                                                                                        \
     X(toy)                                                                                         \
     X(theory)                                                                                      \
     /* end */
