@@ -42,8 +42,10 @@ static const struct option_row options[] = {
                 "tokenizer.json, or a folder that holds it (default: the one the corpus was made "
                 "with)"),
     OPTION_HEADING("Which samples:"),
-    OPTION_SIZE("clusters", 0, "K", clusters, 1, MOST,
-                "Of the clustering into K (default: 400 as published, or the one nearest to it)"),
+    OPTION_SIZE(
+        "clusters", 0, "K", clusters, 1, MOST,
+        "Of the clustering into K (default: nearest to 400 as published, or to a 25th of the "
+        "samples)"),
     OPTION_SIZE("cluster", 0, "R", cluster, 1, MOST, "Only the cluster of rank R, 1 the largest"),
     OPTION_SIZE("first", 0, "N", first, 1, MOST, "The N largest clusters"),
     OPTION_SIZE("samples", 'n', "N", samples, 1, MOST,
@@ -95,7 +97,8 @@ struct work {
 
 static int choose_kind(struct work *w, struct err *e)
 {
-    const size_t wanted = w->args->clusters ? w->args->clusters : USUAL_CLUSTERS;
+    const size_t usual = w->r.n < 25 * USUAL_CLUSTERS ? w->r.n / 25 : USUAL_CLUSTERS;
+    const size_t wanted = w->args->clusters ? w->args->clusters : usual;
     for (size_t i = 0; i < w->r.kinds; i++) {
         const size_t k = w->r.kind[i].clusters, best = w->r.kind[w->kind].clusters;
         if ((k > wanted ? k - wanted : wanted - k) <

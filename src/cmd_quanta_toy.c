@@ -63,8 +63,10 @@ static const struct option_row options[] = {
     OPTION_REALS("clusters", 0, "K,...", clusters,
                  "Numbers of clusters (default: a tenth, a fifth and half of the subtasks)"),
     OPTION_SIZE("n-init", 0, "N", restarts, 1, 100000, "Restarts of k-means"),
-    OPTION_CALL("window", 0, "FIRST:LAST", take_window,
-                "Ranks of the line (default: a hundredth to a tenth of the subtasks)"),
+    OPTION_CALL(
+        "window", 0, "FIRST:LAST", take_window,
+        "Ranks of the line (default: as 101:1000 are to the published 1500 clusters, to the most "
+        "here)"),
     CLI_SEED(seed, "Of all draws"),
     OPTION_GROUP(cli_kernels_options, simd),
     OPTION_GROUP(cli_common_options, common),
@@ -201,10 +203,15 @@ const struct command cmd_quanta_toy = {
         "The toy model of clustering: subtasks whose numbers of samples fall as a power of their "
         "rank, samples scattered around a centre each, clustered by 1 + cos; the slope of the "
         "envelope beside that of the sizes that were drawn.",
-    .more = "The paper's grid (7,069 samples a row, minutes each):\n"
-            "  tripod quanta toy --d 30,100,1000 --sigma 0,0.5,2\n"
-            "and its slopes:\n"
-            "  tripod quanta toy --alpha 0.8,0.9,1,1.1,1.2,1.3,1.4,1.5\n",
+    .more =
+        "The paper's grid (7,069 samples a row, minutes each):\n"
+        "  tripod quanta toy --d 30,100,1000 --sigma 0,0.5,2\n"
+        "and its slopes:\n"
+        "  tripod quanta toy --alpha 0.8,0.9,1,1.1,1.2,1.3,1.4,1.5\n"
+        "Measured there with 5 restarts: slopes 0.04 to 0.24 steeper than the truth at alpha 1 "
+        "to 1.5 (published: about 0.2 off), agreement with the subtasks 0.48 of 100 clusters at "
+        "alpha 1, 0.005 of 500 at 1.5: small clusters are not found one by one, their sizes are "
+        "nevertheless about right.\n",
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,

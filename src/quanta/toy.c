@@ -64,10 +64,13 @@ static int measure(struct toy *t, const struct clustering *r, const int32_t *sub
                    const uint32_t *size, const struct toy_request *q, struct err *e)
 {
     struct rank_envelope v;
-    const struct rank_envelope_request line = {.first = q->last             ? q->first
-                                                        : q->subtasks / 100 ? q->subtasks / 100
-                                                                            : 1,
-                                               .last = q->last ? q->last : q->subtasks / 10};
+    size_t most = 0;
+    for (size_t k = 0; k < r->kinds; k++)
+        most = r->kind[k].clusters > most ? r->kind[k].clusters : most;
+    const struct rank_envelope_request line = {.first = q->last     ? q->first
+                                                        : most < 15 ? 1
+                                                                    : most * 101 / 1500,
+                                               .last = q->last ? q->last : most * 1000 / 1500};
     if (rank_envelope_make(&v, r, &line, e)) return -1;
     t->first = v.first;
     t->last = v.last;
@@ -77,8 +80,8 @@ static int measure(struct toy *t, const struct clustering *r, const int32_t *sub
     t->agreement = malloc(r->kinds * sizeof *t->agreement);
     if (!t->agreement) return err_memory(e, "toy model");
     for (size_t k = 0; k < r->kinds; k++) {
-        const size_t most = r->kind[k].clusters > q->subtasks ? r->kind[k].clusters : q->subtasks;
-        t->agreement[k] = agreement(subtask, r->labels + k * r->n, r->n, most);
+        const size_t names = r->kind[k].clusters > q->subtasks ? r->kind[k].clusters : q->subtasks;
+        t->agreement[k] = agreement(subtask, r->labels + k * r->n, r->n, names);
     }
     return 0;
 }

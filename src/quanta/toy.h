@@ -15,7 +15,8 @@ struct toy_request {
     size_t subtasks, points, d;
     double sigma, alpha;
     struct cluster_request cluster; /* seed: of the samples, too */
-    size_t first, last;             /* ranks of the line; 0: subtasks / 100 .. subtasks / 10 */
+    size_t first, last; /* ranks of the line; 0: as 101 .. 1000 are to the published 1500
+                           clusters, to the most here */
 };
 
 struct toy {
