@@ -118,7 +118,7 @@ $(B)-fuzz/%: tests/fuzz/%.c $(SOURCES) $(ISA_SOURCES)
 	@echo "  FUZZ  $@"
 	@mkdir -p $(@D)
 	$(Q)$(MAKE) --no-print-directory B=$(B)-fuzz CC=clang \
-		CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzz-library
+		CFLAGS="-O1 -g -Wno-pass-failed -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzz-library
 	$(Q)clang $(TRIPOD_CFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $@ $< $(LIBRARY:$(B)/%=$(B)-fuzz/%) $(LIBS)
 .PHONY: fuzz-library

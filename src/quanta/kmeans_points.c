@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/quanta/kmeans_points.h"
 
-#include <omp.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "src/quanta/gram.h"
 
 static size_t gram_bytes(size_t n)
 {
@@ -45,55 +45,15 @@ static void centre(struct kmeans_points *p, const double *components)
     p->variance = variance / (double)(p->n * p->d);
 }
 
-/* Rows of the Gram matrix: a few at a time, so that threads have enough of them. */
-enum { ROWS = 256 };
-
-static int multiply(const struct kmeans_points *p, struct strips x, struct panels w,
-                    const struct kernels *kernels)
-{
-    int failed = 0;
-#pragma omp parallel
-    {
-        void *scratch = simd_alloc(simd_scratch_bytes());
-        if (!scratch) {
-#pragma omp atomic write
-            failed = 1;
-        }
-#pragma omp for schedule(dynamic)
-        for (size_t row = 0; row < p->n; row += ROWS) {
-            const struct strips in = {x.data + row * SIMD_STRIP, x.rows},
-                                out = {p->gram.data + row * SIMD_STRIP, p->gram.rows};
-            const size_t rows = p->n - row < ROWS ? p->n - row : ROWS;
-            if (scratch) kernels->gemm(out, in, rows, w, NULL, GEMM_STORE, scratch);
-        }
-        if (scratch) simd_free(scratch, simd_scratch_bytes());
-    }
-    return failed ? -1 : 0;
-}
-
 int kmeans_points_set(struct kmeans_points *p, const double *components, size_t d,
                       const struct kernels *kernels, struct err *e)
 {
-    const size_t strips_bytes = strips_size(p->n, d) * sizeof(float),
-                 panels_bytes = panels_size(p->n, d) * sizeof(float);
-    struct strips x = {simd_alloc(strips_bytes), p->n};
-    float *w = simd_alloc(panels_bytes), *rows = realloc(p->x, p->n * d * sizeof *rows);
-    int status = -1;
-    if (rows) p->x = rows;
+    float *x = realloc(p->x, p->n * d * sizeof *x);
+    if (!x) return err_memory(e, NULL);
+    p->x = x;
     p->d = d;
-    if (x.data && w && rows) {
-        centre(p, components);
-        for (size_t i = 0; i < p->n; i++) {
-            for (size_t f = 0; f < d; f += SIMD_STRIP)
-                memcpy(strip_at(x, i, f), p->x + i * d + f,
-                       (d - f < SIMD_STRIP ? d - f : SIMD_STRIP) * sizeof *p->x);
-        }
-        panels_pack(w, p->x, p->n, d, sizeof *p->x);
-        status = multiply(p, x, (struct panels){w, SIMD_F32, p->n, d}, kernels);
-    }
-    if (x.data) simd_free(x.data, strips_bytes);
-    if (w) simd_free(w, panels_bytes);
-    if (status) return err_memory(e, NULL);
+    centre(p, components);
+    if (gram(p->gram, x, p->n, d, kernels)) return err_memory(e, NULL);
     for (size_t i = 0; i < p->n; i++) p->norm[i] = *strip_at(p->gram, i, i);
     return 0;
 }

@@ -246,7 +246,8 @@ double lloyd_run(struct lloyd *l, const size_t *seeds, const struct kmeans_optio
     memset(l->size, 0, l->k * sizeof *l->size);
     for (size_t c = 0; c < l->k; c++) l->half[c] = INFINITY;
     for (size_t j = 0; j < n; j++) l->member[j] = l->next[j] = l->before[j] = -1;
-    for (size_t c = 0; c < l->k; c++) l->next[seeds[c]] = (int32_t)c;
+    /* Of equal seeds the first has the point, as it would win it. */
+    for (size_t c = l->k; c-- > 0;) l->next[seeds[c]] = (int32_t)c;
     move_centres(l);
     for (*steps = 0; *steps < o->most && !still;) {
         assign(l, label);

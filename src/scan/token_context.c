@@ -19,7 +19,7 @@ static int append_tokens(struct bytes *out, const struct tokenizer *t, const uin
     return 0;
 }
 
-int token_context_read(struct token_context *c, const struct token_index *x, const struct matrix *m,
+int token_context_text(struct token_context *c, const struct token_index *x,
                        const struct tokenizer *t, uint64_t row, size_t before, size_t after,
                        struct err *e)
 {
@@ -30,19 +30,31 @@ int token_context_read(struct token_context *c, const struct token_index *x, con
     const size_t end = length - c->position - 1 > after ? c->position + 1 + after : length;
     const size_t at = c->position - first;
     uint32_t *id = malloc((end - first) * sizeof *id);
-    c->loss = malloc(m->columns * sizeof *c->loss);
-    int status = id && c->loss ? corpus_read(&x->corpus, c->document, first, end - first, id, e)
-                               : err_memory(e, m->path);
+    int status = id ? corpus_read(&x->corpus, c->document, first, end - first, id, e)
+                    : err_memory(e, x->corpus.prefix);
     if (!status) {
         c->id = id[at];
-        matrix_row(m, matrix_at(m, row), 0, c->loss);
         if (append_tokens(&c->before, t, id, at) || append_tokens(&c->token, t, id + at, 1) ||
             append_tokens(&c->after, t, id + at + 1, end - first - at - 1))
-            status = err_memory(e, m->path);
+            status = err_memory(e, x->corpus.prefix);
     }
     free(id);
     if (status) token_context_free(c);
     return status;
+}
+
+int token_context_read(struct token_context *c, const struct token_index *x, const struct matrix *m,
+                       const struct tokenizer *t, uint64_t row, size_t before, size_t after,
+                       struct err *e)
+{
+    if (token_context_text(c, x, t, row, before, after, e)) return -1;
+    c->loss = malloc(m->columns * sizeof *c->loss);
+    if (c->loss) {
+        matrix_row(m, matrix_at(m, row), 0, c->loss);
+        return 0;
+    }
+    token_context_free(c);
+    return err_memory(e, m->path);
 }
 
 void token_context_free(struct token_context *c)

@@ -13,12 +13,16 @@ struct token_context {
     size_t document, position; /* of the token, from 0 */
     uint32_t id;
     struct bytes before, token, after; /* raw bytes; without a tokenizer ids and spaces */
-    double *loss;                      /* [columns] nats */
+    double *loss;                      /* [columns] nats; NULL: without */
 };
 
 /* BEFORE and AFTER: tokens shown around it, within its document, whole as it is in the corpus. T
  * may be NULL. Errors: an id the corpus cannot give, out of memory. */
 int token_context_read(struct token_context *c, const struct token_index *x, const struct matrix *m,
+                       const struct tokenizer *t, uint64_t row, size_t before, size_t after,
+                       struct err *e);
+/* The same without losses. */
+int token_context_text(struct token_context *c, const struct token_index *x,
                        const struct tokenizer *t, uint64_t row, size_t before, size_t after,
                        struct err *e);
 void token_context_free(struct token_context *c);
