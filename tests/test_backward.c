@@ -150,6 +150,26 @@ static void assert_same(const struct gradient *a, const struct gradient *b)
                          (double)b->values[i][k]);
 }
 
+/* Every coordinate once, but for rows of the embedding without an input, and of later positions. */
+static void check_coverage(const struct gradient *g, const uint32_t *ids, size_t target)
+{
+    for (size_t i = 0; i < g->tensors; i++) {
+        struct neox_tensor is;
+        neox_tensor_at(g->config, i, &is);
+        const bool positions = strstr(is.name, "embed_positions") != NULL;
+        for (size_t k = 0; k < g->sizes[i]; k++) {
+            bool comes = g->wanted[i];
+            if (positions && k >= target * g->config->hidden) comes = false;
+            if (i == 0 && comes && !g->config->tied_embeddings) {
+                comes = false;
+                for (size_t t = 0; t < target; t++) comes |= ids[t] == k / g->config->hidden;
+            }
+            if (i + 1 == g->tensors && g->config->tied_embeddings) comes = false;
+            assert_int_equal(g->times[i][k], comes);
+        }
+    }
+}
+
 /* --- central differences --- */
 
 /* The model in double: every tensor row by row, qkv's rows as the flat file has them. */
@@ -382,6 +402,7 @@ static void check_bits(struct neox_config config, size_t n, const size_t *target
                 backward(&g, &m, &t, f.ids, targets[(i + 1) % count]);
             backward(own ? &first : &g, &m, &t, f.ids, targets[i]);
             if (!own) assert_same(&first, &g);
+            check_coverage(&first, f.ids, targets[i]);
             assert_true(first.loss == scan_loss(&m, f.ids, targets[i]));
             own = false;
             neox_tape_close(&t);
@@ -403,6 +424,14 @@ static void test_bits(void **state)
     c.parallel_residual = false;
     c.tied_embeddings = true;
     check_bits(c, 34, few, 4);
+    c.learned_positions = c.unscaled_scores = c.dense_bias = true; /* GPT-Neo's form */
+    c.attention_bias = false;
+    c.rotary = 0;
+    c.rope_theta = 0;
+    c.window = 20;
+    c.local = 5;
+    check_bits(c, 34, few, 4);
+    check_bits(c, 600, blocks, 5);
     c = form(2, 256, 4, 1024, 301); /* the queries are whole strips */
     check_bits(c, 34, few, 4);
     c.parallel_residual = false;
@@ -410,21 +439,6 @@ static void test_bits(void **state)
 }
 
 /* --- what comes, and what is computed for it --- */
-
-/* Every coordinate once, but for rows of the embedding without an input. */
-static void check_coverage(const struct gradient *g, const uint32_t *ids, size_t target)
-{
-    for (size_t i = 0; i < g->tensors; i++)
-        for (size_t k = 0; k < g->sizes[i]; k++) {
-            bool comes = g->wanted[i];
-            if (i == 0 && comes && !g->config->tied_embeddings) {
-                comes = false;
-                for (size_t t = 0; t < target; t++) comes |= ids[t] == k / g->config->hidden;
-            }
-            if (i + 1 == g->tensors && g->config->tied_embeddings) comes = false;
-            assert_int_equal(g->times[i][k], comes);
-        }
-}
 
 /* The tensors of the layers' products, as the published gradients have them; or one kind alone. */
 static void want(struct gradient *g, const char *part, const char *other)
