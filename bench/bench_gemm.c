@@ -1,5 +1,6 @@
 /* bench_gemm.c - `tripod bench gemm`: every product of a Pythia model, its loss head and attention,
- * beside oneDNN (weights packed beforehand) and a BLAS; and what of it gradients do backwards.
+ * beside oneDNN (weights packed beforehand) and a BLAS; and the layers' products and attention
+ * backwards.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>
@@ -309,7 +310,8 @@ static int gemm_attention(struct bench *bench, const struct suite_model *model, 
         for (int i = 0; i < bench->threads; i++) {
             const struct attention_back b = gradient_of(&p, i);
             float *log_sums = (float *)(uintptr_t)b.log_sums;
-            p.kernels->attention_kept(b.out, log_sums, b.qkv, 0, p.rows, 0, p.shape.heads, &p.shape,
+            const struct row_run all = {0, p.rows};
+            p.kernels->attention_kept(b.out, log_sums, b.qkv, &all, 1, 0, p.shape.heads, &p.shape,
                                       p.scratch[i]);
         }
         entrants[1].work = run_attention_back;
