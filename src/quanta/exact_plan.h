@@ -5,7 +5,9 @@
 
 #include "src/quanta/exact.h"
 
-enum { EXACT_WIDE = 256 }; /* most samples that meet those that stay at a time */
+/* Samples that meet those that stay at a time: with fewer the products wait for memory, or fill half a
+ * register; with more the sums are no longer in the cache. Multiples of every group. */
+enum { EXACT_NARROW = 32, EXACT_WIDE = 256 };
 
 /* How many stay, from sample FIRST on. */
 size_t exact_stage(const struct exact_plan *p, size_t first);
