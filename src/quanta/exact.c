@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "src/base/progress.h"
-#include "src/quanta/exact_plan.h"
 
 static size_t least(size_t a, size_t b)
 {

@@ -1,9 +1,8 @@
-/* exact_plan.c - how many gradients stay and how many pass by: see exact.h.
+/* exact_plan.c - see exact_plan.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/quanta/exact_plan.h"
 
-#include <inttypes.h>
-
+#include "simd/simd.h"
 #include "src/base/num.h"
 
 enum { GROUP = 8 }; /* a tile's side, where 8 times as many fit */
