@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "src/base/progress.h"
-#include "src/quanta/exact_plan.h"
 
 static size_t least(size_t a, size_t b)
 {
@@ -200,8 +199,8 @@ static int meet(const struct work *w, const struct block *a, const struct block 
  * much more than half, in few readings of the memory. */
 static int meet_resident(const struct work *w, const struct block *stay, struct err *e)
 {
-    const size_t group = w->plan->group, third = stay->n / 3 / group * group;
-    const size_t wide = third < group ? group : least(third, EXACT_WIDE);
+    const size_t third = stay->n / 3 / w->plan->group * w->plan->group;
+    const size_t wide = third < EXACT_NARROW ? EXACT_NARROW : least(third, EXACT_WIDE);
     for (size_t at = 0, n; at < stay->n; at += n) {
         n = least(wide, stay->n - at);
         const struct block a = {stay->first, at + n, 0}, b = {stay->first + at, n, at};

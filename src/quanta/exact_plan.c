@@ -1,15 +1,11 @@
-/* exact_plan.c - how many gradients stay and how many pass by: see exact.h.
+/* exact_plan.c - see exact_plan.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/quanta/exact_plan.h"
 
-#include <inttypes.h>
-
+#include "simd/simd.h"
 #include "src/base/num.h"
 
-enum {
-    GROUP = 8,       /* of a tile's side, where so many times 8 fit */
-    WORTHWHILE = 32, /* streamed at a time: fewer leave the products waiting for memory */
-};
+enum { GROUP = 8 }; /* a tile's side, where 8 times as many fit */
 
 static size_t least(size_t a, size_t b)
 {
@@ -49,7 +45,7 @@ static void choose_streamed(struct exact_plan *p, size_t room)
     const double threads = p->threads;
     double best = 0;
     struct exact_plan found = *p;
-    const size_t quarter = least(room / 4 / p->group * p->group, WORTHWHILE);
+    const size_t quarter = least(room / 4 / p->group * p->group, EXACT_NARROW);
     for (size_t s = quarter ? quarter : p->group; s <= least(room / 2, EXACT_WIDE); s += p->group) {
         p->streamed = s;
         p->resident = (room - s) / p->group * p->group;

@@ -16,7 +16,6 @@
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
 #include "src/base/room.h"
-#include "src/quanta/gradients_fill.h"
 #include "src/quanta/sketch.h"
 #include "src/scan/row_list.h"
 #include "src/text/known.h"

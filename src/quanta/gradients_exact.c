@@ -10,7 +10,6 @@
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/base/room.h"
-#include "src/quanta/gradients_fill.h"
 
 static size_t samples(const struct gradients *g)
 {
