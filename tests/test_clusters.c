@@ -176,6 +176,24 @@ static void test_lloyd(void **state)
     against_plain(700, 3, 5, seeds, 3, 0.05);    /* stops before it stands still */
 }
 
+/* Halfway between two centres: the first one's. */
+static void test_tie(void **state)
+{
+    (void)state;
+    const double c[] = {-1, 0, 1};
+    const size_t seeds[] = {2, 0};
+    struct kmeans_points p = points_of(c, 3, 1, simd_best());
+    const struct kmeans_options o = {.clusters = 2, .most = 1};
+    struct lloyd *l = lloyd_open(&p, 2);
+    int32_t label[3];
+    size_t steps;
+    assert_non_null(l);
+    assert_true(lloyd_run(l, seeds, &o, label, &steps) == 0.5);
+    assert_true(label[0] == 1 && label[1] == 0 && label[2] == 0);
+    lloyd_close(l);
+    kmeans_points_close(&p);
+}
+
 /* Seeds that are one point: all but the first lose every point at once. */
 static void test_empty(void **state)
 {
@@ -303,12 +321,12 @@ static void test_rank_envelope(void **state)
     int32_t *labels = malloc(2 * n * sizeof *labels);
     for (size_t c = 0, i = 0; c < 50; c++) {
         for (size_t j = 0; j < size[c]; j++, i++) {
-            labels[i] = (int32_t)c;
-            labels[n + i] =
-                c < 25 ? (int32_t)c : 25 + (int32_t)(j % 20); /* its tail is broken up */
+            labels[n + i] = (int32_t)c;
+            labels[i] = c < 10 ? (int32_t)c : 10 + (int32_t)(j % 200); /* its tail is broken up */
         }
     }
-    struct cluster_kind kind[2] = {{.clusters = 50, .filled = 50}, {.clusters = 45, .filled = 45}};
+    struct cluster_kind kind[2] = {{.clusters = 210, .filled = 210},
+                                   {.clusters = 50, .filled = 50}};
     const struct clustering r = {n, 2, labels, kind};
     struct rank_envelope_request q = {.first = 2, .last = 25, .resamples = 60, .seed = 4};
     struct rank_envelope v, other;
@@ -321,8 +339,8 @@ static void test_rank_envelope(void **state)
     assert_true(other.lo == v.lo && other.hi == v.hi && other.bias == v.bias);
     rank_envelope_free(&other);
     rank_envelope_free(&v);
-    q.first = 49;
-    q.last = 60;
+    q.first = 209;
+    q.last = 300;
     assert_int_equal(rank_envelope_make(&v, &r, &q, &e), -1);
     free(labels);
 }
@@ -383,10 +401,10 @@ static void test_theory_draws(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lloyd),         cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_same_bits),     cmocka_unit_test(test_seeds),
-        cmocka_unit_test(test_agreement),     cmocka_unit_test(test_silhouette),
-        cmocka_unit_test(test_rank_envelope), cmocka_unit_test(test_theory_sums),
-        cmocka_unit_test(test_theory_draws)};
+        cmocka_unit_test(test_lloyd),       cmocka_unit_test(test_tie),
+        cmocka_unit_test(test_empty),       cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_seeds),       cmocka_unit_test(test_agreement),
+        cmocka_unit_test(test_silhouette),  cmocka_unit_test(test_rank_envelope),
+        cmocka_unit_test(test_theory_sums), cmocka_unit_test(test_theory_draws)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
