@@ -203,6 +203,30 @@ typedef void kernel_sketch_add(float *v, const float *x, const uint8_t *signs, s
  * order. */
 typedef double kernel_sum_squares(const float *x, size_t n);
 
+/* out[j * stride + i] = in[i * columns + j]: rows of a table, back to back, to columns. stride >=
+ * rows; out and in must not overlap. */
+typedef void kernel_columns(float *out, size_t stride, const float *in, size_t rows,
+                            size_t columns);
+
+/* Bit i % 64 of bits[i / 64]: x[i] < limit, or whether b[i] - a[i], rounded, is below low or above
+ * high; 0 where there is a NaN. (n + 63) / 64 words, zeros from n on. */
+typedef void kernel_below(uint64_t *bits, const float *x, size_t n, float limit);
+typedef void kernel_apart(uint64_t *bits, const float *a, const float *b, size_t n, float low,
+                          float high);
+
+/* Bit i of BITS as above: row i of the columns x[j * stride + i] may have a least-squares slope, the sum
+ * of weight[j] x[j], below `slope`, and slope^2 squares / (sum of squares about the mean) above r2. Set
+ * wherever both are so in exact arithmetic, for any x whose squares do not overflow; not set unless
+ * they nearly are. */
+struct line_test {
+    const float *weight;
+    size_t columns;
+    float squares; /* the abscissas' about their mean; weight[j] = (x_j - mean) / squares */
+    float slope, r2;
+};
+typedef void kernel_lines(uint64_t *bits, const float *x, size_t stride, size_t n,
+                          const struct line_test *test);
+
 /* Every kernel: its type and its name. The fields of struct kernels, the tables, the functions'
  * declarations and the checks in tests/kernels are made from this list: a kernel without a check
  * does not build. */
@@ -237,7 +261,11 @@ typedef double kernel_sum_squares(const float *x, size_t n);
     X(kernel_narrow, f32_to_f16)                                                                   \
     X(kernel_narrow, f32_to_bf16)                                                                  \
     X(kernel_sketch_add, sketch_add)                                                               \
-    X(kernel_sum_squares, sum_squares)
+    X(kernel_sum_squares, sum_squares)                                                             \
+    X(kernel_columns, columns)                                                                     \
+    X(kernel_below, below)                                                                         \
+    X(kernel_apart, apart)                                                                         \
+    X(kernel_lines, lines)
 
 struct kernels {
     const char *name; /* "scalar", "avx2", "avx512" */

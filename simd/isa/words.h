@@ -16,6 +16,7 @@
  *   v_abs v_copysign(magnitude, sign)
  *   v_flip(x, bits)                           lane i negated where bit i of 16 is set
  *   v_select_lt(a, b, x, y) = a < b ? x : y   false where unordered
+ *   v_less(a, b)                          bit i: a < b in lane i, false where unordered
  *   v_keep_n(x, n, fill)                      lanes n and above become fill
  *   v_scale2(x, n) = x 2^n                    rounded once; x in [0.5, 2], integral |n| <= 250
  *   v_split(x, &e) = m, x = m 2^e             x positive, normal; m in [sqrt(1/2), sqrt(2))

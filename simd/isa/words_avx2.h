@@ -115,6 +115,12 @@ V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
     return v_make_(_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
                    _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ)));
 }
+V_WORD uint32_t v_less(vf a, vf b)
+{
+    uint32_t lo = (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ));
+    uint32_t hi = (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ));
+    return lo | hi << 8;
+}
 V_WORD vf v_keep_n(vf x, size_t n, vf fill)
 {
     __m256 a = _mm256_castsi256_ps(v_mask8_((int)n));

@@ -93,6 +93,10 @@ V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
 {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
 }
+V_WORD uint32_t v_less(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
 V_WORD vf v_keep_n(vf x, size_t n, vf fill)
 {
     return _mm512_mask_blend_ps(v_mask_(n), fill, x);

@@ -109,6 +109,12 @@ V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
 {
     V_EACH_(a.f[i] < b.f[i] ? x.f[i] : y.f[i]);
 }
+V_WORD uint32_t v_less(vf a, vf b)
+{
+    uint32_t r = 0;
+    for (int i = 0; i < 16; i++) r |= (uint32_t)(a.f[i] < b.f[i]) << i;
+    return r;
+}
 V_WORD vf v_keep_n(vf x, size_t n, vf fill)
 {
     V_EACH_((size_t)i < n ? x.f[i] : fill.f[i]);

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "simd/simd.h"
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/text/visible.h"
@@ -261,12 +262,33 @@ void matrix_drop(const struct matrix *m, uint64_t row)
     drop_pages(m, 0, row);
 }
 
+/* Room for a unit of each thread by columns; NULL where none wants that or it cannot be had. */
+static float *column_room(const struct matrix *m, const struct matrix_visitor *visitors, size_t n)
+{
+    bool wanted = false;
+    for (size_t v = 0; v < n; v++) wanted = wanted || visitors[v].columns;
+    if (!wanted || m->wide || (uintptr_t)m->npy.data % sizeof(float)) return NULL;
+    return malloc((size_t)omp_get_max_threads() * matrix_unit_rows(m) * m->columns * sizeof(float));
+}
+
+/* U by columns too, in this thread's part of ROOM. */
+static void turn(struct matrix_unit *u, const struct matrix *m, const struct kernels *kernels,
+                 float *room)
+{
+    u->stride = matrix_unit_rows(m);
+    float *columns = room + (size_t)omp_get_thread_num() * u->stride * m->columns;
+    kernels->columns(columns, u->stride, u->values, u->n, m->columns);
+    u->columns = columns;
+}
+
 int matrix_pass(const struct matrix *m, uint64_t rows, const struct matrix_visitor *visitors,
                 size_t n, struct err *e)
 {
     if (rows == 0 || rows > m->rows) rows = m->rows;
     const size_t most = matrix_unit_rows(m), slots = matrix_slots(m);
     const uint64_t units = (rows + most - 1) / most;
+    const struct kernels *kernels = simd_best();
+    float *room = column_room(m, visitors, n);
     int failed = 0, status = 0;
     madvise((void *)(uintptr_t)m->npy.map.data, m->npy.map.size, MADV_SEQUENTIAL);
     progress_begin("tokens", "rows", rows);
@@ -275,6 +297,7 @@ int matrix_pass(const struct matrix *m, uint64_t rows, const struct matrix_visit
 #pragma omp parallel for schedule(dynamic, 1) reduction(| : failed)
         for (size_t slot = 0; slot < wave; slot++) {
             struct matrix_unit u = unit_at(m, rows, first + slot);
+            if (room) turn(&u, m, kernels, room);
             for (size_t v = 0; v < n; v++) {
                 if (visitors[v].unit && visitors[v].unit(visitors[v].context, slot, &u)) failed = 1;
             }
@@ -291,5 +314,6 @@ int matrix_pass(const struct matrix *m, uint64_t rows, const struct matrix_visit
         drop_pages(m, first * most, end < rows ? end : rows);
     }
     progress_end();
+    free(room);
     return status;
 }

@@ -72,17 +72,21 @@ void matrix_drop(const struct matrix *m, uint64_t row);
 struct matrix_unit {
     uint64_t first; /* row */
     size_t n;
-    const void *values; /* [n, columns] in the matrix's type */
+    const void *values;   /* [n, columns] in the matrix's type */
+    const float *columns; /* [columns, stride] the same by columns; NULL: nobody wants that, or they
+                             are not float32 */
+    size_t stride;
 };
 
 /* What is done with them. Units are handed out in waves of matrix_slots: `unit` is called by any
  * thread, for a slot that is its own until the wave ends, then `merge` by one thread for each slot
  * in order of rows. Either may be NULL; both return 0, or -1 with *e (unit: only when memory is out,
- * and without *e). */
+ * and without *e). COLUMNS: wants them by columns, too. */
 struct matrix_visitor {
     void *context;
     int (*unit)(void *context, size_t slot, const struct matrix_unit *unit);
     int (*merge)(void *context, size_t slot, const struct matrix_unit *unit, struct err *e);
+    bool columns;
 };
 
 size_t matrix_unit_rows(const struct matrix *m);

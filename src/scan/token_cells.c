@@ -10,7 +10,7 @@ enum {
     FINE_LO = -16, /* octaves with fine cells: 2^FINE_LO .. 2^FINE_HI */
     FINE_HI = 6,
     FINE_BITS = 8,           /* 256 of them an octave */
-    BLOCK_BYTES = 128 << 10, /* of rows counted column after column: they stay in the L2 cache */
+    BLOCK_BYTES = 128 << 10, /* of rows summed up at a time */
 };
 
 /* What differs between the types. */
@@ -280,23 +280,16 @@ size_t token_cells_find(const struct token_cells *c, uint64_t pattern)
 
 /* --- counting --- */
 
-static inline uint32_t load32(const char *p)
+static inline uint32_t bits_of(const float *p)
 {
     uint32_t v;
     memcpy(&v, p, sizeof v);
     return v;
 }
 
-static inline double load_narrow(const char *p)
-{
-    float v;
-    memcpy(&v, p, sizeof v);
-    return (double)v;
-}
-
-/* One column of float32, STRIDE bytes from row to row. Four rows a turn: an increment is one cycle
- * when the loop around it costs nothing. */
-static double count_column(const struct token_cells *c, const char *p, size_t rows, size_t stride,
+/* One column of float32. Four rows a turn, written out: an increment is one cycle when the loop around
+ * it costs nothing. */
+static double count_column(const struct token_cells *c, const float *p, size_t rows,
                            uint32_t *counts)
 {
     const uint32_t *table = c->table;
@@ -305,22 +298,19 @@ static double count_column(const struct token_cells *c, const char *p, size_t ro
     size_t r = 0;
 #define COUNT(at)                                                                                  \
     do {                                                                                           \
-        uint32_t bits = load32(at);                                                                \
+        const uint32_t bits = bits_of(at);                                                         \
         counts[(table[bits >> s] + bits) >> s]++;                                                  \
     } while (0)
-    for (; r + 4 <= rows; r += 4, p += 4 * stride) {
+    for (; r + 4 <= rows; r += 4, p += 4) {
         COUNT(p);
-        COUNT(p + stride);
-        COUNT(p + 2 * stride);
-        COUNT(p + 3 * stride);
-        sum[0] += load_narrow(p);
-        sum[1] += load_narrow(p + stride);
-        sum[2] += load_narrow(p + 2 * stride);
-        sum[3] += load_narrow(p + 3 * stride);
+        COUNT(p + 1);
+        COUNT(p + 2);
+        COUNT(p + 3);
+        for (int k = 0; k < 4; k++) sum[k] += (double)p[k];
     }
-    for (; r < rows; r++, p += stride) {
+    for (; r < rows; r++, p++) {
         COUNT(p);
-        sum[0] += load_narrow(p);
+        sum[0] += (double)*p;
     }
 #undef COUNT
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
@@ -340,19 +330,38 @@ static double count_any(const struct token_cells *c, const char *p, size_t rows,
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
+/* Rows that are counted and summed up at a time: with this, sums do not depend on how they are
+ * stored. */
+static size_t block_rows(size_t row_bytes)
+{
+    return BLOCK_BYTES / row_bytes > 64 ? BLOCK_BYTES / row_bytes : 64;
+}
+
 void token_cells_count(const struct token_cells *c, const void *values, size_t rows, size_t columns,
                        uint32_t *counts, double *sums)
 {
-    const size_t width = c->wide ? 8 : 4, stride = columns * width;
-    const size_t block = BLOCK_BYTES / stride > 64 ? BLOCK_BYTES / stride : 64;
+    const size_t width = c->wide ? 8 : 4, stride = columns * width, block = block_rows(stride);
     const char *p = values;
     for (size_t r = 0; r < rows; r += block) {
         const size_t some = rows - r < block ? rows - r : block;
         for (size_t j = 0; j < columns; j++) {
-            const char *at = p + r * stride + j * width;
-            double sum = c->simple && !c->wide
-                             ? count_column(c, at, some, stride, counts + j * c->n)
-                             : count_any(c, at, some, stride, counts + j * c->n);
+            double sum = count_any(c, p + r * stride + j * width, some, stride, counts + j * c->n);
+            if (sums) sums[j] += sum;
+        }
+    }
+}
+
+void token_cells_count_columns(const struct token_cells *c, const float *values, size_t stride,
+                               size_t rows, size_t columns, uint32_t *counts, double *sums)
+{
+    const size_t block = block_rows(columns * sizeof *values);
+    for (size_t j = 0; j < columns; j++) {
+        for (size_t r = 0; r < rows; r += block) {
+            const size_t some = rows - r < block ? rows - r : block;
+            const float *p = values + j * stride + r;
+            double sum = c->simple
+                             ? count_column(c, p, some, counts + j * c->n)
+                             : count_any(c, (const char *)p, some, sizeof *p, counts + j * c->n);
             if (sums) sums[j] += sum;
         }
     }

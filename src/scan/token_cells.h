@@ -69,5 +69,8 @@ bool token_cells_finite(const struct token_cells *c, size_t cell);
  * sums[columns] (or NULL), in an order that depends on rows and columns alone. */
 void token_cells_count(const struct token_cells *c, const void *values, size_t rows, size_t columns,
                        uint32_t *counts, double *sums);
+/* The same of float32 values by columns, [columns, stride]: faster, and the same sums. */
+void token_cells_count_columns(const struct token_cells *c, const float *values, size_t stride,
+                               size_t rows, size_t columns, uint32_t *counts, double *sums);
 
 #endif

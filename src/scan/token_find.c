@@ -1,16 +1,16 @@
 /* token_find.c - see token_find.h.
  *
- * A row is first looked at in its first and last column, which rules most rows out; only what is left
- * is widened and tested by the rules.
+ * Rows are sifted by kernels first (token_sift.h); only what is left is widened and tested by the rules.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/scan/token_find.h"
+
+#include "src/scan/token_sift.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIND_BITS = 63 }; /* columns a word has bits for */
 static const double plateau_first = 2.7, plateau_end = 11, plateau_step = 0.2;
 static const double slack = 1e-9; /* of tests that only rule out: the grid's sums are rounded */
 
@@ -26,6 +26,7 @@ struct find_slot {
     size_t changes, change_room;
     uint64_t *first_below, *stay_below; /* [columns] */
     double *row;                        /* [columns] */
+    uint64_t *bits;                     /* of its rows: [columns + 4, words], [columns] */
 };
 
 /* The lists' places. */
@@ -85,7 +86,7 @@ static size_t monogenic(const struct find_request *q, const double *row, size_t 
 static bool levels(const struct find_request *q, double before_lo, double before_hi,
                    double after_lo, double after_hi)
 {
-    if (!(before_lo >= plateau_first)) return false;
+    if (!(before_lo >= plateau_first && after_hi <= plateau_end + q->plateau_width)) return false;
     double last = ceil((plateau_end - plateau_first) / plateau_step) - 1;
     double k = floor((before_lo - plateau_first) / plateau_step);
     if (k > last) k = last;
@@ -141,28 +142,7 @@ static bool fits_line(const struct token_find *f, const double *row, double slop
     return slope * slope * f->xx / squares > f->q.r2;
 }
 
-/* --- a unit --- */
-
-/* BELOW: bit j for column j, at most 63 of them. Rows of none are counted beside the last column:
- * branches that go either way cost more than all the arithmetic. */
-static void count_bits(struct find_slot *s, uint64_t below, size_t columns)
-{
-    const unsigned first = (unsigned)__builtin_ctzll(below | UINT64_C(1) << columns);
-    const uint64_t all = (UINT64_C(1) << columns) - 1;
-    s->first_below[first]++;
-    s->stay_below[first] += below >> first == all >> first;
-}
-
-static void count_columns(const struct token_find *f, struct find_slot *s, const double *row)
-{
-    const size_t columns = f->m->columns;
-    size_t first = 0, last = columns; /* last: the columns from it on are below */
-    while (first < columns && !(row[first] < f->q.zero)) first++;
-    if (first == columns) return;
-    while (last > first && row[last - 1] < f->q.zero) last--;
-    s->first_below[first]++;
-    s->stay_below[first] += last == first;
-}
+/* --- a row --- */
 
 /* What makes a change worth a second look: a jump, or being among the largest as they were after the
  * last wave. */
@@ -179,96 +159,105 @@ static struct ends ends_of(const struct token_find *f)
     return x;
 }
 
-static int compare_ends(const struct token_find *f, struct find_slot *s, uint64_t at, double change,
-                        const struct ends *x)
+static int test_change(const struct token_find *f, struct find_slot *s, const struct matrix_unit *u,
+                       size_t r, const struct ends *x)
 {
-    if (change < x->jump && add_hit(s, at, single_list(f, JUMPS))) return -1;
+    const size_t at = r * f->m->columns;
+    const double change =
+        matrix_value(f->m, u->values, at + f->q.to) - matrix_value(f->m, u->values, at + f->q.from);
+    if (change < x->jump && add_hit(s, u->first + r, single_list(f, JUMPS))) return -1;
     bool far = (change > 0 && change >= x->rise) || (change < 0 && change <= x->fall);
-    return far && isfinite(change) ? add_change(s, at, change) : 0;
+    return far && isfinite(change) ? add_change(s, u->first + r, change) : 0;
 }
 
-/* Without branches, for every row: what the rules that need all columns go by. */
-struct glance {
-    uint64_t below;
-    double slope, sum, squares;
-};
-
-/* WIDTH, 4 or 8 bytes, is a constant of the caller's, so that the loop is made for each. */
-static inline __attribute__((always_inline)) struct glance
-glance_at(const struct token_find *f, const char *p, size_t columns, size_t width)
+/* The row in s->row, which is ROW of the matrix. */
+static int test_levels(const struct token_find *f, struct find_slot *s, uint64_t row)
 {
-    struct glance g = {0, 0, 0, 0};
-    for (size_t j = 0; j < columns; j++, p += width) {
-        double v;
-        if (width == 8) {
-            memcpy(&v, p, 8);
-        } else {
-            float narrow;
-            memcpy(&narrow, p, 4);
-            v = (double)narrow;
-        }
-        g.below |= (uint64_t)(v < f->q.zero) << (j & 63);
-        g.slope += f->weight[j] * v;
-        g.sum += v;
-        g.squares += v * v;
+    const size_t columns = f->m->columns;
+    const double a = s->row[0], z = s->row[columns - 1];
+    const bool falls = a > f->q.high && z < f->q.low,
+               steps = a >= plateau_first && a - z >= least_step(f);
+    const size_t j = falls ? monogenic(&f->q, s->row, columns) : 0;
+    if (j && add_hit(s, row, monogenic_list(j))) return -1;
+    return falls || steps ? plateaus(f, s, row) : 0;
+}
+
+static int test_line(const struct token_find *f, struct find_slot *s, uint64_t row)
+{
+    double slope = 0;
+    for (size_t j = 0; j < f->m->columns; j++) slope += f->weight[j] * s->row[j];
+    return f->sized && slope < f->q.slope && fits_line(f, s->row, slope)
+               ? add_hit(s, row, single_list(f, POLYGENIC))
+               : 0;
+}
+
+static void count_row(const struct token_find *f, struct find_slot *s)
+{
+    const size_t columns = f->m->columns;
+    const double *row = s->row;
+    size_t first = 0, last = columns; /* last: the columns from it on are below */
+    while (first < columns && !(row[first] < f->q.zero)) first++;
+    if (first == columns) return;
+    while (last > first && row[last - 1] < f->q.zero) last--;
+    s->first_below[first]++;
+    s->stay_below[first] += last == first;
+}
+
+static int find_in_rows(const struct token_find *f, struct find_slot *s,
+                        const struct matrix_unit *u, const struct ends *x)
+{
+    for (size_t r = 0; r < u->n; r++) {
+        const uint64_t row = u->first + r;
+        matrix_row(f->m, u->values, r, s->row);
+        if (test_change(f, s, u, r, x) || test_levels(f, s, row) || test_line(f, s, row)) return -1;
+        count_row(f, s);
     }
-    return g;
+    return 0;
 }
 
-/* Whether the row can be polygenic: R^2 by a short formula, with room for its rounding. */
-static bool may_fit(const struct token_find *f, const struct glance *g)
+/* --- many rows --- */
+
+static void describe_levels(const struct token_find *f, struct levels *l)
 {
-    const double spread = g->squares - g->sum * g->sum * f->share;
-    return f->sized & (g->slope < f->q.slope) &
-           (g->slope * g->slope * f->xx > f->q.r2 * spread - 1e-9 * g->squares);
+    *l = (struct levels){.high = f->q.high,
+                         .low = f->q.low,
+                         .first = plateau_first,
+                         .least = least_step(f),
+                         .width = f->q.plateau_width + slack};
 }
 
-/* Whether the row can have plateaus: one step down, large enough to lead from one to the other, and
- * no other too large to be on one. */
-static bool may_step(const struct token_find *f, const char *p)
+/* The next row of a unit that has a bit, from row R on; u->n: none. */
+static size_t next_row(const uint64_t *bits, const struct matrix_unit *u, size_t r)
 {
-    const double width = f->q.plateau_width + slack, least = least_step(f);
-    size_t down = 0, large = 0;
-    double before = matrix_value(f->m, p, 0);
-    for (size_t j = 1; j < f->m->columns; j++) {
-        const double now = matrix_value(f->m, p, j);
-        down += before - now >= least;
-        large += fabs(before - now) > width;
-        before = now;
+    const size_t words = (u->n + 63) / 64;
+    size_t w = r / 64;
+    uint64_t left = w < words ? bits[w] & UINT64_MAX << r % 64 : 0;
+    while (!left && ++w < words) left = bits[w];
+    return left ? 64 * w + (size_t)__builtin_ctzll(left) : u->n;
+}
+
+static int find_in_columns(const struct token_find *f, struct find_slot *s,
+                           const struct matrix_unit *u, const struct ends *x)
+{
+    const struct sift k = {.kernels = f->kernels, .unit = u, .columns = f->m->columns};
+    const double fall = x->fall > x->jump ? x->fall : x->jump;
+    uint64_t *bits = s->bits, *room = bits + (u->n + 63) / 64;
+    struct levels levels;
+    describe_levels(f, &levels);
+    sift_persistence(s->first_below, s->stay_below, &k, f->q.zero, bits);
+    sift_change(bits, &k, f->q.from, f->q.to, fall, x->rise);
+    for (size_t r = 0; (r = next_row(bits, u, r)) < u->n; r++)
+        if (test_change(f, s, u, r, x)) return -1;
+    sift_levels(bits, &k, &levels, room);
+    for (size_t r = 0; (r = next_row(bits, u, r)) < u->n; r++) {
+        matrix_row(f->m, u->values, r, s->row);
+        if (test_levels(f, s, u->first + r)) return -1;
     }
-    return (down > 0) & (large <= 1);
-}
-
-static inline __attribute__((always_inline)) int find_rows(const struct token_find *f,
-                                                           struct find_slot *s,
-                                                           const struct matrix_unit *u,
-                                                           size_t width)
-{
-    const struct matrix *m = f->m;
-    const size_t columns = m->columns;
-    const double least = least_step(f);
-    const struct ends x = ends_of(f);
-    const char *p = u->values;
-    for (size_t r = 0; r < u->n; r++, p += columns * width) {
-        const struct glance g = glance_at(f, p, columns, width);
-        const double a = matrix_value(m, p, 0), z = matrix_value(m, p, columns - 1);
-        const double change = matrix_value(m, p, f->q.to) - matrix_value(m, p, f->q.from);
-        const bool falls = (a > f->q.high) & (z < f->q.low),
-                   steps = (a >= plateau_first) & (a - z >= least);
-        const bool line = may_fit(f, &g);
-        const bool far = (change >= x.rise) | (change <= x.fall) | (change < x.jump);
-        const bool close = falls || (steps && may_step(f, p));
-        if (close | line | (columns > FIND_BITS)) matrix_row(m, p, 0, s->row);
-        if (columns <= FIND_BITS)
-            count_bits(s, g.below, columns);
-        else
-            count_columns(f, s, s->row);
-        const uint64_t at = u->first + r;
-        const size_t j = falls ? monogenic(&f->q, s->row, columns) : 0;
-        if ((j && add_hit(s, at, monogenic_list(j))) || (close && plateaus(f, s, at)) ||
-            (far && compare_ends(f, s, at, change, &x)) ||
-            (line && fits_line(f, s->row, g.slope) && add_hit(s, at, single_list(f, POLYGENIC))))
-            return -1;
+    if (!f->sized) return 0;
+    k.kernels->lines(bits, u->columns, u->stride, u->n, &f->line);
+    for (size_t r = 0; (r = next_row(bits, u, r)) < u->n; r++) {
+        matrix_row(f->m, u->values, r, s->row);
+        if (test_line(f, s, u->first + r)) return -1;
     }
     return 0;
 }
@@ -277,10 +266,11 @@ static int find_unit(void *context, size_t slot, const struct matrix_unit *u)
 {
     const struct token_find *f = context;
     struct find_slot *s = &f->slot[slot];
+    const struct ends x = ends_of(f);
     s->hits = s->changes = 0;
-    memset(s->first_below, 0, (f->m->columns + 1) * sizeof *s->first_below);
-    memset(s->stay_below, 0, (f->m->columns + 1) * sizeof *s->stay_below);
-    return f->m->wide ? find_rows(f, s, u, 8) : find_rows(f, s, u, 4);
+    memset(s->first_below, 0, f->m->columns * sizeof *s->first_below);
+    memset(s->stay_below, 0, f->m->columns * sizeof *s->stay_below);
+    return u->columns ? find_in_columns(f, s, u, &x) : find_in_rows(f, s, u, &x);
 }
 
 /* --- in order --- */
@@ -326,7 +316,8 @@ static int find_merge(void *context, size_t slot, const struct matrix_unit *u, s
 
 struct matrix_visitor token_find_visitor(struct token_find *f)
 {
-    return (struct matrix_visitor){.context = f, .unit = find_unit, .merge = find_merge};
+    return (struct matrix_visitor){
+        .context = f, .unit = find_unit, .merge = find_merge, .columns = true};
 }
 
 /* --- beginning and end --- */
@@ -346,14 +337,21 @@ static void weigh(struct token_find *f)
         squares += f->weight[j] * f->weight[j];
     }
     f->xx = squares;
-    f->share = 1 / (double)columns;
     f->sized = squares > 1e-12; /* else not known, or all the same */
-    for (size_t j = 0; j < columns; j++) f->weight[j] = f->sized ? f->weight[j] / squares : 0;
+    for (size_t j = 0; j < columns; j++) {
+        f->weight[j] = f->sized ? f->weight[j] / squares : 0;
+        f->narrow[j] = (float)f->weight[j];
+    }
+    f->line = (struct line_test){.weight = f->narrow,
+                                 .columns = columns,
+                                 .squares = (float)squares,
+                                 .slope = (float)f->q.slope,
+                                 .r2 = (float)f->q.r2};
 }
 
 static int open_slots(struct token_find *f, struct err *e)
 {
-    const size_t columns = f->m->columns;
+    const size_t columns = f->m->columns, words = (matrix_unit_rows(f->m) + 63) / 64;
     f->slots = matrix_slots(f->m);
     f->slot = calloc(f->slots, sizeof *f->slot);
     for (size_t i = 0; f->slot && i < f->slots; i++) {
@@ -361,7 +359,9 @@ static int open_slots(struct token_find *f, struct err *e)
         s->first_below = calloc(columns + 1, sizeof *s->first_below);
         s->stay_below = calloc(columns + 1, sizeof *s->stay_below);
         s->row = calloc(columns, sizeof *s->row);
-        if (!s->first_below || !s->stay_below || !s->row) return err_memory(e, f->m->path);
+        s->bits = calloc((columns + 4) * words + columns, sizeof *s->bits);
+        if (!s->first_below || !s->stay_below || !s->row || !s->bits)
+            return err_memory(e, f->m->path);
     }
     return f->slot ? 0 : err_memory(e, f->m->path);
 }
@@ -384,7 +384,7 @@ int token_find_open(struct token_find *f, const struct matrix *m, const struct f
 {
     static const char *const single[SINGLE_LISTS] = {"polygenic", "jumps", "risers", "fallers"};
     const size_t columns = m->columns;
-    *f = (struct token_find){.m = m, .q = *q};
+    *f = (struct token_find){.m = m, .q = *q, .kernels = simd_best()};
     if (columns < 2 || columns > FIND_MOST_COLUMNS)
         return err_set(e, "%s: expected 2 to %d columns to compare, found %zu", m->path,
                        FIND_MOST_COLUMNS, columns);
@@ -392,9 +392,11 @@ int token_find_open(struct token_find *f, const struct matrix *m, const struct f
     f->first_below = calloc(columns, sizeof *f->first_below);
     f->stay_below = calloc(columns, sizeof *f->stay_below);
     f->weight = calloc(columns, sizeof *f->weight);
+    f->narrow = calloc(columns, sizeof *f->narrow);
     f->riser = calloc(q->top + 1, sizeof *f->riser);
     f->faller = calloc(q->top + 1, sizeof *f->faller);
-    if (!f->list || !f->first_below || !f->stay_below || !f->weight || !f->riser || !f->faller)
+    if (!f->list || !f->first_below || !f->stay_below || !f->weight || !f->narrow || !f->riser ||
+        !f->faller)
         return err_memory(e, m->path);
     weigh(f);
     if (open_slots(f, e) || make_directories(directory, e)) return -1;
@@ -444,12 +446,14 @@ void token_find_close(struct token_find *f)
         free(f->slot[i].first_below);
         free(f->slot[i].stay_below);
         free(f->slot[i].row);
+        free(f->slot[i].bits);
     }
     free(f->slot);
     free(f->list);
     free(f->first_below);
     free(f->stay_below);
     free(f->weight);
+    free(f->narrow);
     free(f->riser);
     free(f->faller);
     *f = (struct token_find){0};

@@ -14,6 +14,7 @@
 #ifndef TRIPOD_TOKEN_FIND_H
 #define TRIPOD_TOKEN_FIND_H
 
+#include "simd/simd.h"
 #include "src/scan/matrix.h"
 #include "src/scan/row_list.h"
 
@@ -52,7 +53,9 @@ struct token_find {
     /* private */
     double *weight; /* [columns] of the slope on ln N */
     double xx;      /* sum of squares of ln N about its mean */
-    double share;   /* 1 / columns */
+    float *narrow;  /* [columns] the same as floats, of */
+    struct line_test line;
+    const struct kernels *kernels;
     struct find_slot *slot;
     size_t slots;
 };

@@ -42,7 +42,11 @@ static int count_unit(void *context, size_t slot, const struct matrix_unit *u)
     if (k->counted[thread] + u->n > UINT32_MAX) put_together(k, thread);
     k->counted[thread] += u->n;
     if (sums) memset(sums, 0, columns * sizeof *sums);
-    token_cells_count(&k->cells, u->values, u->n, columns, k->counts[thread], sums);
+    if (u->columns)
+        token_cells_count_columns(&k->cells, u->columns, u->stride, u->n, columns,
+                                  k->counts[thread], sums);
+    else
+        token_cells_count(&k->cells, u->values, u->n, columns, k->counts[thread], sums);
     return 0;
 }
 
@@ -237,9 +241,10 @@ static int read_matrix(struct making *k, const struct matrix_visitor *others, si
     struct matrix_visitor *v = calloc(n + 3, sizeof *v);
     if (!v) return err_memory(e, k->m->path);
     size_t used = 0;
-    v[used++] = (struct matrix_visitor){.context = &k->main, .unit = count_unit};
+    v[used++] = (struct matrix_visitor){.context = &k->main, .unit = count_unit, .columns = true};
     if (k->q->tail_bins)
-        v[used++] = (struct matrix_visitor){.context = &k->tail, .unit = count_unit};
+        v[used++] =
+            (struct matrix_visitor){.context = &k->tail, .unit = count_unit, .columns = true};
     v[used++] = (struct matrix_visitor){.context = &k->means, .merge = add_unit};
     for (size_t i = 0; i < n; i++) v[used++] = others[i];
     const int threads = omp_get_max_threads(), fit = counting_threads(&k->main);
