@@ -121,7 +121,6 @@ static const struct family {
     {"gpt_neox", "GPTNeoXForCausalLM", "GPTNeoXModel", read_neox},
     {"gpt_neo", "GPTNeoForCausalLM", "GPTNeoModel", read_neo},
 };
-enum { FAMILIES = sizeof families / sizeof *families };
 
 static bool is_class(const struct family *f, const char *class)
 {
@@ -132,25 +131,24 @@ static bool is_class(const struct family *f, const char *class)
  * neither. */
 static const struct family *find_family(struct reader *r)
 {
-    const struct family *f = families, *end = families + FAMILIES;
-    const json_t *type = get(r->root, "model_type");
+    const json_t *type = get(r->root, "model_type"), *classes = get(r->root, "architectures");
     const char *found = json_string_value(type);
-    const json_t *classes = get(r->root, "architectures");
     const char *class = json_string_value(json_array_get(classes, 0));
+    const struct family *f = NULL;
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (found ? !strcmp(found, families[i].type) : class && is_class(&families[i], class))
+            f = &families[i];
     if (type && !found)
         err_set(r->e, "%s: model_type: expected a string, found %s", r->path, type_name(type));
     else if (!found && !class)
         err_set(r->e, "%s: not a model's config: it has no model_type", r->path);
-    else {
-        while (f < end && (found ? strcmp(found, f->type) != 0 : !is_class(f, class))) f++;
-        if (f < end && (!class || is_class(f, class))) return f;
-        if (found && f == end)
-            err_set(r->e, "%s: model_type: expected gpt_neox or gpt_neo, found %.64s", r->path,
-                    found);
-        else
-            err_set(r->e, "%s: architectures: expected %s, found %.64s", r->path,
-                    f < end ? f->class : "GPTNeoXForCausalLM or GPTNeoForCausalLM", class);
-    }
+    else if (found && !f)
+        err_set(r->e, "%s: model_type: expected gpt_neox or gpt_neo, found %.64s", r->path, found);
+    else if (!f || (class && !is_class(f, class)))
+        err_set(r->e, "%s: architectures: expected %s, found %.64s", r->path,
+                f ? f->class : "GPTNeoXForCausalLM or GPTNeoForCausalLM", class);
+    else
+        return f;
     return NULL;
 }
 

@@ -64,7 +64,7 @@ static double seen(const struct count_config *c, double s)
 {
     double w = (double)c->window, l = (double)c->layers, local = (double)c->local;
     if (!c->local || w >= s) return 1;
-    return (l - local + local * w * (2 * s - w) / (s * s)) / l;
+    return (l - local + local * ((2 * w - 1) * s - w * (w - 1)) / (s * s)) / l;
 }
 
 void count_flops(const struct count_config *c, struct count_flops *f)

@@ -51,8 +51,8 @@ struct count_params {
     uint64_t head;      /* V d (+ V); 0 when tied */
 };
 
-/* Forward pass of one sequence: one multiply-add is two FLOP. Of local layers what lies within the
- * window w, to both sides as the square is: w (2 s - w) where s^2 stands. */
+/* Forward pass of one sequence: one multiply-add is two FLOP. Where s^2 stands local layers have the
+ * pairs less than a window w apart, (2 w - 1) s - w (w - 1). */
 struct count_flops {
     double embedding; /* 2 s V d: the lookup counted as a product (Hoffmann et al., appendix F) */
     double qkv;       /* all layers: 3 * 2 s d I, I = heads * key */

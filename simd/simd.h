@@ -175,6 +175,15 @@ typedef void kernel_head_best(float *loss, uint32_t *best, struct strips x, size
 typedef void kernel_inner_products(double *sums, size_t stride, struct strips a, size_t a_rows,
                                    struct strips b, size_t b_rows, size_t columns, void *scratch);
 
+/* One row's loss and its gradient, W read once: returns head's loss of x [w.k] (plain, as a matrix of
+ * strips with one row is), bit for bit; dlogits[v] = exp(x . W[v] - log-sum-exp), v < w.n, and of the
+ * target minus the sum of all others', which is expm1(-loss) without the loss's rounding; dx [w.k] =
+ * dlogits W. dx is summed like gemm_back's in blocks of 256 of the vocabulary, which are added in
+ * order, the target's row last. dlogits has room for a multiple of 16. scratch:
+ * simd_scratch_bytes(). */
+typedef float kernel_head_back(float *dx, float *dlogits, const float *x, struct panels w,
+                               uint32_t target, void *scratch);
+
 /* Elementwise, any n, any alignment, in may equal out. Narrowing is to nearest even. */
 typedef void kernel_map(float *out, const float *in, size_t n);
 typedef void kernel_widen(float *out, const uint16_t *in, size_t n);
@@ -213,6 +222,7 @@ typedef double kernel_sum_squares(const float *x, size_t n);
     X(kernel_head, head)                                                                           \
     X(kernel_head_best, head_best)                                                                 \
     X(kernel_inner_products, inner_products)                                                       \
+    X(kernel_head_back, head_back)                                                                 \
     X(kernel_map, exp)                                                                             \
     X(kernel_map, log)                                                                             \
     X(kernel_map, erf)                                                                             \

@@ -1,4 +1,4 @@
-/* cmd_import.c - tripod import: Hugging Face GPT-NeoX folders to flat model files.
+/* cmd_import.c - tripod import: Hugging Face GPT-NeoX and GPT-Neo folders to flat model files.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <omp.h>
 #include <stdint.h>
@@ -264,9 +264,9 @@ static int run(void *args, struct err *e)
 const struct command cmd_import = {
     .name = "import",
     .summary = "Hugging Face folders to flat model files or an archive",
-    .text = "Turns Hugging Face GPT-NeoX folders (config.json with model.safetensors, "
-            "pytorch_model.bin, or shards of either) into flat model files that scan maps and "
-            "starts with at once.",
+    .text = "Turns Hugging Face folders of GPT-NeoX (Pythia) and GPT-Neo (TinyStories-33M) models, "
+            "config.json with model.safetensors, pytorch_model.bin, or shards of either, into flat "
+            "model files that scan maps and starts with at once.",
     .more =
         "A DIR may also be a name in the local Hugging Face cache: "
         "EleutherAI/pythia-70m@step3000. Weights keep the type they have (f16, bf16, f32). "

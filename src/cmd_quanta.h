@@ -4,6 +4,7 @@
 #define TRIPOD_CMD_QUANTA_H
 
 #include "src/cli.h"
+#include "src/quanta/gradients.h"
 
 /* One line a sub-command, cmd_quanta_NAME, in the order help lists them. */
 #define QUANTA_COMMANDS(X)                                                                         \
@@ -19,5 +20,12 @@
 #define X(name) extern const struct command cmd_quanta_##name;
 QUANTA_COMMANDS(X)
 #undef X
+
+/* Of the FMA peak, what gradients of prefixes of a few hundred tokens reach. */
+#define CMD_QUANTA_SHARE 0.75
+
+/* `quanta gradients --exact`, in cmd_quanta_exact.c. */
+int cmd_quanta_exact(const struct cli_common *common, struct gradients *g, bool dry_run,
+                     struct err *e);
 
 #endif

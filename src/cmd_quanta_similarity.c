@@ -8,12 +8,15 @@
 #include "src/base/json.h"
 #include "src/base/provenance.h"
 #include "src/cmd_quanta.h"
+#include "src/quanta/check.h"
 #include "src/report/report_similarity.h"
 
 struct args {
     struct cli_common common;
     struct cli_kernels kernels;
-    const char *folder, *out, *angular;
+    const char *folder, *out, *angular, *model, *corpus;
+    size_t check_rows;
+    uint64_t memory;
     bool halves;
 };
 #define ARGS struct args
@@ -27,19 +30,30 @@ static const struct option_row options[] = {
     OPTION_FLAG("halves", 0, halves,
                 "With -o: what each of a sketch's two vectors says alone, C.first.npy and "
                 "C.second.npy"),
+    OPTION_HEADING("The error of the sketches, measured:"),
+    OPTION_TEXT("check", 0, "MODEL", model,
+                "Compute whole gradients of some of the samples again, of this model, and compare"),
+    OPTION_TEXT("corpus", 'c', "CORPUS", corpus, "The corpus the gradients were computed from"),
+    OPTION_SIZE("check-rows", 0, "N", check_rows, 2, 100000, "Of so many samples, evenly spread"),
+    OPTION_BYTES("memory", 0, "BYTES", memory, 1 << 20, 1e15,
+                 "Memory for that, e.g. 8G: with less most are computed several times (default: "
+                 "what the machine has)"),
+    OPTION_HEADING("How it is computed:"),
     OPTION_GROUP(cli_kernels_options, kernels),
     OPTION_GROUP(cli_common_options, common),
     OPTION_END,
 };
 
-static const struct args defaults = {.common.beside = true};
+static const struct args defaults = {.common.beside = true, .check_rows = 100};
 
 static int check(void *args, struct err *e)
 {
     const struct args *a = args;
     if (!a->folder)
         return err_set(e, "no folder: give the one `tripod quanta gradients -o` wrote to");
-    return a->halves && !a->out ? err_set(e, "--halves needs -o") : 0;
+    if (a->halves && !a->out) return err_set(e, "--halves needs -o");
+    if (!a->model != !a->corpus) return err_set(e, "--check MODEL and -c CORPUS go together");
+    return 0;
 }
 
 /* "C.npy" with another end. */
@@ -77,14 +91,22 @@ static int run(void *args, struct err *e)
     const struct args *a = args;
     struct sketches s;
     struct similarity found;
-    cli_use_threads(a->common.threads);
+    const int threads = cli_use_threads(a->common.threads);
     if (sketches_open(&s, a->folder, e)) return -1;
     char *first = a->halves ? with_end(a->out, ".first.npy") : NULL,
          *second = a->halves ? with_end(a->out, ".second.npy") : NULL;
     const struct similarity_files files = {a->out, a->angular, {first, second}};
+    const struct check_request q = {.model = a->model,
+                                    .corpus = a->corpus,
+                                    .samples = a->check_rows,
+                                    .threads = threads,
+                                    .memory = a->memory,
+                                    .kernels = cli_kernels(&a->kernels)};
+    struct check_result checked = {.samples = 0};
     int status = a->halves && (!first || !second) ? err_memory(e, NULL) : 0;
-    if (!status) status = similarity_write(&s, &files, cli_kernels(&a->kernels), &found, e);
-    const struct report_similarity r = {.sketches = &s, .similarity = &found, .files = &files};
+    if (!status && a->model) status = check_run(&checked, &s, &q, e);
+    if (!status) status = similarity_write(&s, &files, q.kernels, &found, e);
+    const struct report_similarity r = {&s, &found, &files, checked.samples, checked.error};
     if (!status) status = write_results(a, &r, e);
     free(first);
     free(second);
@@ -99,7 +121,7 @@ const struct command cmd_quanta_similarity = {
             "gradients` filled, in parts or as one.",
     .more =
         "C is symmetric bit for bit, within [-1, 1], its diagonal 1. What a sketch of k numbers "
-        "may be off by is said two ways: by theory, (1 - C^2) / sqrt(k); and by the two "
+        "may be off by is said: by theory, (1 - C^2) / sqrt(k); and by the two "
         "vectors of every sketch, which know nothing of each other and whose cosines differ by "
         "twice the error of the whole.\n"
         "Example:\n"

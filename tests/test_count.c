@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "models/count.h"
@@ -35,6 +36,38 @@ static void gpt(void **state)
     assert_int_equal(n_of(c, COUNT_N_TOTAL), 124439808); /* GPT-2 small */
     c.tied = false;
     assert_int_equal(n_of(c, COUNT_N_HEAD), 123653376);
+}
+
+/* Local layers: of s^2 pairs those less than a window apart, counted one by one. */
+static void local(void **state)
+{
+    (void)state;
+    enum { S = 700, W = 256 };
+    struct count_config c = {.family = COUNT_GPT,
+                             .layers = 4,
+                             .width = 768,
+                             .heads = 16,
+                             .vocab = 50257,
+                             .sequence = S,
+                             .no_qkv_bias = true,
+                             .local = 2,
+                             .window = W,
+                             .tied = true};
+    struct count_flops f, all;
+    struct err e;
+    assert_int_equal(count_check(&c, &e), 0);
+    count_flops(&c, &f);
+    double pairs = 0;
+    for (int i = 0; i < S; i++)
+        for (int j = 0; j < S; j++) pairs += 2 + 2 * (abs(i - j) < W);
+    assert_true(fabs(f.scores / (2 * 768 * pairs) - 1) < 1e-14);
+    assert_true(f.values == f.scores && fabs(f.softmax / (3 * 16 * pairs) - 1) < 1e-14);
+    struct count_params p;
+    count_params(&c, &p);
+    assert_int_equal(p.attention + p.mlp, 28329984); /* TinyStories-33M's */
+    c.local = 0;
+    count_flops(&c, &all);
+    assert_true(all.scores == 4. * 2 * S * S * 768 && all.mlp == f.mlp && all.qkv == f.qkv);
 }
 
 /* The notebook's 50 estimates as printed (millions, four decimals). */
@@ -175,8 +208,9 @@ static void bad(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gpt),    cmocka_unit_test(chinchilla_a9), cmocka_unit_test(chinchilla_a4),
-        cmocka_unit_test(pythia), cmocka_unit_test(minchilla),     cmocka_unit_test(bad),
+        cmocka_unit_test(gpt),           cmocka_unit_test(local),  cmocka_unit_test(chinchilla_a9),
+        cmocka_unit_test(chinchilla_a4), cmocka_unit_test(pythia), cmocka_unit_test(minchilla),
+        cmocka_unit_test(bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,12 +43,14 @@ static float *whole(const struct flat_model *flat, uint32_t *ids, size_t n)
 
 static void check_folder(const char *folder)
 {
-    enum { N = 300 }; /* more than a block of attention */
+    enum { MOST = 300 }; /* more than a block of attention */
     struct err e;
     struct flat_model flat;
-    uint32_t ids[N + 1];
+    uint32_t ids[MOST + 1];
     assert_int_equal(model_open(&flat, folder, NULL, &e), 0);
-    const size_t vocab = flat.config.vocab;
+    const struct neox_config *c = &flat.config;
+    const size_t vocab = c->vocab, N = c->learned_positions ? c->max_positions : MOST;
+    assert_true(N <= MOST);
     float *want = whole(&flat, ids, N);
     for (int isa = 0; isa < SIMD_ISAS; isa++) {
         const struct kernels *k = simd_kernels((enum simd_isa)isa);
@@ -78,6 +80,8 @@ static void test_bits(void **state)
     check_folder("tests/golden/folders/st-bf16");
     check_folder("tests/golden/folders/var-gelu-tanh");
     check_folder("tests/golden/folders/var-no-attention-bias");
+    check_folder("tests/golden/neo/st-f16");
+    check_folder("tests/golden/neo/var-local");
     check_folder("models/demo/demo-25k/step1000");
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "models/checkpoint/checkpoint.h"
 #include "models/flat/hub.h"
@@ -302,6 +303,98 @@ static void header(void **state)
     flat_close(&m);
 }
 
+/* Query, key and value of three tensors, in whatever files and strides, are the joined one's rows. */
+static void joined(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {"st-f16", "st-sharded", "bin-hub", "bin-sharded",
+                                          "bin-views"};
+    for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
+        struct flat_model m;
+        struct checkpoint c;
+        struct err e = {0};
+        char *folder = format_string("tests/golden/neo/%s", folders[f]);
+        import_to(&m, folder, "neo.tripod");
+        if (checkpoint_open(&c, folder, &e)) fail_msg("%s", e.text);
+        const size_t d = m.config.hidden;
+        for (size_t i = 0; i < 3 * m.config.layers; i++) {
+            struct checkpoint_unit u = {0};
+            char *ours =
+                format_string("gpt_neox.layers.%zu.attention.query_key_value.weight", i / 3);
+            char *theirs = format_string("transformer.h.%zu.attn.attention.%c_proj.weight", i / 3,
+                                         "qkv"[i % 3]);
+            const struct flat_tensor *t = flat_find(&m, ours);
+            const struct checkpoint_tensor *s = checkpoint_find(&c, theirs);
+            assert_true(t && s && t->rows == 3 * d && t->columns == d);
+            if (checkpoint_unit(&c, s, &u, &e)) fail_msg("%s", e.text);
+            for (size_t at = 0; at < d * d; at++) {
+                size_t from = at / d * s->stride[0] + at % d * s->stride[1];
+                const uint8_t *p = u.data + s->offset + from * s->type->bytes;
+                double expected = value((enum simd_dtype)s->type->weight, p);
+                double found = element(t, i % 3 * d + at / d, at % d);
+                if (expected != found)
+                    fail_msg("%s: %s [%zu]: expected %g, found %g", folder, theirs, at, expected,
+                             found);
+            }
+            free(ours);
+            free(theirs);
+        }
+        assert_int_equal(flat_verify(&m, &e), 0);
+        checkpoint_close(&c);
+        flat_close(&m);
+        free(folder);
+    }
+}
+
+static void put_bytes(uint8_t *at, uint64_t value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* The fields that GPT-Neo has in the header: read back, and refused where they say what cannot be. */
+static void neo_header(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t at, bytes;
+        uint64_t value;
+        const char *message;
+    } rows[] = {
+        {112, 8, 4, "expected none with learned positions"},
+        {144, 8, 0x40c3880000000000, "expected none with learned positions"},
+        {164, 4, 4 | 8 | 16 | 32 | 64, "unknown bits 0x7c"},
+        {164, 4, 4 | 16 | 32, "rotary dimensions of a head"}, /* then they have to turn */
+        {164, 4, 2 | 4 | 8 | 16 | 32, "biases of attention"},
+        {164, 4, 4 | 8 | 16, "expected 35 tensors, found 38"}, /* no bias on dense */
+        {192, 8, 0, "window_size: expected one with local layers"},
+        {192, 8, (uint64_t)1 << 40, "window_size: expected at most"},
+        {200, 8, 0, "window_size: expected one with local layers"},
+        {200, 8, 8, "local layers: expected among"}, /* there are three */
+        {200, 8, (uint64_t)1 << 63, "local layers: expected among"},
+        {208, 8, 1, "byte 208: expected 0"},
+        {136, 8, 63, "expected shape [63, 16], found [64, 16]"},
+    };
+    struct flat_model m, d;
+    struct err e;
+    import_to(&m, "tests/golden/neo/st-f16", "neo.tripod");
+    assert_true(m.config.learned_positions && m.config.unscaled_scores && m.config.dense_bias);
+    assert_true(m.config.window == 5 && m.config.local == 2 && m.config.tied_embeddings);
+    assert_true(!m.config.attention_bias && !m.config.rotary && m.config.rope_theta == 0);
+    const size_t size = m.map.size;
+    uint8_t *copy = aligned_alloc(64, (size + 63) / 64 * 64);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        memcpy(copy, m.map.data, size);
+        put_bytes(copy + rows[i].at, rows[i].value, rows[i].bytes);
+        put_bytes(copy + 248, XXH3_64bits(copy, 248), 8);
+        if (!flat_parse(&d, copy, size, "damaged", &e)) fail_msg("row %zu was accepted", i);
+        if (!strstr(e.text, rows[i].message))
+            fail_msg("row %zu: expected '%s', found '%s'", i, rows[i].message, e.text);
+        assert_int_equal(e.kind, ERR_DAMAGED);
+    }
+    free(copy);
+    flat_close(&m);
+}
+
 /* Every byte outside the tensors' data, changed, makes the file refused; every byte of data,
  * changed, makes verify name its tensor; every truncation is refused. */
 static void damage(void **state)
@@ -528,10 +621,10 @@ static void tokenizer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elements),   cmocka_unit_test(forms),  cmocka_unit_test(header),
-        cmocka_unit_test(not_finite), cmocka_unit_test(damage), cmocka_unit_test(kinds),
-        cmocka_unit_test(identity),   cmocka_unit_test(cached), cmocka_unit_test(hub),
-        cmocka_unit_test(tokenizer),
+        cmocka_unit_test(elements), cmocka_unit_test(forms),      cmocka_unit_test(header),
+        cmocka_unit_test(joined),   cmocka_unit_test(neo_header), cmocka_unit_test(not_finite),
+        cmocka_unit_test(damage),   cmocka_unit_test(kinds),      cmocka_unit_test(identity),
+        cmocka_unit_test(cached),   cmocka_unit_test(hub),        cmocka_unit_test(tokenizer),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -30,13 +30,14 @@ static double cost_of(const struct corpus *c, const struct protocol *p,
     return flop;
 }
 
-enum { MODELS = 5, DOCUMENTS = 40 };
+enum { MODELS = 6, DOCUMENTS = 40 };
 static const struct neox_config configs[MODELS] = {
     {.layers = 2, .hidden = 64, .ffn = 256, .vocab = 300},
     {.layers = 2, .hidden = 64, .ffn = 256, .vocab = 300},
     {.layers = 6, .hidden = 512, .ffn = 2048, .vocab = 50304},
     {.layers = 36, .hidden = 5120, .ffn = 20480, .vocab = 50688},
     {.layers = 1, .hidden = 8, .ffn = 8, .vocab = 2},
+    {.layers = 3, .hidden = 64, .ffn = 64, .vocab = 9, .window = NEOX_NEAR, .local = 6},
 };
 
 /* Any number of shards of N models. */
@@ -69,6 +70,26 @@ static void check_shards(const struct work *w, const struct neox_config *models,
     for (size_t i = 0; i < n; i++) assert_int_equal(at[i], w->documents);
 }
 
+/* Pairs one by one, and what they make of a model's FLOP. */
+static void pairs_within_a_window(void **state)
+{
+    (void)state;
+    const size_t windows[] = {1, 2, 7, 256, 1000};
+    for (size_t w = 0; w < 5; w++) {
+        const struct neox_config near = {
+            .layers = 4, .hidden = 8, .ffn = 8, .vocab = 9, .window = windows[w], .local = 11};
+        struct neox_config all = near;
+        all.window = all.local = 0;
+        uint64_t pairs = 0;
+        for (size_t n = 1; n <= 600; n++) {
+            pairs += 2 * (n < windows[w] ? n : windows[w]);
+            assert_int_equal(neox_pairs(n, windows[w]), pairs);
+            double less = 3 * 2 * 8 * (double)(n * (n + 1) - pairs);
+            assert_true(neox_flop(&near, n, n / 2) == neox_flop(&all, n, n / 2) - less);
+        }
+    }
+}
+
 static void shards_are_everything_once(void **state)
 {
     (void)state;
@@ -80,9 +101,12 @@ static void shards_are_everything_once(void **state)
     lengths[0] = lengths[1] = 0; /* nothing to predict at both ends */
     lengths[20] = lengths[21] = lengths[DOCUMENTS - 1] = 1;
     make_corpus(&c, lengths, DOCUMENTS);
-    const struct protocol protocols[] = {
-        {.max_tokens = 100}, {.window = 64, .stride = 64}, {.window = 50, .stride = 7}};
-    for (size_t p = 0; p < 3; p++) {
+    const struct protocol protocols[] = {{.max_tokens = 100},
+                                         {.window = 64, .stride = 64},
+                                         {.window = 50, .stride = 7},
+                                         {.max_tokens = 1024},
+                                         {.window = 300, .stride = 200}};
+    for (size_t p = 0; p < 5; p++) {
         struct work w;
         assert_int_equal(work_open(&w, &c, &protocols[p], 0, &e), 0);
         for (size_t n = 1; n <= MODELS; n++) {
@@ -252,9 +276,9 @@ static void slurm_says_which_shard(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shards_are_everything_once), cmocka_unit_test(shards_are_where_expected),
-        cmocka_unit_test(costs_do_not_overflow),      cmocka_unit_test(old_shards_are_found),
-        cmocka_unit_test(slurm_says_which_shard),
+        cmocka_unit_test(pairs_within_a_window),     cmocka_unit_test(shards_are_everything_once),
+        cmocka_unit_test(shards_are_where_expected), cmocka_unit_test(costs_do_not_overflow),
+        cmocka_unit_test(old_shards_are_found),      cmocka_unit_test(slurm_says_which_shard),
     };
     return cmocka_run_group_tests_name("shares", tests, make_scratch, remove_scratch);
 }

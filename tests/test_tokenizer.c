@@ -288,6 +288,12 @@ static void ids_odd(void **state)
     compare("odd", GOLDEN "tokenizer_odd.json");
 }
 
+static void ids_gpt2(void **state)
+{
+    (void)state;
+    compare("gpt2", GOLDEN "tokenizer_gpt2.json");
+}
+
 /* 20B_tokenizer.json is not ours to commit: looked for beside the checkout. */
 static char *find_20b(void)
 {
@@ -511,6 +517,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_small),
+        cmocka_unit_test(ids_gpt2),
         cmocka_unit_test(ids_odd),
         cmocka_unit_test(ids_20b),
         cmocka_unit_test(invalid_utf8_is_counted),

@@ -1,7 +1,8 @@
 /* flat.h - the flat model file (FORMAT.md): magic, config, tensor directory, aligned data, ready to
  * be mapped.
  *
- * Tensor names are the checkpoint's own (gpt_neox.layers.0.attention.query_key_value.weight ...).
+ * Tensor names are GPT-NeoX's own (gpt_neox.layers.0.attention.query_key_value.weight ...), for GPT-Neo
+ * too.
  * Matrices of the products are stored in panels (simd.h), rows of query_key_value de-interleaved:
  * the queries of all heads, then the keys, then the values. The embedding and all vectors are
  * stored row-major. Elements keep their stored type. embed_out.weight is always there: tied

@@ -246,24 +246,6 @@ void back_attention_inputs(const struct neox_back *b, struct strips dqkv, size_t
 
 /* --- the head --- */
 
-/* Of logits [n]: the gradient of the loss with respect to them, p_v and, of the target, p - 1. The
- * latter is minus the sum of all others' p, which is what is left of it when the loss is small (it is
- * expm1(-loss), without the rounding of the loss). */
-static void logit_gradients(const struct kernels *k, float *logits, size_t n, size_t target)
-{
-    float most = logits[0];
-    for (size_t v = 1; v < n; v++)
-        if (logits[v] > most) most = logits[v];
-    for (size_t v = 0; v < n; v++) logits[v] -= most;
-    k->exp(logits, logits, n);
-    double others = 0;
-    for (size_t v = 0; v < n; v++)
-        if (v != target) others += (double)logits[v];
-    const double scale = 1 / (others + (double)logits[target]);
-    for (size_t v = 0; v < n; v++) logits[v] = (float)((double)logits[v] * scale);
-    logits[target] = (float)(-others * scale);
-}
-
 float back_head(const struct neox_back *b, struct strips dx, uint32_t target)
 {
     const struct neox *m = b->m;
@@ -271,15 +253,12 @@ float back_head(const struct neox_back *b, struct strips dx, uint32_t target)
     struct neox_tape *t = b->t;
     const struct strips h = one_row(t->final), dlogits = one_row(t->dlogits);
     const struct strips dh = one_row(t->h.data);
-    float loss;
     back_norm(b, h, t->out, 1, &m->final);
-    k->head(&loss, h, 1, m->unembedding, &target, t->scratch);
-    k->gemv(t->dlogits, t->final, m->unembedding, 0, m->unembedding.n, NULL, GEMM_STORE);
-    logit_gradients(k, t->dlogits, m->unembedding.n, target);
+    const float loss =
+        k->head_back(dh.data, t->dlogits, t->final, m->unembedding, target, t->scratch);
     if (!m->config.tied_embeddings && b->to->wanted[m->unembedding_at])
         weight_gradient(b, dlogits, h, 1, m->unembedding, m->unembedding_at,
                         (size_t[]){0, panels_of(m->unembedding.n)});
-    k->gemm_back(dh, dlogits, 1, m->unembedding, GEMM_STORE, t->scratch);
     neox_tape_lap(t, TAPE_HEAD);
     for (size_t c = 0; c < m->config.hidden; c += SIMD_STRIP)
         memset(strip_at(dx, 0, c), 0, SIMD_STRIP * sizeof(float));

@@ -5,7 +5,8 @@
 #ifndef TRIPOD_NEOX_BACKWARD_STEPS_H
 #define TRIPOD_NEOX_BACKWARD_STEPS_H
 
-#include "models/neox/neox_backward.h"
+#include "models/neox/neox_gradients.h"
+#include "models/neox/neox_tape.h"
 
 /* A pass for one loss. */
 struct neox_back {

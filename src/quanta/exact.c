@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "src/base/progress.h"
-#include "src/quanta/exact_plan.h"
 
 static size_t least(size_t a, size_t b)
 {
@@ -200,8 +199,8 @@ static int meet(const struct work *w, const struct block *a, const struct block 
  * much more than half, in few readings of the memory. */
 static int meet_resident(const struct work *w, const struct block *stay, struct err *e)
 {
-    const size_t group = w->plan->group, third = stay->n / 3 / group * group;
-    const size_t wide = third < group ? group : least(third, EXACT_WIDE);
+    const size_t third = stay->n / 3 / w->plan->group * w->plan->group;
+    const size_t wide = third < EXACT_NARROW ? EXACT_NARROW : least(third, EXACT_WIDE);
     for (size_t at = 0, n; at < stay->n; at += n) {
         n = least(wide, stay->n - at);
         const struct block a = {stay->first, at + n, 0}, b = {stay->first + at, n, at};
@@ -326,10 +325,12 @@ int exact_compute(const struct exact_plan *p, const struct exact_source *source,
 
 /* --- what comes of it --- */
 
-static int read_tile(const struct exact_plan *p, const struct loss_file *file, size_t i, size_t j,
-                     double *tile, struct err *e)
+/* The tiles of group I with groups J .. J + N - 1. */
+static int read_tiles(const struct exact_plan *p, const struct loss_file *file, size_t i, size_t j,
+                      size_t n, double *tiles, struct err *e)
 {
-    return loss_file_read(file, tile_at(p, i, j), (float *)(void *)tile, 2 * tile_doubles(p), e);
+    return loss_file_read(file, tile_at(p, i, j), (float *)(void *)tiles, 2 * n * tile_doubles(p),
+                          e);
 }
 
 int exact_norms(const struct exact_plan *p, const struct loss_file *file, double *norms,
@@ -339,7 +340,7 @@ int exact_norms(const struct exact_plan *p, const struct loss_file *file, double
     double *tile = malloc(tile_doubles(p) * sizeof *tile);
     int status = tile ? 0 : err_memory(e, "gradients");
     for (size_t i = 0; i < groups(p) && !status; i++) {
-        status = read_tile(p, file, i, i, tile, e);
+        status = read_tiles(p, file, i, i, 1, tile, e);
         for (size_t r = 0; r < g && i * g + r < p->n && !status; r++)
             norms[i * g + r] = sqrt(tile[r * g + r]);
     }
@@ -347,16 +348,35 @@ int exact_norms(const struct exact_plan *p, const struct loss_file *file, double
     return status;
 }
 
-/* The cosines of a tile: [group][SQUARE_TILE]. */
-static void cosines_of(const struct exact_plan *p, const struct square_tile *at,
-                       const double *products, const double *norms, float *c)
+/* Row I of the tile AT, from column FIRST on: COUNT cosines of products that lie in tiles. On the
+ * diagonal the row is a column as well. */
+static void cosines_of_row(const struct exact_plan *p, const struct square_tile *at, size_t i,
+                           size_t first, const double *tiles, const double *norms, float *c)
 {
-    for (size_t r = 0; r < at->rows; r++)
-        for (size_t k = 0; k < at->columns; k++)
-            c[r * SQUARE_TILE + k] = at->row + r == at->column + k
-                                         ? 1.0f
-                                         : square_cosine(products[r * p->group + k],
-                                                         norms[at->row + r], norms[at->column + k]);
+    const size_t g = p->group;
+    for (size_t j = first; j < at->column + at->columns; j++) {
+        const double *tile = tiles + (j - first) / g * tile_doubles(p);
+        const double product = tile[i % g * g + (j - first) % g];
+        const float value = i == j ? 1.0f : square_cosine(product, norms[i], norms[j]);
+        c[(i - at->row) * SQUARE_TILE + j - at->column] = value;
+        if (at->row == at->column) c[(j - at->row) * SQUARE_TILE + i - at->column] = value;
+    }
+}
+
+/* A tile of the result from those of the file. */
+static int cosines_of(const struct exact_plan *p, const struct loss_file *file,
+                      const struct square_tile *at, const double *norms, double *tiles, float *c,
+                      struct err *e)
+{
+    const size_t g = p->group;
+    for (size_t i = at->row / g; i * g < at->row + at->rows; i++) {
+        const size_t from = at->column / g, j = i > from ? i : from;
+        const size_t end = (at->column + at->columns + g - 1) / g;
+        if (read_tiles(p, file, i, j, end - j, tiles, e)) return -1;
+        for (size_t r = i * g; r < (i + 1) * g && r < at->row + at->rows; r++)
+            cosines_of_row(p, at, r, j * g, tiles, norms, c);
+    }
+    return 0;
 }
 
 static void copy_both_ways(const struct exact_plan *p, const struct square_tile *at,
@@ -372,24 +392,18 @@ static void copy_both_ways(const struct exact_plan *p, const struct square_tile 
 static int all_cosines(const struct exact_plan *p, const struct loss_file *file,
                        const double *norms, const struct square *out, float *c, struct err *e)
 {
-    const size_t g = p->group;
-    double *products = malloc(tile_doubles(p) * sizeof *products);
-    float *tile = malloc(g * SQUARE_TILE * sizeof *tile);
-    int status = products && tile ? 0 : err_memory(e, "gradients");
-    for (size_t i = 0; i < groups(p); i++) {
-        for (size_t j = i; j < groups(p) && !status; j++) {
-            const struct square_tile at = {i * g, j * g, least(g, p->n - i * g),
-                                           least(g, p->n - j * g)};
-            status = read_tile(p, file, i, j, products, e);
-            if (status) break;
-            cosines_of(p, &at, products, norms, tile);
-            if (out)
-                status = square_put(out, &at, tile, e);
-            else
-                copy_both_ways(p, &at, tile, c);
-        }
+    double *tiles = malloc(p->group * SQUARE_TILE * sizeof *tiles);
+    float *tile = malloc(SQUARE_TILE * SQUARE_TILE * sizeof *tile);
+    int status = tiles && tile ? 0 : err_memory(e, "gradients");
+    for (size_t t = 0; t < square_tiles(p->n) && !status; t++) {
+        const struct square_tile at = square_tile_at(p->n, t);
+        status = cosines_of(p, file, &at, norms, tiles, tile, e);
+        if (!status && out)
+            status = square_put(out, &at, tile, e);
+        else if (!status)
+            copy_both_ways(p, &at, tile, c);
     }
-    free(products);
+    free(tiles);
     free(tile);
     return status;
 }

@@ -17,6 +17,7 @@
 #define TRIPOD_QUANTA_EXACT_H
 
 #include "simd/simd.h"
+#include "src/quanta/exact_plan.h"
 #include "src/quanta/square.h"
 #include "src/scan/losses.h"
 
@@ -37,24 +38,6 @@ struct exact_source {
     int (*gradients)(void *context, size_t first, size_t end, const struct exact_sink *sink,
                      struct err *e);
 };
-
-/* What will be done in the memory there is. */
-struct exact_plan {
-    size_t n; /* samples */
-    uint64_t coordinates;
-    int threads;
-    size_t group;              /* a tile is the pairs of two groups of so many samples */
-    size_t resident, streamed; /* R and S: whole groups; all of n and 0 where they fit */
-    size_t stages;             /* times that others stay */
-    uint64_t gradients;        /* to compute in all */
-    double product_flop;
-    uint64_t bytes; /* of memory */
-};
-
-/* The plan for N samples in MEMORY bytes (of which the source takes none). Errors: not even two
- * gradients fit. */
-int exact_plan_make(struct exact_plan *p, size_t n, uint64_t coordinates, uint64_t memory,
-                    int threads, struct err *e);
 
 /* "Losses" of the file that keeps the products: each is half a double. */
 uint64_t exact_file_count(const struct exact_plan *p);

@@ -1,15 +1,11 @@
-/* exact_plan.c - how many gradients stay and how many pass by: see exact.h.
+/* exact_plan.c - see exact_plan.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/quanta/exact_plan.h"
 
-#include <inttypes.h>
-
+#include "simd/simd.h"
 #include "src/base/num.h"
 
-enum {
-    GROUP = 32,                /* of a tile's side, where memory allows */
-    MOST_STREAMED = EXACT_WIDE /* more do not make the products any faster */
-};
+enum { GROUP = 8 }; /* a tile's side, where 8 times as many fit */
 
 static size_t least(size_t a, size_t b)
 {
@@ -49,7 +45,8 @@ static void choose_streamed(struct exact_plan *p, size_t room)
     const double threads = p->threads;
     double best = 0;
     struct exact_plan found = *p;
-    for (size_t s = p->group; s <= room / 2 && s <= MOST_STREAMED; s += p->group) {
+    const size_t quarter = least(room / 4 / p->group * p->group, EXACT_NARROW);
+    for (size_t s = quarter ? quarter : p->group; s <= least(room / 2, EXACT_WIDE); s += p->group) {
         p->streamed = s;
         p->resident = (room - s) / p->group * p->group;
         count(p);
@@ -72,20 +69,18 @@ int exact_plan_make(struct exact_plan *p, size_t n, uint64_t coordinates, uint64
     const uint64_t each = row_bytes(coordinates) + teams * per_row;
     const uint64_t fit = memory > fixed ? (memory - fixed) / each : 0;
     const size_t room = fit < n ? (size_t)fit : n;
-    char a[16], b[16];
+    char a[16], b[16], c[16];
     if (room < 2 && room < n)
-        return err_set(e,
-                       "%s of memory: a gradient takes %s, and at least two must fit beside %s for "
-                       "the threads",
-                       format_bytes((double)memory, a, sizeof a),
-                       format_bytes((double)each, b, sizeof b),
-                       format_bytes((double)fixed, (char[16]){0}, 16));
+        return err_set(
+            e, "expected room for at least two gradients of %s and %s of scratch, found %s",
+            format_bytes((double)each, a, sizeof a), format_bytes((double)fixed, b, sizeof b),
+            format_bytes((double)memory, c, sizeof c));
     p->group = GROUP;
     if (room == n) {
         p->resident = n;
         count(p);
     } else {
-        while (2 * p->group > room) p->group /= 2;
+        while (p->group > 1 && 8 * p->group > room) p->group /= 2;
         choose_streamed(p, room);
     }
     p->bytes = fixed + (p->resident + p->streamed) * each;

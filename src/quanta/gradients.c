@@ -17,7 +17,6 @@
 #include "src/base/provenance.h"
 #include "src/base/room.h"
 #include "src/quanta/sketch.h"
-#include "src/quanta/store.h"
 #include "src/scan/row_list.h"
 #include "src/text/known.h"
 
@@ -95,8 +94,7 @@ static int refuse_other(const char *path, const struct gradients_record *a,
     return err_set(e, "%s: holds gradients %s: choose another -o, or --force", path, what);
 }
 
-/* 1: the record is there, complete; 0: not, or not yet; -1: other gradients are. */
-static int look(const struct gradients *g, struct err *e)
+int gradients_look(const struct gradients *g, struct err *e)
 {
     struct gradients_record there;
     if (g->o->force || access(g->path, F_OK)) return 0;
@@ -138,7 +136,7 @@ void gradients_close(struct gradients *g)
     *g = (struct gradients){.o = g->o};
 }
 
-static struct pass_source source_of(const struct gradients *g)
+struct pass_source gradients_source(const struct gradients *g)
 {
     return (struct pass_source){&g->model, &g->samples, &g->coordinates};
 }
@@ -147,7 +145,7 @@ static struct pass_source source_of(const struct gradients *g)
 
 static size_t thread_bytes(const struct gradients *g)
 {
-    const struct pass_source source = source_of(g);
+    const struct pass_source source = gradients_source(g);
     return pass_bytes(&source, g->longest) + g->o->k * sizeof(float);
 }
 
@@ -190,7 +188,7 @@ int gradients_needs(const struct gradients *g, struct gradients_needs *n, struct
     struct units u;
     uint64_t device;
     *n = (struct gradients_needs){.samples = r->end - r->first};
-    int complete = look(g, e);
+    int complete = gradients_look(g, e);
     if (complete < 0 || find_threads(g, n, e)) return -1;
     n->disk = (uint64_t)n->samples * (r->k * 4 + 4 + 8 + 8);
     if (!disk_available(g->o->out, &n->disk_available, &device)) n->disk_available = UINT64_MAX;
@@ -239,18 +237,20 @@ static void take(void *context, uint64_t coordinate, const float *values, size_t
     t->squares += kernels->sum_squares(values, n);
 }
 
-static int refuse(const struct work *w, size_t sample, float loss, double norm, struct err *e)
+int gradients_check(const struct gradients *g, size_t sample, float loss, double norm,
+                    struct err *e)
 {
-    const struct sample *s = &w->g->samples.sample[sample];
+    const struct sample *s = &g->samples.sample[sample];
+    if (norm > 0 && isfinite(norm) && isfinite(loss)) return 0;
     if (norm == 0)
         return err_set(e,
                        "%s: row %" PRIu64 " (document %zu, token %zu): the gradient is zero (loss "
                        "%g): it has no direction; leave the row out",
-                       w->g->flat.path, s->row, s->document, s->target, (double)loss);
+                       g->flat.path, s->row, s->document, s->target, (double)loss);
     return err_kind(e, ERR_DAMAGED,
                     "%s: row %" PRIu64 " (document %zu, token %zu): the gradient is not finite "
                     "(loss %g): the weights are damaged or overflow float32",
-                    w->g->flat.path, s->row, s->document, s->target, (double)loss);
+                    g->flat.path, s->row, s->document, s->target, (double)loss);
 }
 
 static int end(void *context, size_t sample, float loss, struct err *e)
@@ -258,7 +258,7 @@ static int end(void *context, size_t sample, float loss, struct err *e)
     const struct taking *t = context;
     const struct work *w = t->work;
     const double norm = sqrt(t->squares);
-    if (!(norm > 0 && isfinite(norm) && isfinite(loss))) return refuse(w, sample, loss, norm, e);
+    if (gradients_check(w->g, sample, loss, norm, e)) return -1;
     if (store_put(w->store, sample - w->g->record.first, loss, norm, t->vectors, e)) return -1;
     progress_add(w->g->samples.sample[sample].target);
     return 0;
@@ -287,11 +287,12 @@ static void work_alone(struct work *w)
     free(t.vectors);
 }
 
-static int compute(struct gradients *g, struct store *store, int threads,
+static int compute(struct gradients *g, struct store *store, const void *context,
                    struct gradients_result *result, struct err *e)
 {
+    const int threads = *(const int *)context;
     const struct units_cost cost = pass_cost(&g->model.config);
-    struct work w = {.g = g, .source = source_of(g), .store = store, .e = e};
+    struct work w = {.g = g, .source = gradients_source(g), .store = store, .e = e};
     const size_t left = store->n - store->kept;
     size_t tokens = 0;
     if (sketch_open(&w.sketch, g->record.k, g->record.seed, g->coordinates.padded, e)) return -1;
@@ -361,12 +362,12 @@ static int read_mean(struct gradients *g, double *mean, struct err *e)
 }
 
 /* What is missing, under the store's lock. */
-static int fill(struct gradients *g, struct store *store, int threads,
+static int fill(struct gradients *g, struct store *store, gradients_work *work, const void *context,
                 struct gradients_result *result, struct err *e)
 {
     g->record.complete = false;
     if (write_rows(g, e) || write_record(g, e) || store_resume(store, e) ||
-        compute(g, store, threads, result, e) || store_commit(store, e))
+        work(g, store, context, result, e) || store_commit(store, e))
         return -1;
     g->record.complete = true;
     g->record.seconds = result->seconds;
@@ -374,12 +375,10 @@ static int fill(struct gradients *g, struct store *store, int threads,
     return write_record(g, e);
 }
 
-int gradients_run(struct gradients *g, struct gradients_result *result, struct err *e)
+int gradients_fill(struct gradients *g, gradients_work *work, const void *context,
+                   struct gradients_result *result, struct err *e)
 {
     struct store store;
-    struct gradients_needs needs;
-    *result = (struct gradients_result){0};
-    if (gradients_needs(g, &needs, e)) return -1;
     int status = store_open(&store, g->o->out, &g->record, e);
     if (status > 0) {
         const struct err who = *e;
@@ -391,9 +390,17 @@ int gradients_run(struct gradients *g, struct gradients_result *result, struct e
                       "processes",
                       g->path);
     /* Another process may have finished before the lock was ours. */
-    int complete = look(g, e);
-    status = complete < 0 ? -1 : complete ? 0 : fill(g, &store, needs.threads, result, e);
+    int complete = gradients_look(g, e);
+    status = complete < 0 ? -1 : complete ? 0 : fill(g, &store, work, context, result, e);
     store_close(&store, !status);
     if (!status) status = read_mean(g, &result->mean_loss, e);
     return status;
+}
+
+int gradients_run(struct gradients *g, struct gradients_result *result, struct err *e)
+{
+    struct gradients_needs needs;
+    *result = (struct gradients_result){0};
+    if (gradients_needs(g, &needs, e)) return -1;
+    return gradients_fill(g, compute, &needs.threads, result, e);
 }

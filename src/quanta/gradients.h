@@ -11,6 +11,7 @@
 
 #include "src/quanta/pass.h"
 #include "src/quanta/record.h"
+#include "src/quanta/store.h"
 
 enum { GRADIENTS_SKETCH = 65536 }; /* k where it is not said: rms error of a cosine 0.0039 */
 
@@ -71,5 +72,25 @@ struct gradients_result {
  * Errors: a gradient is zero or not finite (its row is named); ERR_INTERRUPTED
  * (out_catch_interrupts); no space ... What was computed is kept. */
 int gradients_run(struct gradients *g, struct gradients_result *result, struct err *e);
+
+/* --- for whoever fills a folder: with sketches here, with exact cosines gradients_exact.c --- */
+
+/* 1: the record is there, complete; 0: not, or not yet; -1: other gradients are. */
+int gradients_look(const struct gradients *g, struct err *e);
+
+struct pass_source gradients_source(const struct gradients *g);
+
+/* Errors: the gradient is zero or not finite; the row is named. */
+int gradients_check(const struct gradients *g, size_t sample, float loss, double norm,
+                    struct err *e);
+
+/* Computes what the store and the folder do not have yet; 0, or -1 with *e. */
+typedef int gradients_work(struct gradients *g, struct store *store, const void *context,
+                           struct gradients_result *result, struct err *e);
+
+/* Locks the folder, has the work done unless it is, and completes the record. 1: another process is at
+ * it, *e says which. */
+int gradients_fill(struct gradients *g, gradients_work *work, const void *context,
+                   struct gradients_result *result, struct err *e);
 
 #endif

@@ -160,9 +160,9 @@ int samples_open(struct samples *s, const struct samples_request *q, struct err 
         s->protocol = protocol_text(&s->index.plan.protocol, cut);
         if (!s->protocol) status = err_memory(e, q->corpus);
     }
-    if (!status && q->row)
-        status = take_row(&l, s, *q->row, e);
-    else if (!status)
+    for (size_t i = 0; q->row && i < q->row_n && !status; i++)
+        status = take_row(&l, s, q->row[i], e);
+    if (!status && !q->row)
         status = q->rows ? read_rows(&l, s, q, e) : select_rows(&l, s, &m, column, q, e);
     if (!status) status = place_rows(s, &l, e);
     row_list_free(&l);

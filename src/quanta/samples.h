@@ -21,12 +21,13 @@ struct samples_request {
     size_t max_tokens;   /* where the losses have no record that says it */
     const char *losses;  /* a scan's losses or gather's matrix; NULL: none */
     const char *column;  /* of it; NULL: the only one */
-    const uint64_t *row; /* this one alone; NULL: */
-    const char *rows;    /* ROWS.npy; NULL: selected from the losses: */
-    double below;        /* rows whose loss, nats, is less */
-    bool no_induction;   /* but those whose trigram occurred before (src/scan/token_induction.h) */
-    size_t stride;       /* of these every STRIDE-th, from the first */
-    size_t most;         /* and of those the first so many, 0: all; of given rows, too */
+    const uint64_t *row; /* these alone; NULL: */
+    size_t row_n;
+    const char *rows;  /* ROWS.npy; NULL: selected from the losses: */
+    double below;      /* rows whose loss, nats, is less */
+    bool no_induction; /* but those whose trigram occurred before (src/scan/token_induction.h) */
+    size_t stride;     /* of these every STRIDE-th, from the first */
+    size_t most;       /* and of those the first so many, 0: all; of given rows, too */
 };
 
 struct samples {

@@ -24,8 +24,7 @@ struct numbers {
 static uint64_t checksum(const struct store *s, const struct numbers *x)
 {
     uint64_t sum = 0;
-    for (int a = 0; a < STORE_ARRAYS; a++)
-        sum = XXH3_64bits_withSeed(x->at[a], s->arrays[a].width, sum);
+    for (int a = 0; a < s->used; a++) sum = XXH3_64bits_withSeed(x->at[a], s->arrays[a].width, sum);
     return sum;
 }
 
@@ -69,7 +68,7 @@ static int read_log(struct store *s, struct err *e)
         sketch ? loss_log_read(&s->log, &records, &n, &all, e) : err_memory(e, s->arrays[2].path);
     for (size_t r = 0; r < n && !status; r++) {
         const size_t i = (size_t)records[r].first;
-        for (int a = 0; a < STORE_ARRAYS && !status; a++) {
+        for (int a = 0; a < s->used && !status; a++) {
             const struct store_array *array = &s->arrays[a];
             if (read_at(array->fd, at[a], array->width, place(array, i)))
                 status = err_errno(e, "%s: cannot read", array->part);
@@ -94,6 +93,7 @@ int store_open(struct store *s, const char *folder, const struct gradients_recor
     const size_t n = r->end - r->first;
     *s = (struct store){.n = n, .log.fd = -1, .synced = omp_get_wtime()};
     pthread_mutex_init(&s->lock, NULL);
+    s->used = r->k ? STORE_ARRAYS : STORE_ARRAYS - 1;
     s->there = calloc(n, sizeof *s->there);
     int status = s->there ? 0 : err_memory(e, folder);
     for (int a = 0; a < STORE_ARRAYS; a++) {
@@ -106,7 +106,7 @@ int store_open(struct store *s, const char *folder, const struct gradients_recor
         x->part = x->path ? format_string("%s.partial", x->path) : NULL;
         if (!status && !x->part) status = err_memory(e, folder);
     }
-    char *log = status ? NULL : format_string("%s.log", s->arrays[2].part);
+    char *log = status ? NULL : format_string("%s.log", s->arrays[s->used - 1].part);
     if (!status && !log) status = err_memory(e, folder);
     if (!status) status = loss_log_open(&s->log, log, gradients_key(r, false), n, e);
     free(log);
@@ -116,7 +116,7 @@ int store_open(struct store *s, const char *folder, const struct gradients_recor
 
 int store_resume(struct store *s, struct err *e)
 {
-    for (int a = 0; a < STORE_ARRAYS; a++)
+    for (int a = 0; a < s->used; a++)
         if (open_array(&s->arrays[a], s->n, e)) return -1;
     return read_log(s, e);
 }
@@ -126,7 +126,7 @@ int store_resume(struct store *s, struct err *e)
 /* What is in the log should be on the disk before the log is. */
 static int sync_all(struct store *s, struct err *e)
 {
-    for (int a = 0; a < STORE_ARRAYS; a++)
+    for (int a = 0; a < s->used; a++)
         if (fdatasync(s->arrays[a].fd)) return err_errno(e, "%s: cannot write", s->arrays[a].part);
     if (fdatasync(s->log.fd)) return err_errno(e, "%s: cannot write", s->log.path);
     if (!s->named && sync_directory(s->log.path, e)) return -1;
@@ -152,7 +152,7 @@ int store_put(struct store *s, size_t i, float loss, double norm, const float *s
 {
     const struct numbers x = {{&loss, &norm, sketch}};
     const struct loss_record record = {.first = i, .count = 1, .values = checksum(s, &x)};
-    for (int a = 0; a < STORE_ARRAYS; a++) {
+    for (int a = 0; a < s->used; a++) {
         const struct store_array *array = &s->arrays[a];
         if (write_at(array->fd, x.at[a], array->width, place(array, i)))
             return err_errno(e, "%s: cannot write", array->part);
@@ -172,7 +172,7 @@ int store_put(struct store *s, size_t i, float loss, double norm, const float *s
 
 int store_commit(struct store *s, struct err *e)
 {
-    for (int a = 0; a < STORE_ARRAYS; a++) {
+    for (int a = 0; a < s->used; a++) {
         const struct store_array *x = &s->arrays[a];
         if (fsync(x->fd)) return err_errno(e, "%s: cannot write", x->part);
         if (rename(x->part, x->path))

@@ -2,7 +2,7 @@
  * so that whatever stops the work, the next call goes on with what is there.
  *
  * Until all is there the arrays have ".partial" behind their names, all of their space taken, and
- * "sketch.npy.partial.log" says which samples are in them: a record a sample with a checksum of its
+ * "sketch.npy.partial.log" (of the last of them) says which samples are in them: a record a sample with a checksum of its
  * numbers and one of itself (src/scan/loss_log.h), locked by the process that fills them. As with
  * losses (src/scan/losses.h) neither the order nor the completeness of writes is relied on.
  *
@@ -15,12 +15,13 @@
 #include "src/quanta/record.h"
 #include "src/scan/loss_log.h"
 
-enum { STORE_ARRAYS = 3 }; /* losses, norms, sketch */
+enum { STORE_ARRAYS = 3 }; /* losses, norms and, unless k is 0, sketch */
 
 struct store {
     size_t n, kept; /* samples, and those that are there */
     bool *there;    /* [n] */
     /* private */
+    int used; /* arrays */
     struct store_array {
         char *path, *part;
         const char *descr;

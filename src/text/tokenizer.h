@@ -1,5 +1,5 @@
-/* tokenizer.h - a tokenizer.json of the GPT-NeoX kind: the ids of Hugging Face tokenizers, and
- * back.
+/* tokenizer.h - a tokenizer.json of GPT-NeoX's or GPT-2's (GPT-Neo's) kind: the ids of Hugging Face
+ * tokenizers, and back.
  *
  * Added tokens are cut out (special ones from the raw text, the others after NFC), the rest is
  * split by GPT-2's rule into words, each word's bytes are merged by byte pair encoding. Anything

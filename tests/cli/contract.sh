@@ -55,6 +55,12 @@ corpus=$T/folders/corpus
 for model in "$T/folders/st-f16" "$T/folders/hub-sequential" "$T/folders/st-bf16"; do
     contract "contract $(basename "$model")"
 done
+# GPT-Neo: windows within and across the blocks of attention.
+make_model=${B:-$ROOT/build}/tests/golden/make_model
+model=$T/neo corpus=$T/neo-corpus
+"$make_model" "$model" --neo 1 --hidden 96 --layers 3 --heads 2 --vocab 400 --window 100 --seed 8 >/dev/null
+"$make_model" --corpus "$corpus" --limit 400 --seed 2 300 30 1 2 77 600 290 12 5 400 >/dev/null
+contract "contract gpt-neo"
 suite=$ROOT/models/demo
 for name in demo-7k demo-25k; do
     if [ ! -d "$suite/$name" ]; then echo "SKIP contract $name: no such model in the suite"; continue; fi
@@ -95,7 +101,6 @@ done
 
 # The shape of Pythia 70M.
 if [ -n "${LONG:-}" ]; then
-    make_model=${B:-$ROOT/build}/tests/golden/make_model
     model=$T/70m corpus=$T/words
     "$make_model" "$model" --shape 70m --seed 7 >/dev/null
     "$make_model" --corpus "$corpus" --limit 50277 --seed 2 30 290 1 2 77 >/dev/null

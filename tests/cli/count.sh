@@ -56,8 +56,8 @@ JSON
 ok count_neo "$TRIPOD" count "$T/neo.json" --context 1024
 has count_neo_body "^body\t$((28329984 + 4 * 4 * 768 + 2 * 768))\$"
 has count_neo_total '^total\t68514048$'
-# 2 N_head + 4 d (2 layers of 1024 + 2 of 256 (2 - 256 / 2048) / 2)
-has count_neo_forward "^forward\t$((2 * (28329984 + 13824 + 50257 * 768) + 4 * 768 * (2 * 1024 + 2 * 240)))\t"
+# 2 N_head + 4 d (2 layers of 1024 + 2 of (511 * 2048 - 256 * 255) / 4096)
+has count_neo_forward "^forward\t$((2 * (28329984 + 13824 + 50257 * 768) + 4 * 768 * 2 * 1024 + 768 * 2 * (511 * 2048 - 256 * 255) / 1024))\t"
 sed 's/2\]\]/3]]/' "$T/neo.json" >"$T/layers.json"
 fails count_neo_layers 'layers.json: attention_types: expected num_layers = 4 of them, found 6' "$TRIPOD" count "$T/layers.json"
 misuse count_nothing 'give one of' "$TRIPOD" count

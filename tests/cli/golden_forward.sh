@@ -45,21 +45,26 @@ done
 
 # Folders: copied, since a flat file may be cached beside the original. Forms of one variant must
 # give the same bytes; the refused must be refused.
-cp -r "$golden/folders" "$T/folders"
 declare -A first
-while read -r name losses mean max; do
-    if [ "$losses" = refused ]; then
-        fails "golden folder $name" "." "$TRIPOD" scan -m "$T/folders/$name" -c "$T/folders/corpus" -o "$T/none"
-        continue
-    fi
-    scan "golden folder $name" "$T/folders/$name" "$T/folders/corpus" "$T/folders/$losses" "$mean" "$max"
-    [ -e "$T/losses" ] || continue
-    sum=$(cat "$T"/losses/*.npy | cksum)
-    if [ "${first[$losses]:=$sum}" = "$sum" ]; then
-        echo "ok golden folder $name: same bits"
-    else
-        echo "FAIL golden folder $name: other bits than the first folder with $losses"
-        code=1
-    fi
-done <"$golden/folders/folders.txt"
+folders() {
+    local set=$T/$1 name losses mean max sum
+    cp -r "$golden/$1" "$set"
+    while read -r name losses mean max; do
+        if [ "$losses" = refused ]; then
+            fails "golden $1 $name" "." "$TRIPOD" scan -m "$set/$name" -c "$set/corpus" -o "$T/none"
+            continue
+        fi
+        scan "golden $1 $name" "$set/$name" "$set/corpus" "$set/$losses" "$mean" "$max"
+        [ -e "$T/losses" ] || continue
+        sum=$(cat "$T"/losses/*.npy | cksum)
+        if [ "${first[$1/$losses]:=$sum}" = "$sum" ]; then
+            echo "ok golden $1 $name: same bits"
+        else
+            echo "FAIL golden $1 $name: other bits than the first folder with $losses"
+            code=1
+        fi
+    done <"$golden/$1/folders.txt"
+}
+folders folders
+folders neo
 exit $code

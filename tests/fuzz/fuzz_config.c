@@ -16,8 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!e.text[0] || strchr(e.text, '\n')) abort();
         return 0;
     }
-    if (c.heads * c.head_size != c.hidden || c.rotary > c.head_size || c.rotary % 2 || !c.rotary)
-        abort();
+    if (c.heads * c.head_size != c.hidden || c.rotary > c.head_size || c.rotary % 2) abort();
+    if (!c.rotary != c.learned_positions || !c.window != !c.local) abort();
+    if (c.window && (c.layers > 64 || (c.layers < 64 && c.local >> c.layers))) abort();
     struct neox_tensor t;
     size_t n = neox_tensor_count(&c);
     for (size_t i = 0; i < n; i += 1 + n / 16) {

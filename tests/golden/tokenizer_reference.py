@@ -111,7 +111,7 @@ class Digest:
 
 
 def main():
-    tokenizers = [("small", os.path.join(here, "tokenizer_small.json")), ("odd", os.path.join(here, "tokenizer_odd.json"))]
+    tokenizers = [(name, os.path.join(here, "tokenizer_%s.json" % name)) for name in ("small", "odd", "gpt2")]
     if len(sys.argv) > 1:
         tokenizers.append(("20B", sys.argv[1]))
     total = 0

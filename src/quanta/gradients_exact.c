@@ -1,0 +1,251 @@
+/* gradients_exact.c - see gradients_exact.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/quanta/gradients_exact.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+
+#include "src/base/num.h"
+#include "src/base/progress.h"
+#include "src/base/room.h"
+
+static size_t samples(const struct gradients *g)
+{
+    return g->record.end - g->record.first;
+}
+
+/* --- what it takes --- */
+
+static double gradient_flop(const struct gradients *g)
+{
+    double all = 0;
+    for (size_t i = g->record.first; i < g->record.end; i++)
+        all += neox_backward_flop(&g->flat.config, g->samples.sample[i].target);
+    return all / (double)samples(g);
+}
+
+static int make_plan(const struct gradients *g, struct gradients_exact *x, struct err *e)
+{
+    const struct pass_source source = gradients_source(g);
+    /* Not all of what there is: files that are read want some, too. */
+    const uint64_t limit = g->o->memory ? g->o->memory : memory_available() / 4 * 3;
+    const uint64_t beside =
+        g->flat.bytes + (uint64_t)g->o->threads * pass_bytes(&source, g->longest);
+    const uint64_t left = limit > beside ? limit - beside : 0;
+    x->memory_available = limit;
+    if (exact_plan_make(&x->plan, samples(g), g->coordinates.padded, left, g->o->threads, e))
+        return err_prefix(e, "%s: --memory: beside the model and %d threads (%s)", g->flat.path,
+                          g->o->threads, format_bytes((double)beside, (char[16]){0}, 16));
+    x->memory = beside + x->plan.bytes;
+    x->flop = (double)x->plan.gradients * gradient_flop(g) + x->plan.product_flop;
+    return 0;
+}
+
+int gradients_exact_needs(const struct gradients *g, struct gradients_exact *x, struct err *e)
+{
+    const uint64_t n = samples(g);
+    uint64_t device;
+    *x = (struct gradients_exact){.done = false};
+    const int complete = gradients_look(g, e);
+    if (complete < 0 || make_plan(g, x, e)) return -1;
+    x->done = complete;
+    /* The products are kept beside the matrix until that is complete. */
+    x->disk = n * n * sizeof(float) + exact_file_count(&x->plan) * sizeof(float) + n * 20;
+    if (!disk_available(g->o->out, &x->disk_available, &device)) x->disk_available = UINT64_MAX;
+    return 0;
+}
+
+/* --- gradients a block at a time --- */
+
+struct giving {
+    struct gradients *g;
+    struct pass_source source;
+    struct store *store; /* NULL: */
+    float *losses;       /* [samples], and norms are not kept */
+    struct pass *pass;   /* [threads] */
+    struct units units;  /* of the block at hand */
+    const struct exact_sink *sink;
+    size_t next;
+    uint64_t computed;
+    double flop;
+    int status;
+    struct err *e;
+};
+
+/* One thread's sample. */
+struct taking {
+    struct giving *work;
+    size_t sample;
+    double squares;
+};
+
+static void begin(void *context, size_t sample)
+{
+    struct taking *t = context;
+    t->sample = sample - t->work->g->record.first;
+    t->squares = 0;
+}
+
+static void take(void *context, uint64_t coordinate, const float *values, size_t n)
+{
+    struct taking *t = context;
+    const struct exact_sink *sink = t->work->sink;
+    sink->take(sink->context, t->sample, coordinate, n, values);
+    t->squares += t->work->g->model.kernels->sum_squares(values, n);
+}
+
+static int end(void *context, size_t sample, float loss, struct err *e)
+{
+    const struct taking *t = context;
+    struct giving *w = t->work;
+    const double norm = sqrt(t->squares);
+    if (gradients_check(w->g, sample, loss, norm, e)) return -1;
+    progress_add(1);
+#pragma omp atomic
+    w->computed++;
+    if (!w->store) w->losses[t->sample] = loss;
+    if (!w->store || w->store->there[t->sample]) return 0;
+    return store_put(w->store, t->sample, loss, norm, NULL, e);
+}
+
+static void work_alone(struct giving *w)
+{
+    struct pass *pass = &w->pass[omp_get_thread_num()];
+    struct taking t = {.work = w};
+    const struct pass_taker taker = {&t, begin, take, end};
+    struct err e;
+    int status = pass->source ? 0 : pass_open(pass, &w->source, w->g->longest, &e);
+    while (!status && !err_status(&w->status) && !out_interrupted()) {
+        size_t i;
+#pragma omp atomic capture
+        i = w->next++;
+        if (i >= w->units.n) break;
+        status = pass_unit(pass, &w->units.unit[i], w->units.order, &taker, &e);
+        if (status) break;
+#pragma omp atomic
+        w->flop += w->units.unit[i].cost;
+    }
+    if (status) err_first(w->e, &w->status, &e);
+}
+
+static void drop(void *context, size_t sample, uint64_t at, size_t n, const float *values)
+{
+    (void)context;
+    (void)sample;
+    (void)at;
+    (void)n;
+    (void)values;
+}
+
+static int give(void *context, size_t first, size_t last, const struct exact_sink *sink,
+                struct err *e)
+{
+    struct giving *w = context;
+    const struct gradients *g = w->g;
+    const struct units_cost cost = pass_cost(&g->model.config);
+    if (units_open(&w->units, &g->samples, g->record.first + first, g->record.first + last, NULL,
+                   &cost, e))
+        return -1;
+    w->sink = sink;
+    w->next = 0;
+    w->status = 0;
+    w->e = e;
+#pragma omp parallel num_threads(g->o->threads)
+    work_alone(w);
+    units_close(&w->units);
+    if (!w->status && out_interrupted()) return err_kind(e, ERR_INTERRUPTED, "interrupted");
+    return w->status;
+}
+
+/* Losses that the folder lost while the products were kept (a power cut can do that). */
+static int complete_losses(struct giving *w, struct err *e)
+{
+    const struct exact_sink nobody = {NULL, drop};
+    int status = 0;
+    for (size_t i = 0; w->store && i < w->store->n && !status; i++)
+        if (!w->store->there[i]) status = give(w, i, i + 1, &nobody, e);
+    return status;
+}
+
+/* The products that FILE does not have yet. */
+static int compute(struct giving *w, const struct exact_plan *plan, struct loss_file *file,
+                   struct gradients_result *result, struct err *e)
+{
+    struct gradients *g = w->g;
+    const struct exact_source source = {w, give};
+    const double start = omp_get_wtime(), had = (double)file->kept;
+    w->pass = calloc((size_t)g->o->threads, sizeof *w->pass);
+    if (!w->pass) return err_memory(e, g->flat.path);
+    out_catch_interrupts(true);
+    int status = exact_compute(plan, &source, g->model.kernels, file, e);
+    if (!status) status = complete_losses(w, e);
+    out_catch_interrupts(false);
+    for (int t = 0; t < g->o->threads; t++) pass_close(&w->pass[t]);
+    free(w->pass);
+    result->seconds = omp_get_wtime() - start;
+    result->flop = w->flop + plan->product_flop * ((double)file->kept - had) / (double)file->count;
+    result->computed = w->computed;
+    return status;
+}
+
+/* --- the folder --- */
+
+static int write_matrix(const struct gradients *g, const struct exact_plan *plan,
+                        const struct loss_file *file, const char *path, struct err *e)
+{
+    struct square out = {.n = 0};
+    double *norms = malloc(plan->n * sizeof *norms);
+    int status = norms ? exact_norms(plan, file, norms, e) : err_memory(e, g->flat.path);
+    if (!status) status = square_open(&out, path, plan->n, e);
+    if (!status) status = exact_cosines(plan, file, norms, &out, e);
+    if (!status) status = square_commit(&out, e);
+    square_abort(&out);
+    free(norms);
+    return status;
+}
+
+static int work(struct gradients *g, struct store *store, const void *context,
+                struct gradients_result *result, struct err *e)
+{
+    const struct exact_plan *plan = context;
+    struct giving w = {.g = g, .source = gradients_source(g), .store = store};
+    struct loss_file file;
+    char *path = gradients_path(g->o->out, "exact", "npy", 0, 1);
+    int status = path ? loss_file_open(&file, path, gradients_key(&g->record, false),
+                                       exact_file_count(plan), e)
+                      : err_memory(e, g->o->out);
+    if (!status) {
+        status = compute(&w, plan, &file, result, e);
+        if (!status) status = write_matrix(g, plan, &file, path, e);
+        loss_file_close(&file, status);
+    }
+    if (status && e->kind == ERR_INTERRUPTED) err_prefix(e, "%s", g->path);
+    free(path);
+    return status ? -1 : 0;
+}
+
+int gradients_exact_run(struct gradients *g, struct gradients_result *result, struct err *e)
+{
+    struct gradients_exact x;
+    *result = (struct gradients_result){0};
+    if (gradients_exact_needs(g, &x, e)) return -1;
+    return gradients_fill(g, work, &x.plan, result, e);
+}
+
+int gradients_exact_cosines(struct gradients *g, float *c, float *losses, struct err *e)
+{
+    struct giving w = {.g = g, .source = gradients_source(g), .losses = losses};
+    struct gradients_exact x;
+    struct gradients_result result;
+    struct loss_file file;
+    if (make_plan(g, &x, e) || loss_file_memory(&file, exact_file_count(&x.plan), e)) return -1;
+    double *norms = malloc(samples(g) * sizeof *norms);
+    int status = norms ? compute(&w, &x.plan, &file, &result, e) : err_memory(e, g->flat.path);
+    if (!status) status = exact_norms(&x.plan, &file, norms, e);
+    if (!status) status = exact_cosines_in_memory(&x.plan, &file, norms, c, e);
+    free(norms);
+    loss_file_close(&file, false);
+    return status;
+}
