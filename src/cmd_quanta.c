@@ -4,10 +4,24 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/cmd_quanta.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "src/cmd_tokens.h"
 #include "src/commands.h"
+
+int cmd_quanta_ranks(const char *text, size_t *first, size_t *last, struct err *e)
+{
+    double ranks[2];
+    if (cmd_tokens_range(text, "--window", ranks, e)) return -1;
+    if (ranks[0] < 1 || ranks[1] > 1e9 || ranks[0] != floor(ranks[0]) ||
+        ranks[1] != floor(ranks[1]))
+        return err_set(e, "--window: expected two ranks FIRST:LAST from 1 on, found '%s'", text);
+    *first = (size_t)ranks[0];
+    *last = (size_t)ranks[1];
+    return 0;
+}
 
 struct args {
     struct cli_common common;

@@ -4,6 +4,9 @@
 #define TRIPOD_CMD_QUANTA_H
 
 #include "src/cli.h"
+
+/* "FIRST:LAST", ranks from 1 on, as --window has them. */
+int cmd_quanta_ranks(const char *text, size_t *first, size_t *last, struct err *e);
 #include "src/quanta/gradients.h"
 
 /* One line a sub-command, cmd_quanta_NAME, in the order help lists them. */

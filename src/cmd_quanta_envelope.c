@@ -2,12 +2,10 @@
  * is src/quanta/rank_envelope.c's.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
 #include <stdio.h>
 
 #include "src/base/provenance.h"
 #include "src/cmd_quanta.h"
-#include "src/cmd_tokens.h"
 #include "src/quanta/rank_envelope.h"
 #include "src/report/plot.h"
 #include "src/report/report_rank_sizes.h"
@@ -24,14 +22,7 @@ struct args {
 static int take_window(void *args, const char *value, struct err *e)
 {
     struct rank_envelope_request *q = &((struct args *)args)->request;
-    double window[2];
-    if (cmd_tokens_range(value, "--window", window, e)) return -1;
-    if (window[0] < 1 || window[1] > 1e9 || window[0] != floor(window[0]) ||
-        window[1] != floor(window[1]))
-        return err_set(e, "--window: expected two ranks FIRST:LAST from 1 on, found '%s'", value);
-    q->first = (size_t)window[0];
-    q->last = (size_t)window[1];
-    return 0;
+    return cmd_quanta_ranks(value, &q->first, &q->last, e);
 }
 
 static const struct option_row options[] = {

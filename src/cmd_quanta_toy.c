@@ -9,7 +9,6 @@
 #include "src/base/num.h"
 #include "src/base/provenance.h"
 #include "src/cmd_quanta.h"
-#include "src/cmd_tokens.h"
 #include "src/quanta/toy.h"
 
 enum { MOST = 32 }; /* values of a list, and numbers of clusters */
@@ -18,8 +17,8 @@ struct args {
     struct cli_common common;
     struct cli_kernels simd;
     struct reals d, alpha, clusters;
-    double sigma[MOST], window[2];
-    size_t sigmas, subtasks, points, restarts, seed;
+    double sigma[MOST];
+    size_t first, last, sigmas, subtasks, points, restarts, seed;
 };
 #define ARGS struct args
 
@@ -44,11 +43,7 @@ static int take_sigma(void *args, const char *value, struct err *e)
 static int take_window(void *args, const char *value, struct err *e)
 {
     struct args *a = args;
-    if (cmd_tokens_range(value, "--window", a->window, e)) return -1;
-    if (a->window[0] < 1 || a->window[1] > 1e9 || a->window[0] != floor(a->window[0]) ||
-        a->window[1] != floor(a->window[1]))
-        return err_set(e, "--window: expected two ranks FIRST:LAST from 1 on, found '%s'", value);
-    return 0;
+    return cmd_quanta_ranks(value, &a->first, &a->last, e);
 }
 
 static const struct option_row options[] = {
@@ -175,8 +170,8 @@ static int run(void *args, struct err *e)
     for (size_t i = 0; i < a->clusters.n; i++) clusters[i] = (size_t)a->clusters.value[i];
     struct toy_request q = {.subtasks = a->subtasks,
                             .points = a->points,
-                            .first = (size_t)a->window[0],
-                            .last = (size_t)a->window[1],
+                            .first = a->first,
+                            .last = a->last,
                             .cluster = {.clusters = clusters,
                                         .kinds = a->clusters.n ? a->clusters.n : 3,
                                         .restarts = a->restarts,

@@ -164,6 +164,15 @@ fails "cosines of other samples" 'C.npy: expected the cosines of the 60 samples 
 fails "another corpus" 'expected the corpus of g' quanta show gl.npy g -c d
 fails "no gradients" 'expected the gradients.json' quanta show gl.npy l -c c
 fails "toy: more clusters than samples" '100 clusters need more than its 4[0-9] samples' quanta toy --subtasks 20 --points 15 --clusters 100
+mkdir broken
+: >broken/libopenblas.so.0
+fails "a library that is broken" 'eigenvectors need liblapacke and libopenblas0, which cannot be used: .*file too short' \
+    env LD_LIBRARY_PATH=broken "$TRIPOD" quanta cluster C.npy -o x.npy --clusters 3
+if ldd "$TRIPOD" | grep -E 'blas.so|lapack'  | grep -v gslcblas; then echo "FAIL start-up loads LAPACK"; code=1; else echo "ok no start loads it"; fi
+PORTABLE=${PORTABLE-${B:-$ROOT/build}-portable/tripod}
+if [ -x "$PORTABLE" ]; then
+    fails "the static program" 'eigenvectors need .* a static program loads no libraries' "$PORTABLE" quanta cluster C.npy -o x.npy --clusters 3
+fi
 misuse "no output" 'give a file with -o' quanta cluster C.npy
 misuse "no matrix" 'give C.npy' quanta cluster -o x.npy
 misuse "one cluster" 'expected whole numbers from 2 on, found 1' quanta cluster C.npy -o x.npy --clusters 1
