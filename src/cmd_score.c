@@ -50,8 +50,9 @@ static const struct option_row options[] = {
                  "repeated; plain arguments but the last are models too"),
     OPTION_TEXT("out", 'o', "FILE", request.out,
                 "Where the answers go, a JSON line for each of the requests' and each model"),
-    OPTION_TEXT("tokenizer", 't', "FILE", request.tokenizer,
-                "tokenizer.json for text (default: the first model's)"),
+    OPTION_TEXT(
+        "tokenizer", 't', "FILE", request.tokenizer,
+        "tokenizer.json for text (default: the first model's, which has to be that of the others, too)"),
     OPTION_CALL("prefix-token", 0, "ID", take_prefix,
                 "What stands before an empty context (default: the tokenizer's <|endoftext|>)"),
     OPTION_CALL("shard", 0, "I/N", take_part,

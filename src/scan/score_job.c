@@ -34,6 +34,32 @@ static uint64_t key_of(const struct scored *s, const struct flat_model *flat, in
     return key;
 }
 
+/* Whether the other models have the FIRST's tokenizer, or none. Models that are not there are said to be
+ * when it is their turn. */
+static int check_tokenizers(const struct score_request *o, const struct tokenizer *first,
+                            struct err *e)
+{
+    int status = 0;
+    for (size_t i = 1; i < o->models_n && !status; i++) {
+        struct flat_model flat;
+        struct tokenizer *t = NULL;
+        struct err ignored;
+        char *folder, *import;
+        if (model_peek(&flat, o->models[i], &folder, &import, &ignored)) continue;
+        status = model_tokenizer_open(&t, NULL, folder, e);
+        if (!status && t && tokenizer_hash(t) != tokenizer_hash(first))
+            status = err_set(e,
+                             "%s: expected the tokenizer of %s (%016" PRIx64
+                             "), found another (%016" PRIx64 "): give one for all with -t",
+                             o->models[i], o->models[0], tokenizer_hash(first), tokenizer_hash(t));
+        tokenizer_close(t);
+        if (!import) flat_close(&flat);
+        free(folder);
+        free(import);
+    }
+    return status;
+}
+
 /* The requests, with the tokenizer of the first model. */
 static int open_requests(struct scored *s, const struct score_request *o, struct err *e)
 {
@@ -46,6 +72,7 @@ static int open_requests(struct scored *s, const struct score_request *o, struct
     size_t positions = flat.config.max_positions;
     flat_close(&flat);
     struct requests_options options = {.tokenizer = tokenizer, .prefix = o->prefix};
+    if (!status && tokenizer && !o->tokenizer) status = check_tokenizers(o, tokenizer, e);
     if (!status) status = requests_read(&s->requests, o->requests, &options, e);
     tokenizer_close(tokenizer);
     if (status) return -1;

@@ -13,7 +13,7 @@ struct score_request {
     const char *const *models;
     size_t models_n;
     const char *requests, *out;
-    const char *tokenizer; /* NULL: the first model's */
+    const char *tokenizer; /* NULL: the first model's, which has to be the others' too */
     int64_t prefix;        /* as in requests.h */
     size_t part, parts;    /* of the requests' lines: this of so many */
     struct scan_options compute;

@@ -1,6 +1,6 @@
 # Writes tests/golden/score: requests.jsonl, and for each model MODEL.json, what the `hf` model of lm-evaluation-harness
 # (float32) answers: [log-likelihood, is_greedy] of each request in order, and accuracies by the formulas of its
-# multiple_choice tasks.
+# multiple_choice tasks. The same of few-shot requests in few_shot.jsonl and few_shot-MODEL.json.
 #
 #   score_reference.py          needs torch, transformers, lm_eval[hf] (0.4.13), numpy
 #
@@ -17,6 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
 OUT = os.path.join(HERE, "score")
 MODELS = ["demo-115k/step1000", "demo-25k/step512", "demo-3k/step1000"]
+FEW_SHOT_MODELS = MODELS[:2]
 
 PAIRS = [  # (context, continuation)
     ("This program is free", " software"),
@@ -78,6 +79,41 @@ def requests(greedy):
     return lines
 
 
+def few_shot():
+    """Questions after examples with their answers: the examples are most of every context, and the same in many."""
+    text = long_text()
+    words = sorted({w for w in text.split() if w.isalpha() and len(w) > 3})
+    rng = np.random.default_rng(11)
+    questions = []
+    for i in range(24):  # which word comes next? At any place of the text, one right choice of four
+        at = 400 + 1300 * i
+        passage = text[at:at + 60].split()
+        gold = int(rng.integers(4))
+        choices = [words[k] for k in rng.choice(len(words), 4, replace=False)]
+        choices[gold] = passage[-1]
+        if i % 5 == 0:
+            choices = choices[:2] if gold < 2 else choices[2:]
+            gold %= 2
+        questions.append((" ".join(passage[1:-1]), choices, gold))
+
+    def shot(q, answer=True):
+        return "Text: %s\nNext:%s" % (q[0], " " + q[1][q[2]] + "\n\n" if answer else "")
+
+    lines = []
+    for shots in (1, 3, 5, 16):  # 16: longer than the models' context, of which only the end is left
+        examples = "".join(shot(q) for q in questions[:shots])
+        for i, q in enumerate(questions[16:]):
+            lines.append({"context": examples + shot(q, False), "choices": q[1], "gold": q[2], "delimiter": " ", "id": "%d-%d" % (shots, i)})
+        q = questions[16]
+        lines.append({"context": examples + "Text: " + q[0], "continuation": " " + q[1][q[2]]})
+    # the examples in another order, so that only a part of the beginning is shared; the end of one as a choice
+    for order in ((0, 1, 2, 4, 3), (0, 1, 3, 2, 4), (4, 0, 1, 2, 3)):
+        examples = "".join(shot(questions[k]) for k in order)
+        for q in questions[16:20]:
+            lines.append({"context": examples + shot(q, False), "choices": q[1] + [q[1][0] + "\n\nText:"], "gold": q[2], "delimiter": " "})
+    return lines
+
+
 def load(model):
     return HFLM(pretrained=os.path.join(ROOT, "models", "demo", model), dtype="float32", batch_size=1, device="cpu")
 
@@ -129,6 +165,16 @@ def greedy(lm, count=12):
     return out
 
 
+def write_few_shot(lm, model):
+    lines = few_shot()
+    with open(os.path.join(OUT, "few_shot.jsonl"), "w", encoding="utf-8") as f:
+        f.writelines(json.dumps(x) + "\n" for x in lines)
+    found = answers(lm, lines)
+    with open(os.path.join(OUT, "few_shot-" + model.replace("/", "-") + ".json"), "w", encoding="utf-8") as f:
+        json.dump({"model": model, "summary": accuracies(lines, found), "answers": found}, f)
+        f.write("\n")
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
     lines = None
@@ -142,6 +188,8 @@ def main():
         with open(os.path.join(OUT, model.replace("/", "-") + ".json"), "w", encoding="utf-8") as f:
             json.dump({"model": model, "summary": accuracies(lines, found), "answers": found}, f)
             f.write("\n")
+        if model in FEW_SHOT_MODELS:
+            write_few_shot(lm, model)
 
 
 main()
