@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job on the demo suite: import, tokenize, scan, gather, fit, draw. What `make demo` runs after building.
+# The main job on the demo suite: import, tokenize, scan, gather, fit, draw, and skills by their gradients. What `make demo` runs after building.
 # The text is Debian's licences, which the models have not seen; DEMO_OUT says where the results go.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
@@ -37,7 +37,18 @@ say "Loss against training step: the exponent of every model"
 show fit power "$out/losses/points.csv" --x step --by model --bootstrap 0 |
     awk -F '\t' '/^\$/ { print; next } /^# group/ { model = substr($0, 9) }
         $1 == "alpha" && $3 + 0 > 0 && NF > 8 { printf "%-10s alpha %.4f  (%.4f to %.4f)  %s\n", model, $2, $4, $5, $6 }'
+say "Which predictions does the largest model make alike? Gradients of single tokens' losses, clustered: three of 50 clusters"
+largest=$out/models/demo-115k-step1000.tripod
+"$tripod" scan "$largest" -c "$out/licences" -t "$suite/tokenizer.json" --max-tokens 256 -o "$out/firsts" >>"$out/scan.log"
+show quanta gradients "$largest" -c "$out/licences" --losses "$out/firsts/demo-115k-step1000.npy" --below 0.5 --no-induction \
+    -o "$out/gradients" >"$out/quanta.log"
+show quanta similarity "$out/gradients" -o "$out/C.npy" >>"$out/quanta.log"
+show quanta cluster "$out/C.npy" --clusters 20,50 -o "$out/labels.npy" >>"$out/quanta.log"
+grep '^\$' "$out/quanta.log"
+show quanta show "$out/labels.npy" "$out/gradients" -c "$out/licences" --clusters 50 --first 4 -n 4 --before 12 --html "$out/clusters.html" |
+    awk -F '\t' '/^\$/ { print; next } $1 + 0 > 1 { printf "%3d  %s\n", $1, $NF }'
 say "Results"
 echo "figure   $out/losses.png"
 echo "points   $out/losses/points.csv"
+echo "clusters $out/clusters.html"
 echo "losses   $out/losses/*.npy (one a checkpoint), $out/losses.npy (all)"

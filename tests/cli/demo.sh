@@ -43,6 +43,7 @@ fi
 # What make demo runs, on this machine's licences.
 ok "make demo's script" env DEMO_OUT="$T/demo" TRIPOD="$TRIPOD" sh "$suite/run.sh"
 shows "it shows the law" '^alpha'
+shows "it shows clusters of predictions" '^ *2  .*\[\['
 if command -v gnuplot >/dev/null; then
     ok "it draws the figure" test -s "$T/demo/losses.png"
 else
