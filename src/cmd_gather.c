@@ -42,7 +42,7 @@ static const struct option_row options[] = {
                 "losses say"),
     OPTION_TEXT(
         "tokenizer", 't', "FILE", tokenizer,
-        "and the tokenizer.json its bytes are counted with (default: where the corpus or the "
+        "For --documents the tokenizer.json that bytes are counted with (default: where the corpus or the "
         "losses say)"),
     OPTION_TEXT("plot", 0, "FIGURE", plot,
                 "Draw loss against size and step: FIGURE.png, .svg or .pdf, with its data and "

@@ -71,7 +71,8 @@ const struct option_row cmd_scan_options[] = {
         "Of a preshuffled corpus (P.idx with P.bin or its shards) the rows of training step S, or "
         "S to E: rows 1024 S to 1024 S + 1023, all 2048 predictions of each. The plan and the "
         "losses' .json say which checkpoints had seen them"),
-    OPTION_TEXT("rows", 0, "A:B", rows, "Of such a corpus rows A to B - 1"),
+    OPTION_TEXT("rows", 0, "A:B", rows,
+                "Of a preshuffled corpus rows A to B - 1 (see --train-step)"),
     OPTION_CHOICE("gelu", 0, request.gelu, gelus,
                   "GELU (default: the model's; Hugging Face says erf); with tanh Pythia was "
                   "trained"),

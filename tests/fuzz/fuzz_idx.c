@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/text/corpus.h"
+#include "src/text/train_rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -56,6 +56,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (tokens != c.tokens) abort();
     corpus_hash(&c, c.documents, &hash, &e);
     corpus_hash(&c, c.documents / 2, &hash, &e);
+    /* Training rows, any stretch of them: what remains has the same lengths. */
+    struct train_rows rows = {c.documents / 3, c.documents / 3 + c.documents / 2};
+    size_t first = c.documents ? corpus_length(&c, rows.begin) : 0;
+    if (rows.begin < rows.end && !train_rows_take(&c, rows, &e)) {
+        if (c.documents != rows.end - rows.begin || c.tokens != first * c.documents) abort();
+        corpus_hash(&c, c.documents, &hash, &e);
+    }
     corpus_close(&c);
     return 0;
 }
