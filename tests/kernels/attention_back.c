@@ -105,6 +105,7 @@ static double weights(struct reference *r, size_t i, const struct attention_shap
         for (size_t c = 0; c < H; c++) {
             s[j] += r->q[i * H + c] * r->k[j * H + c];
             size += r->q_size[i * H + c] * r->k_size[j * H + c];
+            size += (r->q_size[i * H + c] + r->k_size[j * H + c]) * 0x1p-125; /* denormal ones */
         }
         e[j] = ((double)H + 6) * UNIT * size + UNIT * fabs(s[j]);
         error = fmax(error, e[j]);
@@ -153,13 +154,15 @@ static void score_gradients(struct reference *r, size_t i, const struct attentio
     }
 }
 
-/* to[i] += a b[i], where a and b are known to ea and eb: each term, and `chain` roundings. */
+/* to[i] += a b[i], where a is known to ea and b is turned and scaled, a row of size b_size: each term,
+ * and `chain` roundings. */
 static void add_scaled(double *to, double *error, double a, double ea, const double *b,
                        const double *b_size, double chain, size_t n)
 {
     for (size_t c = 0; c < n; c++) {
+        const double eb = 3 * UNIT * b_size[c] + 0x1p-148;
         to[c] += a * b[c];
-        error[c] += ea * (fabs(b[c]) + 3 * UNIT * b_size[c]) + fabs(a) * 3 * UNIT * b_size[c];
+        error[c] += ea * (fabs(b[c]) + eb) + fabs(a) * eb;
         error[c] += (fabs(a) + ea) * fabs(b[c]) * chain * UNIT + 0x1p-147;
     }
 }
