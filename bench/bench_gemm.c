@@ -38,7 +38,7 @@ static void run_native(void *context, int t)
     struct strips in = {p->in[t], p->rows}, out = {p->out[t], p->rows};
     p->kernels->gemm(out, in, p->rows, p->panels, NULL, GEMM_STORE, p->scratch[t]);
 }
-/* Backwards out is dY, and in, X, becomes dX: what was compared before has been measured by then. */
+/* Backwards out is dY, and in, X, becomes dX: what compares others has been measured by then. */
 static void run_dx(void *context, int t)
 {
     const struct product *p = context;

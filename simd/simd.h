@@ -79,8 +79,8 @@ typedef void kernel_gemm_back(struct strips dx, struct strips dy, size_t rows, s
 
 /* The gradient of gemm's weights, dW [n, k] = sum over rows t of dy[t][n] x[t][k], in the panel
  * layout: a tile has inputs k0 .. k0 + kn - 1 of one panel, kn x 32 floats, consecutive in the
- * layout of W from element (panel * k + k0) * 32 on. It is in the cache, and the sink's only until it
- * returns. */
+ * layout of W from element (panel * k + k0) * 32 on. It is in the cache, and the sink's only until
+ * it returns. */
 typedef void gradient_sink(void *context, size_t panel, size_t k0, size_t kn, const float *tile);
 struct weight_gradient {
     struct strips dy, x; /* rows 0..rows, columns 0..n and 0..k */
@@ -88,9 +88,10 @@ struct weight_gradient {
     size_t first, end;   /* panels of the n: a team shares a matrix by them */
 };
 /* Panels first .. end - 1 to the sink. Each element is a chain of FMAs over t in increasing order
- * within each SIMD_STRIP rows from row 0 on; the chains' sums are added in order. Columns beyond n of
- * the last panel are zeros. Tiles come by groups of panels 8 i .. 8 i + 7, in a group by k0 (0, 256,
- * 512 ...; kn is 256 but for the last), and for each k0 panel by panel. scratch: simd_scratch_bytes(). */
+ * within each SIMD_STRIP rows from row 0 on; the chains' sums are added in order. Columns beyond n
+ * of the last panel are zeros. Tiles come by groups of panels 8 i .. 8 i + 7, in a group by k0 (0,
+ * 256, 512 ...; kn is 256 but for the last), and for each k0 panel by panel. scratch:
+ * simd_scratch_bytes(). */
 typedef void kernel_weight_gradient(const struct weight_gradient *g, gradient_sink *sink,
                                     void *context, void *scratch);
 
@@ -235,9 +236,9 @@ const struct kernels *simd_best(void);
 /* "scalar", "avx2", "avx512" to its number, -1 for another word. */
 int simd_isa_from_name(const char *name);
 
-/* Bytes of scratch (64-byte aligned, best on huge pages) that the products, weight_gradient
- * and head need, for any shape. It follows from the L2 size this machine reports, never from one machine; results do not depend on
- * it. */
+/* Bytes of scratch (64-byte aligned, best on huge pages) that the products, weight_gradient and
+ * head need, for any shape. It follows from the L2 size this machine reports, never from one
+ * machine; results do not depend on it. */
 size_t simd_scratch_bytes(void);
 /* Bytes attention needs for documents of up to n tokens. */
 size_t attention_scratch_bytes(size_t n, size_t head_size);

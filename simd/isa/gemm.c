@@ -34,8 +34,8 @@ V_WORD vf load_weights(const void *data, enum simd_dtype dtype, size_t at)
     return v_load((const float *)data + at);
 }
 
-/* One panel of 32 columns of the product, n .. n + 31 of W's out features, and k steps, k0 .. of its
- * in features. */
+/* One panel of 32 columns of the product, n .. n + 31 of W's out features, and k steps, k0 .. of
+ * its in features. */
 V_WORD void widen_panel(float *b, struct panels w, enum simd_dtype dtype, size_t n, size_t k0,
                         size_t k)
 {

@@ -1,10 +1,11 @@
-/* weight_gradient.c - dW = dY^T X in the panel layout of W, and the bias's gradient: sums over rows.
+/* weight_gradient.c - dW = dY^T X in the panel layout of W, and the bias's gradient.
  *
  * The micro-kernel of the GEMM with other operands: its rows are in features, its B is dY where it
- * lies. For 256 rows of x at a time, a word of x's columns is laid out in L1, and a group of eight
- * panels of dY, one strip, streams by from L2. The group's tiles, 256 in features by 32 columns, stay
- * in L2 until all rows have been added, and go to the sink from there: x is read from memory once per
- * eight panels. A tile is finished in one place: no sum depends on who computes which panels.
+ * lies. For 256 rows of x at a time, a word of x's columns is laid out in L1, and a group of
+ * eight panels of dY, one strip, streams by from L2. The group's tiles, 256 in features by 32
+ * columns, stay in L2 until all rows have been added, and go to the sink from there: x is read from
+ * memory once per eight panels. A tile is finished in one place: no sum depends on who computes
+ * which panels.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "simd/isa/gemm_micro.h"
@@ -50,7 +51,8 @@ static void lay_out_x(float *a, struct strips x, const struct block *b, size_t c
         v_store(a + t * SIMD_LANES, v_load_n(from, n));
 }
 
-/* The rows of dY that the block after this one meets, or NULL where it stays with these or is the last. */
+/* The rows of dY that the block after this one meets; NULL where those are this one's, or it is the
+ * last. */
 static const float *later_dy(const struct weight_gradient *g, const struct block *b)
 {
     size_t row = b->row + b->rows, p = b->p;
@@ -62,9 +64,10 @@ static const float *later_dy(const struct weight_gradient *g, const struct block
     return strip_at(g->dy, row, p / GROUP * SIMD_STRIP);
 }
 
-/* The block's rows added to its tiles, the first ones stored. A micro-kernel fetches a line or two of a
- * quarter of the rows on its way: first those of x's next word, then, a piece each, dY's of the next
- * block, which would wait for memory at each else (5 to 7 % at 1024 rows). */
+/* The block's rows added to its tiles, the first ones stored. A micro-kernel fetches a line or two
+ * of a quarter of the rows on its way: first those of x's next word, then, a piece each, dY's of
+ * the next block, which else would wait for each (5 to 7 % at 1024 rows). A prefetch beyond the
+ * last row never faults. */
 static void add_rows(struct gradient_scratch *s, const struct weight_gradient *g,
                      const struct block *b)
 {

@@ -10,8 +10,8 @@
 struct panels make_weights(float **values, size_t n, size_t k, enum simd_dtype dtype, float size,
                            bool at_end);
 
-/* The contract: chains of FMAs over 128 of k, 64 where k is at most 256; their sums added in order; then
- * bias, which is the caller's. */
+/* The contract: chains of FMAs over 128 of k, 64 where k is at most 256; their sums added in order;
+ * then bias, which is the caller's. */
 float chain(struct strips x, size_t row, const float *w, size_t k);
 
 /* Its error: the chain and the sum of chains, in units of sum |x w|. */
