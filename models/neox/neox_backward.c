@@ -1,5 +1,4 @@
-/* neox_backward.c - the backward pass of GPT-NeoX; see neox_backward.h. g is dL/d(what stands before
- * it):
+/* neox_backward.c - the backward pass of GPT-NeoX; see neox_backward.h. With dy for dL/dy:
  *
  *   loss = log-sum-exp(W h) - (W h)[target], h = LN_f(x):  dlogits = softmax - one-hot, dh = dlogits W
  *   y = x W^T + b:                                         dx = dy W, dW = dy^T x, db = sum of dy
@@ -28,18 +27,18 @@ static void layer_output(const struct neox_back *b, size_t i, size_t from, struc
     const struct neox_kept *k = &b->t->layers[i];
     const bool parallel = b->m->config.parallel_residual;
     const size_t rows = b->n - from;
-    const struct strips x = back_rows(k->x, from), context = back_rows(k->context, from);
-    const struct strips mid = back_rows(k->mid, from), u = back_rows(k->u, from);
-    const struct strips h = back_rows(b->t->h, from), wide = back_rows(b->t->wide, from);
+    const struct strips x = neox_back_rows(k->x, from), context = neox_back_rows(k->context, from);
+    const struct strips mid = neox_back_rows(k->mid, from), u = neox_back_rows(k->u, from);
+    const struct strips h = neox_back_rows(b->t->h, from), wide = neox_back_rows(b->t->wide, from);
     const struct strips attended = parallel ? out : mid;
-    back_attention(b, i, from);
-    back_copy(b, attended, x, rows);
-    back_product(b, attended, context, rows, &l->dense, GEMM_ADD);
-    back_norm(b, h, mid, rows, &l->ln2);
-    back_product(b, u, h, rows, &l->up, GEMM_STORE);
-    back_gelu(b, wide, u, rows);
-    if (!parallel) back_copy(b, out, mid, rows);
-    back_product(b, out, wide, rows, &l->down, GEMM_ADD);
+    neox_back_attention(b, i, from); /* context [rows, d] */
+    neox_back_copy(b, attended, x, rows);
+    neox_back_product(b, attended, context, rows, &l->dense, GEMM_ADD); /* [rows, d] */
+    neox_back_norm(b, h, mid, rows, &l->ln2);
+    neox_back_product(b, u, h, rows, &l->up, GEMM_STORE); /* [rows, ffn] */
+    neox_back_gelu(b, wide, u, rows);
+    if (!parallel) neox_back_copy(b, out, mid, rows);
+    neox_back_product(b, out, wide, rows, &l->down, GEMM_ADD); /* [rows, d] */
 }
 
 void neox_forward_kept(const struct neox *m, struct neox_tape *t, const uint32_t *tokens, size_t n)
@@ -48,15 +47,15 @@ void neox_forward_kept(const struct neox *m, struct neox_tape *t, const uint32_t
     const size_t last = m->config.layers - 1;
     t->n = n;
     neox_tape_start(t);
-    back_embed(&b, t->layers[0].x, tokens);
+    neox_back_embed(&b, t->layers[0].x, tokens);
     for (size_t i = 0; i <= last; i++) {
         const struct neox_layer *l = &m->layers[i];
         const struct neox_kept *k = &t->layers[i];
-        back_norm(&b, t->h, k->x, n, &l->ln1);
+        neox_back_norm(&b, t->h, k->x, n, &l->ln1);
         if (i == last) {
-            back_keys(&b, k->qkv, t->h, &l->qkv);
+            neox_back_keys(&b, k->qkv, t->h, &l->qkv);
         } else {
-            back_product(&b, k->qkv, t->h, n, &l->qkv, GEMM_STORE);
+            neox_back_product(&b, k->qkv, t->h, n, &l->qkv, GEMM_STORE);
             layer_output(&b, i, 0, t->layers[i + 1].x);
         }
     }
@@ -68,9 +67,9 @@ static void last_output(const struct neox_back *b)
     const size_t last = b->m->config.layers - 1, from = b->n - 1;
     const struct neox_layer *l = &b->m->layers[last];
     const struct neox_kept *k = &b->t->layers[last];
-    const struct strips h = back_rows(b->t->h, from);
-    back_norm(b, h, back_rows(k->x, from), 1, &l->ln1);
-    back_queries(b, back_rows(k->qkv, from), h, 1, &l->qkv);
+    const struct strips h = neox_back_rows(b->t->h, from);
+    neox_back_norm(b, h, neox_back_rows(k->x, from), 1, &l->ln1);
+    neox_back_queries(b, neox_back_rows(k->qkv, from), h, 1, &l->qkv);
     layer_output(b, last, from, b->t->out);
 }
 
@@ -79,12 +78,12 @@ static void last_output(const struct neox_back *b)
 /* Whether the gradient of layer I's input is needed. */
 static bool goes_on(const struct neox_back *b, size_t i)
 {
-    if (back_wants_embedding(b)) return true;
+    if (neox_back_wants_embedding(b)) return true;
     for (size_t j = 0; j < i; j++) {
         const struct neox_layer *l = &b->m->layers[j];
-        if (back_wants_gain(b, &l->ln1) || back_wants_gain(b, &l->ln2) ||
-            back_wants_linear(b, &l->qkv) || back_wants_linear(b, &l->dense) ||
-            back_wants_linear(b, &l->up) || back_wants_linear(b, &l->down))
+        if (neox_back_wants_gain(b, &l->ln1) || neox_back_wants_gain(b, &l->ln2) ||
+            neox_back_wants_linear(b, &l->qkv) || neox_back_wants_linear(b, &l->dense) ||
+            neox_back_wants_linear(b, &l->up) || neox_back_wants_linear(b, &l->down))
             return true;
     }
     return false;
@@ -96,37 +95,37 @@ static void mlp_back(const struct neox_back *b, size_t i, size_t from)
     const struct neox_layer *l = &b->m->layers[i];
     const struct neox_kept *k = &b->t->layers[i];
     const size_t rows = b->n - from;
-    const struct strips dx = back_rows(b->t->dx, from), mid = back_rows(k->mid, from);
-    const struct strips h = back_rows(b->t->h, from), wide = back_rows(b->t->wide, from);
-    const struct strips u = back_rows(k->u, from);
-    const bool inputs = goes_on(b, i) || back_wants_gain(b, &l->ln2);
-    const bool inside = inputs || back_wants_linear(b, &l->up);
-    back_gelu(b, wide, u, rows);
-    back_linear(b, wide, dx, wide, rows, &l->down, inside);
+    const struct strips dx = neox_back_rows(b->t->dx, from), mid = neox_back_rows(k->mid, from);
+    const struct strips h = neox_back_rows(b->t->h, from), wide = neox_back_rows(b->t->wide, from);
+    const struct strips u = neox_back_rows(k->u, from);
+    const bool inputs = goes_on(b, i) || neox_back_wants_gain(b, &l->ln2);
+    const bool inside = inputs || neox_back_wants_linear(b, &l->up);
+    neox_back_gelu(b, wide, u, rows);
+    neox_back_linear(b, wide, dx, wide, rows, &l->down, inside); /* [rows, ffn] */
     if (!inside) return;
-    back_gelu_inputs(b, wide, wide, u, rows);
-    back_norm(b, h, mid, rows, &l->ln2);
-    back_linear(b, h, wide, h, rows, &l->up, inputs);
-    if (inputs) back_norm_inputs(b, dx, h, mid, rows, &l->ln2);
+    neox_back_gelu_inputs(b, wide, wide, u, rows);
+    neox_back_norm(b, h, mid, rows, &l->ln2);
+    neox_back_linear(b, h, wide, h, rows, &l->up, inputs); /* [rows, d] */
+    if (inputs) neox_back_norm_inputs(b, dx, h, mid, rows, &l->ln2);
 }
 
 /* Whether the gradient of layer I's normalised input, and of its qkv, is needed. */
 static bool wants_h(const struct neox_back *b, size_t i)
 {
-    return goes_on(b, i) || back_wants_gain(b, &b->m->layers[i].ln1);
+    return goes_on(b, i) || neox_back_wants_gain(b, &b->m->layers[i].ln1);
 }
 
 static bool wants_qkv(const struct neox_back *b, size_t i)
 {
-    return wants_h(b, i) || back_wants_linear(b, &b->m->layers[i].qkv);
+    return wants_h(b, i) || neox_back_wants_linear(b, &b->m->layers[i].qkv);
 }
 
 /* dc = dx W, the gradient of the attention's output */
 static void dense_back(const struct neox_back *b, size_t i, size_t from)
 {
-    const struct strips dx = back_rows(b->t->dx, from), dc = back_rows(b->t->dc, from);
-    const struct strips context = back_rows(b->t->layers[i].context, from);
-    back_linear(b, dc, dx, context, b->n - from, &b->m->layers[i].dense, wants_qkv(b, i));
+    const struct strips dx = neox_back_rows(b->t->dx, from), dc = neox_back_rows(b->t->dc, from);
+    const struct strips context = neox_back_rows(b->t->layers[i].context, from);
+    neox_back_linear(b, dc, dx, context, b->n - from, &b->m->layers[i].dense, wants_qkv(b, i));
 }
 
 /* dx += J^T dc of the attention of LN1(x) */
@@ -135,10 +134,10 @@ static void attention_back(const struct neox_back *b, size_t i, size_t from)
     const struct neox_layer *l = &b->m->layers[i];
     const struct strips x = b->t->layers[i].x, dx = b->t->dx, h = b->t->h, dqkv = b->t->wide;
     if (!wants_qkv(b, i)) return;
-    back_attention_inputs(b, dqkv, i, from);
-    back_norm(b, h, x, b->n, &l->ln1);
-    back_qkv(b, h, dqkv, h, from, &l->qkv, wants_h(b, i));
-    if (wants_h(b, i)) back_norm_inputs(b, dx, h, x, b->n, &l->ln1);
+    neox_back_attention_inputs(b, dqkv, i, from); /* [n, 3d] */
+    neox_back_norm(b, h, x, b->n, &l->ln1);
+    neox_back_qkv(b, h, dqkv, h, from, &l->qkv, wants_h(b, i)); /* [n, d] */
+    if (wants_h(b, i)) neox_back_norm_inputs(b, dx, h, x, b->n, &l->ln1);
 }
 
 /* x' = x + Attention(LN1(x)) + MLP(LN2(x)) */
@@ -171,7 +170,7 @@ float neox_backward(const struct neox *m, struct neox_tape *t, const uint32_t *t
     const size_t layers = m->config.layers;
     neox_tape_start(t);
     last_output(&b);
-    const float loss = back_head(&b, back_rows(t->dx, target - 1), tokens[target]);
+    const float loss = neox_back_head(&b, neox_back_rows(t->dx, target - 1), tokens[target]);
     clear_before(t->dx, target - 1, m->config.hidden);
     for (size_t i = layers; i > 0 && goes_on(&b, i); i--) {
         const size_t from = i == layers ? target - 1 : 0;
@@ -180,7 +179,7 @@ float neox_backward(const struct neox *m, struct neox_tape *t, const uint32_t *t
         else
             sequential_back(&b, i - 1, from);
     }
-    if (back_wants_embedding(&b)) back_embedding(&b, t->dx, tokens);
+    if (neox_back_wants_embedding(&b)) neox_back_embedding(&b, t->dx, tokens);
     return loss;
 }
 

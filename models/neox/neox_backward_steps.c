@@ -8,7 +8,7 @@
 
 #include "models/neox/neox_steps.h"
 
-struct strips back_rows(struct strips s, size_t row)
+struct strips neox_back_rows(struct strips s, size_t row)
 {
     return s.rows == 1 ? s : (struct strips){s.data + row * SIMD_STRIP, s.rows};
 }
@@ -25,35 +25,35 @@ static float norm_eps(const struct neox_back *b)
 
 /* --- forward --- */
 
-void back_embed(const struct neox_back *b, struct strips x, const uint32_t *tokens)
+void neox_back_embed(const struct neox_back *b, struct strips x, const uint32_t *tokens)
 {
     neox_embed_rows(b->m, x, 0, tokens, 0, b->n);
     neox_tape_lap(b->t, TAPE_NORM);
 }
 
-void back_norm(const struct neox_back *b, struct strips out, struct strips in, size_t rows,
-               const struct neox_gain *gain)
+void neox_back_norm(const struct neox_back *b, struct strips out, struct strips in, size_t rows,
+                    const struct neox_gain *gain)
 {
     b->m->kernels->layer_norm(out, in, rows, b->m->config.hidden, gain->weight, gain->bias,
                               norm_eps(b));
     neox_tape_lap(b->t, TAPE_NORM);
 }
 
-void back_copy(const struct neox_back *b, struct strips out, struct strips in, size_t rows)
+void neox_back_copy(const struct neox_back *b, struct strips out, struct strips in, size_t rows)
 {
     for (size_t c = 0; c < b->m->config.hidden; c += SIMD_STRIP)
         memcpy(strip_at(out, 0, c), strip_at(in, 0, c), rows * SIMD_STRIP * sizeof(float));
     neox_tape_lap(b->t, TAPE_NORM);
 }
 
-void back_product(const struct neox_back *b, struct strips out, struct strips in, size_t rows,
-                  const struct neox_linear *w, enum gemm_epilogue epilogue)
+void neox_back_product(const struct neox_back *b, struct strips out, struct strips in, size_t rows,
+                       const struct neox_linear *w, enum gemm_epilogue epilogue)
 {
     b->m->kernels->gemm(out, in, rows, w->weight, w->bias, epilogue, b->t->scratch);
     neox_tape_lap(b->t, TAPE_FORWARD);
 }
 
-void back_gelu(const struct neox_back *b, struct strips out, struct strips u, size_t rows)
+void neox_back_gelu(const struct neox_back *b, struct strips out, struct strips u, size_t rows)
 {
     const struct kernels *k = b->m->kernels;
     kernel_map *gelu = b->m->config.activation == NEOX_GELU_ERF ? k->gelu_erf : k->gelu_tanh;
@@ -64,7 +64,7 @@ void back_gelu(const struct neox_back *b, struct strips out, struct strips u, si
     neox_tape_lap(b->t, TAPE_NORM);
 }
 
-void back_attention(const struct neox_back *b, size_t i, size_t from)
+void neox_back_attention(const struct neox_back *b, size_t i, size_t from)
 {
     const struct neox_kept *k = &b->t->layers[i];
     const struct row_run runs[] = {{0, from}, {from, b->n - from}};
@@ -88,23 +88,24 @@ static bool queries_apart(const struct neox_back *b)
     return b->m->config.hidden % SIMD_STRIP == 0;
 }
 
-void back_keys(const struct neox_back *b, struct strips qkv, struct strips h,
-               const struct neox_linear *w)
+void neox_back_keys(const struct neox_back *b, struct strips qkv, struct strips h,
+                    const struct neox_linear *w)
 {
     const size_t d = queries_apart(b) ? b->m->config.hidden : 0;
     struct neox_linear rest = *w;
     rest.weight = some_rows(w->weight, d, w->weight.n - d);
     if (rest.bias) rest.bias += d;
-    back_product(b, (struct strips){strip_at(qkv, 0, d), qkv.rows}, h, b->n, &rest, GEMM_STORE);
+    neox_back_product(b, (struct strips){strip_at(qkv, 0, d), qkv.rows}, h, b->n, &rest,
+                      GEMM_STORE);
 }
 
-void back_queries(const struct neox_back *b, struct strips qkv, struct strips h, size_t rows,
-                  const struct neox_linear *w)
+void neox_back_queries(const struct neox_back *b, struct strips qkv, struct strips h, size_t rows,
+                       const struct neox_linear *w)
 {
     struct neox_linear first = *w;
     if (!queries_apart(b)) return;
     first.weight = some_rows(w->weight, 0, b->m->config.hidden);
-    back_product(b, qkv, h, rows, &first, GEMM_STORE);
+    neox_back_product(b, qkv, h, rows, &first, GEMM_STORE);
 }
 
 /* --- gradients of weights --- */
@@ -114,12 +115,12 @@ static bool wanted(const struct neox_back *b, const float *values, size_t at)
     return values && b->to->wanted[at];
 }
 
-bool back_wants_linear(const struct neox_back *b, const struct neox_linear *w)
+bool neox_back_wants_linear(const struct neox_back *b, const struct neox_linear *w)
 {
     return b->to->wanted[w->weight_at] || wanted(b, w->bias, w->bias_at);
 }
 
-bool back_wants_gain(const struct neox_back *b, const struct neox_gain *gain)
+bool neox_back_wants_gain(const struct neox_back *b, const struct neox_gain *gain)
 {
     return b->to->wanted[gain->weight_at] || b->to->wanted[gain->bias_at];
 }
@@ -160,8 +161,8 @@ static void bias_gradient(const struct neox_back *b, struct strips dy, size_t ro
 
 /* --- backward --- */
 
-void back_linear(const struct neox_back *b, struct strips dx, struct strips dy, struct strips x,
-                 size_t rows, const struct neox_linear *w, bool inputs)
+void neox_back_linear(const struct neox_back *b, struct strips dx, struct strips dy,
+                      struct strips x, size_t rows, const struct neox_linear *w, bool inputs)
 {
     if (b->to->wanted[w->weight_at])
         weight_gradient(b, dy, x, rows, w->weight, w->weight_at,
@@ -173,15 +174,15 @@ void back_linear(const struct neox_back *b, struct strips dx, struct strips dy, 
     neox_tape_lap(b->t, TAPE_INPUTS);
 }
 
-void back_qkv(const struct neox_back *b, struct strips dx, struct strips dy, struct strips x,
-              size_t from, const struct neox_linear *w, bool inputs)
+void neox_back_qkv(const struct neox_back *b, struct strips dx, struct strips dy, struct strips x,
+                   size_t from, const struct neox_linear *w, bool inputs)
 {
     const size_t d = b->m->config.hidden, rows = b->n - from;
     if (from == 0 || !queries_apart(b)) {
-        back_linear(b, dx, dy, x, b->n, w, inputs);
+        neox_back_linear(b, dx, dy, x, b->n, w, inputs);
         return;
     }
-    const struct strips last = back_rows(dy, from), last_x = back_rows(x, from);
+    const struct strips last = neox_back_rows(dy, from), last_x = neox_back_rows(x, from);
     const size_t queries[] = {0, d / SIMD_PANEL}, others[] = {d / SIMD_PANEL, 3 * d / SIMD_PANEL};
     if (b->to->wanted[w->weight_at]) {
         weight_gradient(b, last, last_x, rows, w->weight, w->weight_at, queries);
@@ -194,12 +195,13 @@ void back_qkv(const struct neox_back *b, struct strips dx, struct strips dy, str
     const struct strips rest = {strip_at(dy, 0, d), dy.rows};
     b->m->kernels->gemm_back(dx, rest, from, some_rows(w->weight, d, 2 * d), GEMM_STORE,
                              b->t->scratch);
-    b->m->kernels->gemm_back(back_rows(dx, from), last, rows, w->weight, GEMM_STORE, b->t->scratch);
+    b->m->kernels->gemm_back(neox_back_rows(dx, from), last, rows, w->weight, GEMM_STORE,
+                             b->t->scratch);
     neox_tape_lap(b->t, TAPE_INPUTS);
 }
 
-void back_norm_inputs(const struct neox_back *b, struct strips dx, struct strips dy,
-                      struct strips x, size_t rows, const struct neox_gain *gain)
+void neox_back_norm_inputs(const struct neox_back *b, struct strips dx, struct strips dy,
+                           struct strips x, size_t rows, const struct neox_gain *gain)
 {
     const size_t d = b->m->config.hidden;
     const bool weight = b->to->wanted[gain->weight_at], bias = b->to->wanted[gain->bias_at];
@@ -211,8 +213,8 @@ void back_norm_inputs(const struct neox_back *b, struct strips dx, struct strips
     neox_tape_lap(b->t, TAPE_NORM);
 }
 
-void back_gelu_inputs(const struct neox_back *b, struct strips du, struct strips dy,
-                      struct strips u, size_t rows)
+void neox_back_gelu_inputs(const struct neox_back *b, struct strips du, struct strips dy,
+                           struct strips u, size_t rows)
 {
     const struct kernels *k = b->m->kernels;
     kernel_gelu_back *back =
@@ -225,7 +227,8 @@ void back_gelu_inputs(const struct neox_back *b, struct strips du, struct strips
     neox_tape_lap(b->t, TAPE_NORM);
 }
 
-void back_attention_inputs(const struct neox_back *b, struct strips dqkv, size_t i, size_t from)
+void neox_back_attention_inputs(const struct neox_back *b, struct strips dqkv, size_t i,
+                                size_t from)
 {
     const struct neox_kept *k = &b->t->layers[i];
     const bool last = i + 1 == b->m->config.layers; /* made for this loss, not for the document */
@@ -246,14 +249,14 @@ void back_attention_inputs(const struct neox_back *b, struct strips dqkv, size_t
 
 /* --- the head --- */
 
-float back_head(const struct neox_back *b, struct strips dx, uint32_t target)
+float neox_back_head(const struct neox_back *b, struct strips dx, uint32_t target)
 {
     const struct neox *m = b->m;
     const struct kernels *k = m->kernels;
     struct neox_tape *t = b->t;
     const struct strips h = one_row(t->final), dlogits = one_row(t->dlogits);
     const struct strips dh = one_row(t->h.data);
-    back_norm(b, h, t->out, 1, &m->final);
+    neox_back_norm(b, h, t->out, 1, &m->final);
     const float loss =
         k->head_back(dh.data, t->dlogits, t->final, m->unembedding, target, t->scratch);
     if (!m->config.tied_embeddings && b->to->wanted[m->unembedding_at])
@@ -262,7 +265,7 @@ float back_head(const struct neox_back *b, struct strips dx, uint32_t target)
     neox_tape_lap(t, TAPE_HEAD);
     for (size_t c = 0; c < m->config.hidden; c += SIMD_STRIP)
         memset(strip_at(dx, 0, c), 0, SIMD_STRIP * sizeof(float));
-    back_norm_inputs(b, dx, dh, t->out, 1, &m->final);
+    neox_back_norm_inputs(b, dx, dh, t->out, 1, &m->final);
     return loss;
 }
 
@@ -308,13 +311,13 @@ static void embedding_gradient(const struct neox_back *b, struct strips dx, cons
     }
 }
 
-bool back_wants_embedding(const struct neox_back *b)
+bool neox_back_wants_embedding(const struct neox_back *b)
 {
     const struct neox *m = b->m;
     return b->to->wanted[m->embedding_at] || wanted(b, m->learned, m->learned_at);
 }
 
-void back_embedding(const struct neox_back *b, struct strips dx, const uint32_t *tokens)
+void neox_back_embedding(const struct neox_back *b, struct strips dx, const uint32_t *tokens)
 {
     const struct neox *m = b->m;
     if (b->to->wanted[m->embedding_at]) embedding_gradient(b, dx, tokens);

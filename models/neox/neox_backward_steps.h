@@ -17,56 +17,57 @@ struct neox_back {
 };
 
 /* The matrix from ROW on; a matrix that keeps one row alone keeps that one. */
-struct strips back_rows(struct strips s, size_t row);
+struct strips neox_back_rows(struct strips s, size_t row);
 
 /* --- forward --- */
 
 /* x = the inputs' rows of embed_in [n, d] */
-void back_embed(const struct neox_back *b, struct strips x, const uint32_t *tokens);
+void neox_back_embed(const struct neox_back *b, struct strips x, const uint32_t *tokens);
 /* out = LN(in) [rows, d] */
-void back_norm(const struct neox_back *b, struct strips out, struct strips in, size_t rows,
-               const struct neox_gain *gain);
+void neox_back_norm(const struct neox_back *b, struct strips out, struct strips in, size_t rows,
+                    const struct neox_gain *gain);
 /* out = in [rows, d] */
-void back_copy(const struct neox_back *b, struct strips out, struct strips in, size_t rows);
+void neox_back_copy(const struct neox_back *b, struct strips out, struct strips in, size_t rows);
 /* out (+)= in W^T + bias [rows, n] */
-void back_product(const struct neox_back *b, struct strips out, struct strips in, size_t rows,
-                  const struct neox_linear *w, enum gemm_epilogue epilogue);
+void neox_back_product(const struct neox_back *b, struct strips out, struct strips in, size_t rows,
+                       const struct neox_linear *w, enum gemm_epilogue epilogue);
 /* out = gelu(u) [rows, ffn] */
-void back_gelu(const struct neox_back *b, struct strips out, struct strips u, size_t rows);
+void neox_back_gelu(const struct neox_back *b, struct strips out, struct strips u, size_t rows);
 /* The context and log-sums of layer I, of positions FROM .. n - 1. */
-void back_attention(const struct neox_back *b, size_t i, size_t from);
+void neox_back_attention(const struct neox_back *b, size_t i, size_t from);
 /* qkv = h W^T + bias, where only some queries will be needed: the keys and values of all rows; then
  * the queries of ROWS rows. */
-void back_keys(const struct neox_back *b, struct strips qkv, struct strips h,
-               const struct neox_linear *w);
-void back_queries(const struct neox_back *b, struct strips qkv, struct strips h, size_t rows,
-                  const struct neox_linear *w);
+void neox_back_keys(const struct neox_back *b, struct strips qkv, struct strips h,
+                    const struct neox_linear *w);
+void neox_back_queries(const struct neox_back *b, struct strips qkv, struct strips h, size_t rows,
+                       const struct neox_linear *w);
 
 /* --- backward: what is wanted goes to b->to --- */
 
-bool back_wants_linear(const struct neox_back *b, const struct neox_linear *w);
-bool back_wants_gain(const struct neox_back *b, const struct neox_gain *gain);
+bool neox_back_wants_linear(const struct neox_back *b, const struct neox_linear *w);
+bool neox_back_wants_gain(const struct neox_back *b, const struct neox_gain *gain);
 
 /* Of y = x W^T + bias: dW = dy^T x, dbias = the sum of dy's rows; then, where INPUTS, dx = dy W. dx
  * may be x. */
-void back_linear(const struct neox_back *b, struct strips dx, struct strips dy, struct strips x,
-                 size_t rows, const struct neox_linear *w, bool inputs);
+void neox_back_linear(const struct neox_back *b, struct strips dx, struct strips dy,
+                      struct strips x, size_t rows, const struct neox_linear *w, bool inputs);
 /* The same of qkv [n, 3d], when the queries of positions before FROM have no gradient. */
-void back_qkv(const struct neox_back *b, struct strips dx, struct strips dy, struct strips x,
-              size_t from, const struct neox_linear *w, bool inputs);
+void neox_back_qkv(const struct neox_back *b, struct strips dx, struct strips dy, struct strips x,
+                   size_t from, const struct neox_linear *w, bool inputs);
 /* Of y = LN(x): dx += J^T dy, and the gains'. */
-void back_norm_inputs(const struct neox_back *b, struct strips dx, struct strips dy,
-                      struct strips x, size_t rows, const struct neox_gain *gain);
+void neox_back_norm_inputs(const struct neox_back *b, struct strips dx, struct strips dy,
+                           struct strips x, size_t rows, const struct neox_gain *gain);
 /* du = dy gelu'(u) [rows, ffn]; du may be dy */
-void back_gelu_inputs(const struct neox_back *b, struct strips du, struct strips dy,
-                      struct strips u, size_t rows);
+void neox_back_gelu_inputs(const struct neox_back *b, struct strips du, struct strips dy,
+                           struct strips u, size_t rows);
 /* dqkv [n, 3d] of layer I's attention, from dc [n, d] at positions FROM .. n - 1. */
-void back_attention_inputs(const struct neox_back *b, struct strips dqkv, size_t i, size_t from);
+void neox_back_attention_inputs(const struct neox_back *b, struct strips dqkv, size_t i,
+                                size_t from);
 /* The loss of TARGET at t->out; dx [1, d] = its gradient there. */
-float back_head(const struct neox_back *b, struct strips dx, uint32_t target);
-bool back_wants_embedding(const struct neox_back *b);
+float neox_back_head(const struct neox_back *b, struct strips dx, uint32_t target);
+bool neox_back_wants_embedding(const struct neox_back *b);
 /* The embedding's gradient: of every input the row of dx [n, d] to the row of its token; and that of
  * learned positions. */
-void back_embedding(const struct neox_back *b, struct strips dx, const uint32_t *tokens);
+void neox_back_embedding(const struct neox_back *b, struct strips dx, const uint32_t *tokens);
 
 #endif
