@@ -1,5 +1,6 @@
 /* bench_gemm.c - `tripod bench gemm`: every product of a Pythia model, its loss head and attention,
- * beside oneDNN (weights packed beforehand) and a BLAS; and the layers' products backwards.
+ * beside oneDNN (weights packed beforehand) and a BLAS; and the layers' products and attention
+ * backwards.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>
@@ -67,6 +68,27 @@ static void run_attention(void *context, int t)
     const struct product *p = context;
     struct strips in = {p->in[t], p->rows}, out = {p->out[t], p->rows};
     p->kernels->attention(out, in, 0, p->rows, 0, p->shape.heads, &p->shape, p->scratch[t]);
+}
+/* Behind attention's outputs lie the gradient and the log-sum-exps. The outputs stand for the
+ * gradient to them as well. */
+static struct attention_back gradient_of(const struct product *p, int t)
+{
+    const size_t d = p->shape.heads * p->shape.head_size;
+    float *dqkv = p->out[t] + strips_size(p->rows, d);
+    const struct strips out = {p->out[t], p->rows};
+    return (struct attention_back){.dqkv = {dqkv, p->rows},
+                                   .dout = out,
+                                   .qkv = {p->in[t], p->rows},
+                                   .out = out,
+                                   .log_sums = dqkv + strips_size(p->rows, 3 * d),
+                                   .log_rows = p->rows,
+                                   .n = p->rows};
+}
+static void run_attention_back(void *context, int t)
+{
+    const struct product *p = context;
+    const struct attention_back b = gradient_of(p, t);
+    p->kernels->attention_back(&b, 0, p->shape.heads, &p->shape, p->scratch[t]);
 }
 static void run_onednn(void *context, int t)
 {
@@ -249,19 +271,24 @@ static int gemm_products(struct bench *bench, const struct suite_model *model, s
     return 0;
 }
 
-/* Attention of one document of all rows. */
+/* Attention of one document of all rows, and its gradient. */
 static int gemm_attention(struct bench *bench, const struct suite_model *model, struct table *t,
                           struct err *e)
 {
     const size_t d = model->width, size = d / model->heads;
     struct product p = {.kernels = bench->kernels, .rows = bench->rows};
+    const size_t strips = (d + SIMD_STRIP - 1) / SIMD_STRIP + (3 * d + SIMD_STRIP - 1) / SIMD_STRIP;
     p.scratch_bytes = attention_scratch_bytes(p.rows, size);
+    if (p.scratch_bytes < attention_back_scratch_bytes(p.rows, size))
+        p.scratch_bytes = attention_back_scratch_bytes(p.rows, size);
     p.shape = (struct attention_shape){.heads = model->heads,
                                        .head_size = size,
                                        .rotary = model->rotary,
                                        .scale = (float)(1.0 / sqrt((double)size))};
     p.tables = malloc(p.rows * model->rotary * sizeof *p.tables);
-    int status = p.tables ? product_new(bench, &p, 0, 3 * d, d, false, e) : err_memory(e, "bench");
+    const size_t columns = strips * SIMD_STRIP + model->heads;
+    int status =
+        p.tables ? product_new(bench, &p, 0, 3 * d, columns, false, e) : err_memory(e, "bench");
     if (!status) {
         const size_t half = model->rotary / 2;
         for (size_t i = 0; i < p.rows * half; i++) {
@@ -279,6 +306,18 @@ static int gemm_attention(struct bench *bench, const struct suite_model *model, 
         };
         bench_compete(bench, entrants, 2);
         gemm_row(bench, t, model->size, "attention", &p, entrants, 2);
+
+        for (int i = 0; i < bench->threads; i++) {
+            const struct attention_back b = gradient_of(&p, i);
+            float *log_sums = (float *)(uintptr_t)b.log_sums;
+            const struct row_run all = {0, p.rows};
+            p.kernels->attention_kept(b.out, log_sums, b.qkv, &all, 1, 0, p.shape.heads, &p.shape,
+                                      p.scratch[i]);
+        }
+        entrants[1].work = run_attention_back;
+        entrants[1].amount = 2.5 * flop; /* five products */
+        bench_compete(bench, entrants, 2);
+        gemm_row(bench, t, model->size, "attention_back", &p, entrants, 2);
     }
     product_free(bench, &p);
     return status;
@@ -299,7 +338,7 @@ int bench_gemm(struct bench *bench, struct err *e)
         {.name = "openblas", .flags = TABLE_OMIT, .head = "OpenBLAS"},
         {.name = "openblas_ratio", .flags = TABLE_OMIT, .head = "faster"},
         BENCH_AGAINST};
-    enum { ROWS_A_MODEL = 15 };
+    enum { ROWS_A_MODEL = 16 };
     const char *why = onednn_open();
     if (why) return err_kind(e, ERR_MISSING, "bench gemm: %s", why);
     sgemm *blas = load_blas(bench, e);

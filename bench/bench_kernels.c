@@ -1,5 +1,5 @@
-/* bench_kernels.c - `tripod bench kernels`: every elementwise kernel and the norm, on buffers larger
- * than the caches, beside the limit that binds it.
+/* bench_kernels.c - `tripod bench kernels`: every elementwise kernel and the norm, with their
+ * gradients, on buffers larger than the caches, beside the limit that binds it.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@ struct elementwise {
     void (*f)(float *, const float *, size_t);
     void (*widen)(float *, const uint16_t *, size_t);
     void (*narrow)(uint16_t *, const float *, size_t);
+    kernel_gelu_back *back;
 };
 static void run_f(void *context, int thread)
 {
@@ -30,7 +31,14 @@ static void run_narrow(void *context, int thread)
     float *p = c->streams.data[thread];
     c->narrow((uint16_t *)(void *)p, p + c->streams.n, c->streams.n);
 }
+static void run_back(void *context, int thread)
+{
+    const struct elementwise *c = context;
+    float *p = c->streams.data[thread];
+    c->back(p, p + c->streams.n, p + 2 * c->streams.n, c->streams.n);
+}
 
+enum { D = 1024 };
 struct norm {
     const struct streams *streams;
     const struct kernels *kernels;
@@ -43,6 +51,16 @@ static void run_norm(void *context, int thread)
     struct strips in = {c->streams->data[thread], c->rows};
     struct strips out = {c->streams->data[thread] + strips_size(c->rows, c->d), c->rows};
     c->kernels->layer_norm(out, in, c->rows, c->d, c->weight, c->weight, 1e-5f);
+}
+
+static void run_norm_back(void *context, int thread)
+{
+    const struct norm *c = context;
+    float *p = c->streams->data[thread];
+    size_t n = strips_size(c->rows, c->d);
+    struct strips dx = {p, c->rows}, dy = {p + n, c->rows}, x = {p + 2 * n, c->rows};
+    float sums[2][D];
+    c->kernels->layer_norm_back(dx, dy, x, c->rows, c->d, c->weight, 1e-5f, sums[0], sums[1]);
 }
 
 /* The two limits of the roofline (Williams et al. 2009). */
@@ -71,9 +89,10 @@ struct kernel_case {
     void (*f)(float *, const float *, size_t);
     void (*widen)(float *, const uint16_t *, size_t);
     void (*narrow)(uint16_t *, const float *, size_t);
+    kernel_gelu_back *back;
     double bytes, flop; /* of an element */
 };
-enum { ROWS = 10, D = 1024 };
+enum { ROWS = 12 };
 
 static void report(struct bench *bench, const struct kernel_case *rows,
                    const struct entrant *entrants, const struct limits *limits, size_t buffer)
@@ -93,6 +112,7 @@ static void report(struct bench *bench, const struct kernel_case *rows,
     for (int i = 0; i < ROWS; i++)
         kernel_row(bench, t, &entrants[i], rows[i].bytes, rows[i].flop, limits);
     kernel_row(bench, t, &entrants[ROWS], 8, 8, limits);
+    kernel_row(bench, t, &entrants[ROWS + 1], 16, 22, limits);
     json_object_set_new(bench->result, "kernels", table_json(t, false));
     json_object_set_new(bench->result, "copy_bandwidth", json_real(limits->bandwidth * 1e-9));
     json_object_set_new(bench->result, "peak", json_real(limits->peak * 1e-9));
@@ -103,19 +123,21 @@ int bench_kernels(struct bench *bench, struct err *e)
     const struct kernels *k = bench->kernels;
     /* Operations of an element count an FMA as two; from the polynomials' lengths in simd/isa. */
     const struct kernel_case rows[ROWS] = {
-        {"exp", k->exp, NULL, NULL, 8, 20},
-        {"log", k->log, NULL, NULL, 8, 30},
-        {"erf", k->erf, NULL, NULL, 8, 48},
-        {"tanh", k->tanh, NULL, NULL, 8, 38},
-        {"gelu_erf", k->gelu_erf, NULL, NULL, 8, 40},
-        {"gelu_tanh", k->gelu_tanh, NULL, NULL, 8, 24},
-        {"f16_to_f32", NULL, k->f16_to_f32, NULL, 6, 0},
-        {"bf16_to_f32", NULL, k->bf16_to_f32, NULL, 6, 0},
-        {"f32_to_f16", NULL, NULL, k->f32_to_f16, 6, 0},
-        {"f32_to_bf16", NULL, NULL, k->f32_to_bf16, 6, 0},
+        {.name = "exp", .f = k->exp, .bytes = 8, .flop = 20},
+        {.name = "log", .f = k->log, .bytes = 8, .flop = 30},
+        {.name = "erf", .f = k->erf, .bytes = 8, .flop = 48},
+        {.name = "tanh", .f = k->tanh, .bytes = 8, .flop = 38},
+        {.name = "gelu_erf", .f = k->gelu_erf, .bytes = 8, .flop = 40},
+        {.name = "gelu_tanh", .f = k->gelu_tanh, .bytes = 8, .flop = 24},
+        {.name = "gelu_erf_back", .back = k->gelu_erf_back, .bytes = 12, .flop = 66},
+        {.name = "gelu_tanh_back", .back = k->gelu_tanh_back, .bytes = 12, .flop = 32},
+        {.name = "f16_to_f32", .widen = k->f16_to_f32, .bytes = 6},
+        {.name = "bf16_to_f32", .widen = k->bf16_to_f32, .bytes = 6},
+        {.name = "f32_to_f16", .narrow = k->f32_to_f16, .bytes = 6},
+        {.name = "f32_to_bf16", .narrow = k->f32_to_bf16, .bytes = 6},
     };
     struct elementwise contexts[ROWS];
-    struct entrant entrants[ROWS + 3];
+    struct entrant entrants[ROWS + 4];
     struct streams s = {NULL, 0};
     if (streams_new(&s, bench->threads, stream_bytes(bench), e)) {
         streams_free(&s, bench->threads);
@@ -123,13 +145,20 @@ int bench_kernels(struct bench *bench, struct err *e)
     }
     int n = 0;
     for (; n < ROWS; n++) {
-        contexts[n] = (struct elementwise){s, rows[n].f, rows[n].widen, rows[n].narrow};
+        contexts[n] =
+            (struct elementwise){s, rows[n].f, rows[n].widen, rows[n].narrow, rows[n].back};
         entrants[n] = (struct entrant){.name = rows[n].name, .context = &contexts[n]};
-        entrants[n].work = rows[n].f ? run_f : rows[n].widen ? run_widen : run_narrow;
+        entrants[n].work = rows[n].f        ? run_f
+                           : rows[n].widen  ? run_widen
+                           : rows[n].narrow ? run_narrow
+                                            : run_back;
         entrants[n].amount = (double)s.n * bench->threads;
     }
     struct norm norm = {&s, k, s.n / D, D, s.data[0] + 2 * s.n};
     entrants[n] = (struct entrant){.name = "layer_norm", .work = run_norm, .context = &norm};
+    entrants[n++].amount = (double)(norm.rows * D) * bench->threads;
+    entrants[n] =
+        (struct entrant){.name = "layer_norm_back", .work = run_norm_back, .context = &norm};
     entrants[n++].amount = (double)(norm.rows * D) * bench->threads;
     struct entrant streams[STREAMS];
     stream_entrants(streams, &s, bench->threads);

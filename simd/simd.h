@@ -107,18 +107,19 @@ typedef void kernel_attention(struct strips out, struct strips qkv, size_t row0,
                               size_t first, size_t count, const struct attention_shape *shape,
                               void *scratch);
 
-/* The same, and log_sums[h * n + t] = log sum_j exp(score of key j), over what position t sees in
- * head h, in nats: what attention_back wants. */
-typedef void kernel_attention_kept(struct strips out, float *log_sums, struct strips qkv,
-                                   size_t row0, size_t n, size_t first, size_t count,
-                                   const struct attention_shape *shape, void *scratch);
-
 /* The same of a document whose positions lie in several runs of rows, one after the other, of which
  * the last run's outputs are computed: documents that begin alike share the rows of that part.
  * scratch: for the positions of all runs. */
 typedef void kernel_attention_runs(struct strips out, struct strips qkv, const struct row_run *runs,
                                    size_t runs_n, size_t first, size_t count,
                                    const struct attention_shape *shape, void *scratch);
+
+/* The same, and of those outputs log_sums[h * n + t] = log sum_j exp(score of key j), over what
+ * position t of the n in all runs sees in head h, in nats: what attention_back wants. */
+typedef void kernel_attention_kept(struct strips out, float *log_sums, struct strips qkv,
+                                   const struct row_run *runs, size_t runs_n, size_t first,
+                                   size_t count, const struct attention_shape *shape,
+                                   void *scratch);
 
 /* One position after another: row 0 of qkv is the input at POSITION, row 0 of out its output by
  * heads first .. first + count - 1, bit for bit attention's. CACHE keeps the keys and values of the

@@ -67,8 +67,8 @@ void back_gelu(const struct neox_back *b, struct strips out, struct strips u, si
 void back_attention(const struct neox_back *b, size_t i, size_t from)
 {
     const struct neox_kept *k = &b->t->layers[i];
-    (void)from;
-    b->m->kernels->attention_kept(k->context, k->log_sums, k->qkv, 0, b->n, 0, b->m->config.heads,
+    const struct row_run runs[] = {{0, from}, {from, b->n - from}};
+    b->m->kernels->attention_kept(k->context, k->log_sums, k->qkv, runs, 2, 0, b->m->config.heads,
                                   &b->m->layers[i].attention, b->t->scratch);
     neox_tape_lap(b->t, TAPE_ATTENTION);
 }

@@ -33,7 +33,7 @@ void back_product(const struct neox_back *b, struct strips out, struct strips in
                   const struct neox_linear *w, enum gemm_epilogue epilogue);
 /* out = gelu(u) [rows, ffn] */
 void back_gelu(const struct neox_back *b, struct strips out, struct strips u, size_t rows);
-/* The context and log-sums of layer I, of positions FROM .. n - 1 (others may be touched). */
+/* The context and log-sums of layer I, of positions FROM .. n - 1. */
 void back_attention(const struct neox_back *b, size_t i, size_t from);
 /* qkv = h W^T + bias, where only some queries will be needed: the keys and values of all rows; then
  * the queries of ROWS rows. */

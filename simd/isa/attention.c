@@ -279,13 +279,12 @@ void K(attention)(struct strips out, struct strips qkv, size_t row0, size_t n, s
     K(attention_runs)(out, qkv, &all, 1, first, count, shape, scratch);
 }
 
-void K(attention_kept)(struct strips out, float *log_sums, struct strips qkv, size_t row0, size_t n,
-                       size_t first, size_t count, const struct attention_shape *shape,
-                       void *scratch)
+void K(attention_kept)(struct strips out, float *log_sums, struct strips qkv,
+                       const struct row_run *runs, size_t runs_n, size_t first, size_t count,
+                       const struct attention_shape *shape, void *scratch)
 {
-    const struct row_run all = {row0, n};
     const struct span heads = {first, first + count};
-    attend_heads(out, log_sums, qkv, &all, 1, heads, shape, scratch);
+    attend_heads(out, log_sums, qkv, runs, runs_n, heads, shape, scratch);
 }
 
 void K(attention_step)(struct strips out, struct strips qkv, size_t position, size_t first,

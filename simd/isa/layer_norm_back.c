@@ -37,13 +37,12 @@ V_WORD void store(float *p, vf x, size_t n, const bool whole)
         v_store_n(p, x, n);
 }
 
-/* Adds a word of g and of g z, n columns from c on. */
+/* Adds a word of g and of g z, n columns from c on: g is zero beyond them. */
 V_WORD void add_word(vf *g, vf *gz, const struct norm *b, size_t row, size_t c, size_t n,
                      const struct moments *m, const bool whole)
 {
     const vf mean = v_set1(m->mean), scale = v_set1(m->scale);
-    vf z = v_mul(v_sub(load(strip_at(b->x, row, c), n, whole), mean), scale);
-    if (!whole) z = v_keep_n(z, n, v_zero());
+    const vf z = v_mul(v_sub(load(strip_at(b->x, row, c), n, whole), mean), scale);
     const vf y = v_mul(load(strip_at(b->dy, row, c), n, whole), load(b->weight + c, n, whole));
     *g = v_add(*g, y);
     *gz = v_fma(y, z, *gz);

@@ -50,36 +50,40 @@ static void lay_out_x(float *a, struct strips x, const struct block *b, size_t c
         v_store(a + t * SIMD_LANES, v_load_n(from, n));
 }
 
-/* A micro-kernel fetches the lines of a quarter of 256 rows while it computes. Piece after piece, the
- * rows of dY that come after the block's: it would wait for each when it meets them, which cost 5 to
- * 7 % at 1024 rows. */
-enum { QUARTER = SIMD_STRIP / 4, PIECES = 4 * SIMD_STRIP / NR };
-
-static const float *later_dy(const struct weight_gradient *g, const struct block *b, size_t piece)
+/* The rows of dY that the block after this one meets, or NULL where it stays with these or is the last. */
+static const float *later_dy(const struct weight_gradient *g, const struct block *b)
 {
-    const size_t row = b->row + b->rows < g->rows ? b->row + b->rows : 0;
-    return strip_at(g->dy, least(row + piece % 4 * QUARTER, g->rows - 1),
-                    b->p / GROUP * SIMD_STRIP + piece / 4 * NR);
+    size_t row = b->row + b->rows, p = b->p;
+    if (row >= g->rows) {
+        row = 0;
+        if (b->k0 + b->kn >= g->k) p += b->panels;
+    }
+    if (p >= g->end || (p == b->p && row == b->row)) return NULL;
+    return strip_at(g->dy, row, p / GROUP * SIMD_STRIP);
 }
 
-/* The block's rows added to its tiles, the first ones stored. */
+/* The block's rows added to its tiles, the first ones stored. A micro-kernel fetches a line or two of a
+ * quarter of the rows on its way: first those of x's next word, then, a piece each, dY's of the next
+ * block, which would wait for memory at each else (5 to 7 % at 1024 rows). */
 static void add_rows(struct gradient_scratch *s, const struct weight_gradient *g,
                      const struct block *b)
 {
-    const float *dy = strip_at(g->dy, b->row, b->p * SIMD_PANEL);
+    const float *dy = strip_at(g->dy, b->row, b->p * SIMD_PANEL), *later = later_dy(g, b);
     const size_t words = (b->kn + WIDE - 1) / WIDE, columns = b->panels * SIMD_PANEL;
-    size_t piece = g->rows > SIMD_STRIP ? 0 : PIECES;
+    size_t piece = later ? 0 : 4 * SIMD_STRIP / NR;
     for (size_t i = 0, k = 0, width; i < words; i++, k += width) {
         width = b->kn / words + (i < b->kn % words); /* almost equal: no thin sliver at the end */
         lay_out_x(s->x, g->x, b, b->k0 + k);
         /* The next word's end: its beginning is in lines that this one has read. */
-        const size_t next = b->k0 + (i + 1 < words ? k + 2 * width - 1 : k);
+        const float *next = strip_at(g->x, b->row, b->k0 + (i + 1 < words ? k + 2 * width - 1 : k));
         for (size_t m = 0, height; m < width; m += height) {
             height = least(MR, width - m);
             for (size_t c = 0; c < columns; c += NR) {
-                const float *ahead = c >= 4 * NR && piece < PIECES
-                                         ? later_dy(g, b, piece++)
-                                         : strip_at(g->x, b->row + c / NR % 4 * b->rows / 4, next);
+                const float *ahead = next + c / NR % 4 * b->rows / 4 * SIMD_STRIP;
+                if (c >= 4 * NR && piece < 4 * SIMD_STRIP / NR) {
+                    ahead = later + piece % 4 * b->rows / 4 * SIMD_STRIP + piece / 4 * NR;
+                    piece++;
+                }
                 float *t = s->tile[c / SIMD_PANEL] + (k + m) * SIMD_PANEL + c % SIMD_PANEL;
                 micro_kernels[height](s->x + m, dy + c, b->rows, SIMD_STRIP, t, b->row > 0,
                                       (const char *)ahead);

@@ -13,6 +13,9 @@ if grep -Pq '^gelu_erf\t.*\t[0-9.]+$' "$T/out"; then echo "ok bench_ratio_column
 # shellcheck disable=SC2086
 ok bench_gemm "$TRIPOD" bench gemm --rounds 1 --threads 2 --rows 20 --models 70m --json
 cp "$T/out" "$T/gemm.json"
+# shellcheck disable=SC2086
+ok bench_gradients "$TRIPOD" bench gradients 20 33 $few --json
+cp "$T/out" "$T/gradients.json"
 if python3 - "$T" <<'PY'
 import json, sys
 load = lambda name: json.load(open(sys.argv[1] + "/" + name))
@@ -28,10 +31,13 @@ assert {k["bound"] for k in kernels["kernels"]} <= {"memory", "arithmetic"}
 gemm = load("gemm.json")
 assert [p["product"] for p in gemm["products"]] == \
     [p + s for p in ("qkv", "dense", "mlp_in", "mlp_out") for s in ("", "_dx", "_dw")] + \
-    ["vocabulary", "head", "attention"]
+    ["vocabulary", "head", "attention", "attention_back"]
 assert all(p["native"] > 0 and p["percent"] > 0 for p in gemm["products"])
-assert all(p["ratio"] > 0 for p in gemm["products"] if p["product"] != "attention" and "_d" not in p["product"])
+assert all(p["ratio"] > 0 for p in gemm["products"] if "attention" not in p["product"] and "_d" not in p["product"])
 assert gemm["threads"] == 2
+gradients = load("gradients.json")
+assert [g["tokens"] for g in gradients["gradients"]] == [20, 33] and gradients["threads"] == 1
+assert all(g["share"] > 0.01 and abs(sum(g["phases"].values()) - 1) < 1e-6 for g in gradients["gradients"])
 assert gemm["provenance"]["command"][:2] == ["tripod", "bench"]
 PY
 then echo "ok bench_json"; else echo "FAIL bench_json"; code=1; fi
@@ -39,8 +45,9 @@ echo '{"bench": "kernels"}' >"$T/no.json"
 fails bench_no_rates 'no.json: expected what --save wrote' "$TRIPOD" bench kernels --against "$T/no.json"
 fails bench_no_baseline 'none.json: ' "$TRIPOD" bench kernels --against "$T/none.json"
 fails bench_blas 'libnone.so: no library with cblas_sgemm' "$TRIPOD" bench gemm --blas libnone.so
-misuse bench_nothing 'peak, kernels, gemm, scan or archive' "$TRIPOD" bench
+misuse bench_nothing 'peak, kernels, gemm, scan, gradients or archive' "$TRIPOD" bench
 misuse bench_word "found 'peaks'" "$TRIPOD" bench peaks
 misuse bench_models "'71m' is not a Pythia size" "$TRIPOD" bench gemm --models 70m,71m
+fails bench_tokens 'from 1 to 2048, found .4096.' "$TRIPOD" bench gradients 4096
 misuse bench_rows 'rows: expected' "$TRIPOD" bench gemm --rows 0
 exit $code

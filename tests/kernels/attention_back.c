@@ -359,7 +359,8 @@ static void run_back(struct example e)
     void *forward = guarded(attention_scratch_bytes(n + more, H), e.at_end);
     random_qkv(qkv, row0, n + more, D, e.kind);
     random_dout(dout, row0, e.from, n, D, e.kind); /* NaN where it is not to be read */
-    table[0]->attention_kept(out, log_sums, qkv, row0, n + more, 0, e.heads, &shape, forward);
+    const struct row_run whole = {row0, n + more}, short_one = {row0, n};
+    table[0]->attention_kept(out, log_sums, qkv, &whole, 1, 0, e.heads, &shape, forward);
     double pairs = 0;
     for (size_t i = e.from; i < n; i++) pairs += (double)(i + 1 - window_begin(i, &shape));
     struct attention_back b = {.dout = dout,
@@ -395,7 +396,7 @@ static void run_back(struct example e)
     float *logs = guarded(e.heads * n * sizeof *logs, e.at_end);
     for (int t = 0; t < tables && !bench; t++) {
         const size_t part = random_below(e.heads + 1);
-        table[t]->attention_kept(out, logs, qkv, row0, n, 0, e.heads, &shape, forward);
+        table[t]->attention_kept(out, logs, qkv, &short_one, 1, 0, e.heads, &shape, forward);
         b.log_sums = logs;
         b.log_rows = n;
         b.dqkv = guarded_strips(rows, 3 * D, e.at_end);
@@ -456,6 +457,25 @@ void check_attention_back(void)
 
 /* --- what attention keeps --- */
 
+/* The last positions alone, as a second run: the same bits of theirs, and nothing else. */
+static void keep_last(int t, const struct example *e, struct strips qkv, struct strips want,
+                      const float *want_logs, const struct attention_shape *shape)
+{
+    const size_t n = e->n, D = e->heads * e->head_size, from = random_below(n);
+    const struct row_run runs[] = {{0, from}, {from, n - from}};
+    struct strips out = guarded_strips(n, D, e->at_end);
+    float *logs = guarded(e->heads * n * sizeof *logs, e->at_end);
+    void *scratch = guarded(attention_scratch_bytes(n, e->head_size), e->at_end);
+    table[t]->attention_kept(out, logs, qkv, runs, 2, 0, e->heads, shape, scratch);
+    expect_same_strips(t, out, want, from, n - from, D);
+    for (size_t h = 0; h < e->heads; h++) {
+        expect_same(t, logs + h * n + from, want_logs + h * n + from, n - from, "all positions");
+        for (size_t i = 0; i < from; i++)
+            if (!isnan(logs[h * n + i]) || !isnan(*strip_at(out, i, h * e->head_size)))
+                fail(t, "position %zu, before the run, was written", i);
+    }
+}
+
 static void run_kept(struct example e)
 {
     const size_t n = e.n, H = e.head_size, D = e.heads * H, bytes = attention_scratch_bytes(n, H);
@@ -463,6 +483,7 @@ static void run_kept(struct example e)
     struct attention_shape shape = random_shape(n, e.heads, H, e.rotary, e.window, e.at_end);
     void *scratch = guarded(bytes, e.at_end);
     float *first = NULL;
+    const struct row_run all = {0, n};
     random_qkv(qkv, 0, n, D, e.kind);
     table[0]->attention(out, qkv, 0, n, 0, e.heads, &shape, scratch);
     for (int t = 0; t < tables; t++) {
@@ -472,13 +493,14 @@ static void run_kept(struct example e)
         memset(scratch, 0xff, bytes);
         describe_example(&e);
         CALL(t, 0, 0,
-             table[t]->attention_kept(kept, log_sums, qkv, 0, n, part, e.heads - part, &shape,
+             table[t]->attention_kept(kept, log_sums, qkv, &all, 1, part, e.heads - part, &shape,
                                       scratch));
         CALL(t, 0, 0,
-             table[t]->attention_kept(kept, log_sums, qkv, 0, n, 0, part, &shape, scratch));
+             table[t]->attention_kept(kept, log_sums, qkv, &all, 1, 0, part, &shape, scratch));
         expect_same_strips(t, kept, out, 0, n, D);
         if (t == 0) first = log_sums;
         expect_same(t, log_sums, first, e.heads * n, table[0]->name);
+        keep_last(t, &e, qkv, out, first, &shape);
         const struct attention_back b = {.qkv = qkv, .dout = out, .n = n, .from = n};
         for (size_t h = 0; h < e.heads && t == 0; h++) {
             struct reference r = reference_new(&b, h, &shape);

@@ -40,7 +40,8 @@ static void run_head_back(size_t vocabulary, size_t k, enum simd_dtype dtype, fl
     for (size_t c = 0; c < k; c++) x.data[c] = random_between(-3, 3);
     for (size_t v = 0; v < vocabulary; v++) logits[v] = chain(x, 0, w + v * k, k);
     /* Half of the time the target is the greatest: that is where 1 - p loses its digits. */
-    for (size_t v = 0; v < vocabulary && random_below(2); v++)
+    const bool easy = random_below(2);
+    for (size_t v = 0; v < vocabulary && easy; v++)
         if (logits[v] > logits[target]) target = (uint32_t)v;
     const double most = gradient_of_logits(p, logits, vocabulary, target);
     describe("vocabulary %zu, width %zu, dtype %d, weights of %g", vocabulary, k, (int)dtype,
