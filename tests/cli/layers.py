@@ -9,6 +9,7 @@ TEXT = ["src/text"] + BASE
 MODELS = ["models"] + ["simd"] + BASE
 SCAN = ["src/scan"] + TEXT + MODELS
 QUANTA = ["src/quanta"] + SCAN
+TRAIN = ["src/train"] + SCAN
 # folder: what its files may include. The longest name that fits a file decides.
 RULES = {
     "simd": ["simd"],
@@ -18,10 +19,12 @@ RULES = {
     "models/checkpoint": ["models/checkpoint", "models/config", "simd"] + BASE,
     "models/flat": ["models/flat", "models/checkpoint", "models/config", "models/suite", "models/count", "simd"] + BASE,
     "models/neox": ["models/neox", "models/flat", "models/config", "simd"] + BASE,
+    "models/train": ["models/train", "models/neox", "models/flat", "models/config", "simd"] + BASE,
     "src/text": TEXT,
     "src/scan": SCAN,
     "src/quanta": QUANTA,
-    "src/report": ["src/report", "fit"] + QUANTA,
+    "src/train": TRAIN,
+    "src/report": ["src/report", "fit", "src/train"] + QUANTA,
     "src": ["src", "fit", "bench/cmd_bench"] + QUANTA,
     "bench": ["bench", "fit", "src"] + QUANTA,
     "tests": [""],
