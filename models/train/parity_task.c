@@ -61,7 +61,7 @@ static void make_shares(struct parity_task *t)
     }
 }
 
-static int check_shape(const struct parity_shape *s, struct err *e)
+int parity_shape_check(const struct parity_shape *s, struct err *e)
 {
     if (s->tasks < 1 || s->tasks > PARITY_TASKS)
         return err_set(e, "tasks: expected 1 to %d, found %zu", PARITY_TASKS, s->tasks);
@@ -80,7 +80,7 @@ static int check_shape(const struct parity_shape *s, struct err *e)
 int parity_task_make(struct parity_task *t, const struct parity_shape *shape, struct err *e)
 {
     *t = (struct parity_task){.shape = *shape};
-    if (check_shape(shape, e)) return -1;
+    if (parity_shape_check(shape, e)) return -1;
     t->subset = malloc(shape->tasks * sizeof *t->subset);
     t->share = malloc(shape->tasks * sizeof *t->share);
     t->below = malloc(shape->tasks * sizeof *t->below);

@@ -27,7 +27,7 @@ enum parity_stream {
     PARITY_TRAIN_BITS,
     PARITY_TEST_BITS,
     PARITY_SUBTASK_BITS,
-    PARITY_ORDER,
+    PARITY_EPOCH,
     PARITY_SIMILARITY_TASK,
     PARITY_SIMILARITY_BITS,
 };
@@ -44,6 +44,9 @@ struct parity_task {
     double *share, *below; /* [tasks] p_i; [tasks] p_1 + ... + p_i, the last 1 */
     uint16_t *guide;       /* where to begin the search, by equal parts of [0, 1) */
 };
+
+/* Errors: a number out of range. */
+int parity_shape_check(const struct parity_shape *s, struct err *e);
 
 /* Draws the subsets: k of n without repetition, again where one is there already, at most 10 draws a
  * task on average. Errors: a number out of range, too few subsets, out of memory. The caller frees with
