@@ -10,7 +10,7 @@
 #include "src/base/npy.h"
 #include "src/quanta/gram.h"
 #include "src/quanta/square.h"
-#include "src/train/parity_run.h"
+#include "src/train/parity_record.h"
 
 enum { BATCH = 1024, DRAWS = 1000 }; /* DRAWS: for each sample that is wanted */
 

@@ -3,6 +3,7 @@
 #ifndef TRIPOD_PARITY_GRID_H
 #define TRIPOD_PARITY_GRID_H
 
+#include "src/train/parity_record.h"
 #include "src/train/parity_run.h"
 
 struct parity_grid {

@@ -1,4 +1,4 @@
-/* parity_record.c - see parity_record.h and parity_run.h.
+/* parity_record.c - see parity_record.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/train/parity_record.h"
 
@@ -11,7 +11,6 @@
 #include "src/base/json.h"
 #include "src/base/npy.h"
 #include "src/base/provenance.h"
-#include "src/train/parity_state.h"
 
 enum { VERSION = 1, MOST_LOGS = 1 << 24 };
 

@@ -15,33 +15,6 @@ struct header {
 };
 static const char magic[8] = "parity1\n";
 
-void parity_log_free(struct parity_log *l)
-{
-    free(l->mean);
-    free(l->train);
-    free(l->subtask);
-    *l = (struct parity_log){.n = 0};
-}
-
-int parity_log_grow(struct parity_log *l, size_t tasks)
-{
-    if (l->n == l->room) {
-        const size_t room = l->room ? 2 * l->room : 64;
-        double *mean = realloc(l->mean, room * sizeof *mean);
-        if (mean) l->mean = mean;
-        double *train = realloc(l->train, room * sizeof *train);
-        if (train) l->train = train;
-        float *subtask = realloc(l->subtask, room * tasks * sizeof *subtask);
-        if (subtask) l->subtask = subtask;
-        if (!mean || !train || !subtask) return -1;
-        l->room = room;
-    }
-    l->mean[l->n] = l->train[l->n] = 0;
-    memset(l->subtask + l->n * tasks, 0, tasks * sizeof *l->subtask);
-    l->n++;
-    return 0;
-}
-
 /* What lies between header and checksum. */
 struct part {
     void *data;

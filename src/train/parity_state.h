@@ -8,10 +8,8 @@
 #ifndef TRIPOD_PARITY_STATE_H
 #define TRIPOD_PARITY_STATE_H
 
-#include "src/train/parity_run.h"
-
-/* Makes room for one more log: zeroed. -1: out of memory. */
-int parity_log_grow(struct parity_log *l, size_t tasks);
+#include "src/train/parity_log.h"
+#include "src/train/parity_settings.h"
 
 /* All or nothing, under PATH. SETTINGS: stands for all that the run depends on. */
 int parity_state_write(const char *path, uint64_t settings, const struct parity_net *p,
