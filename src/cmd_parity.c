@@ -73,7 +73,7 @@ static const struct option_row options[] = {
         "What one run is (defaults: 500 3 100 20000 200000 100 1000000 1000; scaled: 300 "
         "3 32 5000 15000 100 0 200):"),
     OPTION_SIZE("tasks", 0, "T", base.shape.tasks, 1, PARITY_TASKS, "Subtasks"),
-    OPTION_SIZE("k", 0, "K", base.shape.k, 1, PARITY_BITS, "Bits of a subtask"),
+    OPTION_SIZE("subset", 'k', "K", base.shape.k, 1, PARITY_BITS, "Bits of a subtask"),
     OPTION_SIZE("bits", 'n', "N", base.shape.n, 1, PARITY_BITS, "Bits of a sample"),
     OPTION_SIZE("batch", 0, "B", base.batch, 1, 1 << 24, "Samples of a step"),
     OPTION_SIZE("steps", 's', "S", base.steps, 1, 4294967295., "Steps"),

@@ -241,6 +241,7 @@ static bool exponent(struct parity_exponent *x, const struct parity_folder *f,
     if (!x->seeds) return false;
     const double n = (double)x->seeds;
     x->value = sum / n;
+    if (x->what == PARITY_ORDER) return true; /* bounded: no interval of Student's */
     if (x->seeds >= 3) {
         const double error = sqrt(fmax(squares - sum * sum / n, 0) / (n - 1) / n);
         x->lo = x->value - ols_t(0.95, n - 1) * error;
