@@ -55,6 +55,7 @@ struct points {
 };
 static void add(struct points *p, double x, double y)
 {
+    if (!isfinite(x) || !isfinite(y)) return; /* a run that diverged */
     if (p->n == p->room) {
         const size_t room = p->room ? 2 * p->room : 64;
         double *a = realloc(p->x, room * sizeof *a), *b = realloc(p->y, room * sizeof *b);

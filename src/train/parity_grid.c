@@ -191,10 +191,14 @@ int parity_points_write(const struct parity_folder *f, const char *folder, struc
         const struct parity_run *r = &f->found[i].run;
         char data[32] = "";
         if (r->data) snprintf(data, sizeof data, "%" PRIu64, r->data);
-        for (size_t k = 0; k < f->found[i].log.n && !status; k++)
-            status = out_printf(&out, e, "%s,%" PRIu64 ",%s,%zu,%.17g,%g,%" PRIu64 "\n",
+        for (size_t k = 0; k < f->found[i].log.n && !status; k++) {
+            const double mean = f->found[i].log.mean[k];
+            char loss[32] = ""; /* of a run that diverged: none */
+            if (isfinite(mean)) snprintf(loss, sizeof loss, "%.17g", mean);
+            status = out_printf(&out, e, "%s,%" PRIu64 ",%s,%zu,%s,%.10g,%" PRIu64 "\n",
                                 f->found[i].name, parity_parameters(&r->shape, r->width), data,
-                                k * r->log, f->found[i].log.mean[k], r->shape.zipf, r->shape.seed);
+                                k * r->log, loss, r->shape.zipf, r->shape.seed);
+        }
     }
     if (!status) return out_commit(&out, e);
     out_abort(&out);

@@ -47,6 +47,9 @@ static int open_work(struct work *w, struct err *e)
         parity_net_make(&w->net, &w->task, r->width, room, w->how->kernels, e))
         return -1;
     w->net.rates = r->rates;
+    if (r->test_points && (uint64_t)(w->task.share[0] * (double)r->test_points) < 1)
+        return err_set(e, "%" PRIu64 " test samples: not one of the most frequent subtask",
+                       r->test_points);
     if (!file_exists(w->state_path)) return 0;
     struct map map;
     if (map_open(&map, w->state_path, e)) return -1;
@@ -219,8 +222,8 @@ int parity_run_do(const struct parity_run *r, const struct parity_how *how, bool
         if (!status)
             status =
                 parity_record_write(path, r, &w.log, &w.net, &w.task, omp_get_wtime() - start, e);
-        if (!status) unlink(w.state_path);
     }
+    if (!status) unlink(w.state_path); /* one that a kill left behind, too */
     free(path);
     close_work(&w);
     return status;

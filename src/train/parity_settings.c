@@ -29,7 +29,7 @@ void parity_run_name(const struct parity_run *r, char *name, size_t size)
 {
     char data[32] = "";
     if (r->data) snprintf(data, sizeof data, "-d%" PRIu64, r->data);
-    snprintf(name, size, "w%zu%s-z%g-s%" PRIu64, r->width, data, r->shape.zipf, r->shape.seed);
+    snprintf(name, size, "w%zu%s-z%.10g-s%" PRIu64, r->width, data, r->shape.zipf, r->shape.seed);
 }
 
 /* Samples of one log's tests. */
