@@ -228,6 +228,59 @@ struct line_test {
 typedef void kernel_lines(uint64_t *bits, const float *x, size_t stride, size_t n,
                           const struct line_test *test);
 
+/* A two-layer perceptron on inputs of 0 and 1: h = W1 x + b1, z = the difference of the two logits, (W2[1]
+ * - W2[0]) . relu(h) + b2[1] - b2[0]. An input x is a task's one-hot code and up to 128 bits. As x is 0
+ * or 1, W1 x is one sum looked up for each group of four bits, of the 16 there are, and the gradient of
+ * W1 is scattered into 16 sums a group in the same way (no multiplication in either).
+ *
+ * Weights lie in blocks of 16 hidden units; a block is rows of 16 floats: one a bit (4 groups of them,
+ * those that no sample has are zeros), one a task, the bias, W2[0], W2[1]. */
+enum { PARITY_GROUPS = 32 };
+struct parity_samples {
+    size_t n;             /* a multiple of 16: fill up with any */
+    size_t groups, tasks; /* groups of four bits, 1 .. 32 */
+    const uint8_t
+        *nibbles;         /* [n][PARITY_GROUPS] 8 times group g's four bits, the first the lowest */
+    const uint16_t *task; /* [n] below tasks; faster where equal ones are together */
+};
+static inline size_t parity_block_rows(size_t groups, size_t tasks)
+{
+    return 4 * groups + tasks + 3;
+}
+
+/* z[i] += one block's part of sample i's z. Bit c of positive[i] (unless NULL): h[c] > 0. Lookups are
+ * added in order: the task's row, groups 0, 1, ... (whose first has the bias in it); of 16 products
+ * relu(h) (W2[1] - W2[0]) the tree over lanes. */
+typedef void kernel_parity_forward(float *z, uint16_t *positive, const struct parity_samples *s,
+                                   const float *block);
+
+/* g, laid out as the block, = scale times the gradient to its weights from e [n] = that to z. With G[j]
+ * = sum_i e[i] x[i][j] [h_i > 0], summed over i in order: dW1[j] = (W2[1] - W2[0]) G[j], and
+ * dW2[1] = sum_i e[i] relu(h_i) = sum_j W1[j] G[j] + b1 sum_i e[i] [h_i > 0], so that no h is kept. */
+typedef void kernel_parity_backward(float *g, const struct parity_samples *s, const float *e,
+                                    const uint16_t *positive, const float *block, float scale);
+
+/* Two classes' cross-entropy in nats and its slope to z: with u = -z where the label is 1, else z,
+ * loss[i] = log(1 + exp(u)) and e[i] = sigmoid(u), negated where the label is 1: nothing cancels at
+ * either end. Label i is bit i % 16 of labels[i / 16]. n of each; e (NULL: not wanted) is zero up to the
+ * next multiple of 16, to which z has room. */
+typedef void kernel_parity_loss(float *loss, float *e, const float *z, const uint16_t *labels,
+                                size_t n);
+
+/* One step of AdamW (Loshchilov & Hutter 2019, algorithm 2; Kingma & Ba 2015) with a constant rate:
+ * m += (1 - beta1) (g - m), v = beta2 v + (1 - beta2) g^2, w = keep w - rate m / (root sqrt(v) +
+ * epsilon): epsilon stands outside the root. */
+struct adamw {
+    float keep;         /* 1 - learning rate * weight decay */
+    float beta2;        /* of v */
+    float rest1, rest2; /* 1 - beta1, 1 - beta2 */
+    float rate;         /* learning rate / (1 - beta1^t), t = 1, 2, ... */
+    float root;         /* 1 / sqrt(1 - beta2^t) */
+    float epsilon;
+};
+typedef void kernel_adamw(float *w, float *m, float *v, const float *g, size_t n,
+                          const struct adamw *a);
+
 /* Every kernel: its type and its name. The fields of struct kernels, the tables, the functions'
  * declarations and the checks in tests/kernels are made from this list: a kernel without a check
  * does not build. */
@@ -266,7 +319,11 @@ typedef void kernel_lines(uint64_t *bits, const float *x, size_t stride, size_t 
     X(kernel_columns, columns)                                                                     \
     X(kernel_below, below)                                                                         \
     X(kernel_apart, apart)                                                                         \
-    X(kernel_lines, lines)
+    X(kernel_lines, lines)                                                                         \
+    X(kernel_parity_forward, parity_forward)                                                       \
+    X(kernel_parity_backward, parity_backward)                                                     \
+    X(kernel_parity_loss, parity_loss)                                                             \
+    X(kernel_adamw, adamw)
 
 struct kernels {
     const char *name; /* "scalar", "avx2", "avx512" */

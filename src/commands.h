@@ -5,7 +5,7 @@
 
 #include "src/cli.h"
 
-/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize corpus batch scan slurm score generate verify gather tokens quanta fit
+/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize corpus batch scan slurm score generate verify gather tokens quanta parity fit
  * allocate count epoch evals plot bench. */
 #define COMMANDS(X)                                                                                \
     X(import)                                                                                      \
@@ -21,6 +21,7 @@
     X(gather)                                                                                      \
     X(tokens)                                                                                      \
     X(quanta)                                                                                      \
+    X(parity)                                                                                      \
     X(fit)                                                                                         \
     X(allocate)                                                                                    \
     X(count)                                                                                       \

@@ -110,6 +110,23 @@ V_WORD vf v_flip(vf x, uint32_t bits)
     return v_make_(_mm256_xor_ps(x.lo, _mm256_castsi256_ps(a)),
                    _mm256_xor_ps(x.hi, _mm256_castsi256_ps(b)));
 }
+/* Each lane's bit is shifted to the sign and spread from there. */
+V_WORD vf v_only(vf x, uint32_t bits)
+{
+    const __m256i all = _mm256_set1_epi32((int)bits);
+    const __m256i lo = _mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24);
+    const __m256i hi = _mm256_sub_epi32(lo, _mm256_set1_epi32(8));
+    __m256i a = _mm256_srai_epi32(_mm256_sllv_epi32(all, lo), 31);
+    __m256i b = _mm256_srai_epi32(_mm256_sllv_epi32(all, hi), 31);
+    return v_make_(_mm256_and_ps(x.lo, _mm256_castsi256_ps(a)),
+                   _mm256_and_ps(x.hi, _mm256_castsi256_ps(b)));
+}
+V_WORD uint32_t v_positive(vf x)
+{
+    const __m256 zero = _mm256_setzero_ps();
+    const int lo = _mm256_movemask_ps(_mm256_cmp_ps(x.lo, zero, _CMP_GT_OQ));
+    return (uint32_t)(lo | _mm256_movemask_ps(_mm256_cmp_ps(x.hi, zero, _CMP_GT_OQ)) << 8);
+}
 V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
 {
     return v_make_(_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),

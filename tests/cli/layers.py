@@ -8,7 +8,8 @@ BASE = ["src/base"]
 TEXT = ["src/text"] + BASE
 MODELS = ["models"] + ["simd"] + BASE
 SCAN = ["src/scan"] + TEXT + MODELS
-QUANTA = ["src/quanta"] + SCAN
+TRAIN = ["src/train"] + SCAN
+QUANTA = ["src/quanta"] + TRAIN
 # folder: what its files may include. The longest name that fits a file decides.
 RULES = {
     "simd": ["simd"],
@@ -18,9 +19,11 @@ RULES = {
     "models/checkpoint": ["models/checkpoint", "models/config", "simd"] + BASE,
     "models/flat": ["models/flat", "models/checkpoint", "models/config", "models/suite", "models/count", "simd"] + BASE,
     "models/neox": ["models/neox", "models/flat", "models/config", "simd"] + BASE,
+    "models/train": ["models/train", "models/neox", "models/flat", "models/config", "simd"] + BASE,
     "src/text": TEXT,
     "src/scan": SCAN,
     "src/quanta": QUANTA,
+    "src/train": TRAIN,
     "src/report": ["src/report", "fit"] + QUANTA,
     "src": ["src", "fit", "bench/cmd_bench"] + QUANTA,
     "bench": ["bench", "fit", "src"] + QUANTA,
