@@ -71,10 +71,11 @@ status=$?
 if [ $status -eq 143 ] && [ ! -s "$T/err" ] && ! records "$T/twice" 1; then good "a second one does not"; else bad "a second one does not" "exit $status: $(cat "$T/err")"; fi
 
 # On a terminal it says that it is finishing.
-ok "a terminal is told" $python - "$T/tty" "$TRIPOD" scan "$T"/m?.tripod "${slow[@]}" -o "$T/terminal" <<'P'
+ok "a terminal is told" $python - "$T/tty" "$TRIPOD" scan "$T/m2.tripod" "${slow[@]}" -o "$T/terminal" <<'P'
 import glob, os, pty, signal, sys, time
 pid, terminal = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job's is ignored
     os.execv(sys.argv[2], sys.argv[2:])
 out = sys.argv[-1]
 while not any(os.path.getsize(p) > 200 for p in glob.glob(out + "/*.log")):

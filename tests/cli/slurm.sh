@@ -194,7 +194,7 @@ SelectTypeParameters=CR_CPU
 MpiDefault=none
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=1,sched_interval=2,bf_interval=2
-KillWait=5
+KillWait=2
 MinJobAge=3600
 MessageTimeout=60
 SlurmdTimeout=600
@@ -235,14 +235,17 @@ until_() {
         sleep .05
     done
 }
-# Whether no job is left. What was requeued Slurm keeps for two minutes before it starts again; here at once.
+# Whether no job is left. What was requeued Slurm keeps for two minutes before it starts again; here until KillWait is over, when it
+# kills whatever has that job's number.
+declare -A requeued
 idle() {
     local id
     sleep .5
     # Not while the step before is still ending: none can begin then.
     [ -z "$(timeout 20 squeue -h --states=COMPLETING 2>&1)" ] || return 1
     for id in $(timeout 20 squeue -h --array --states=PENDING -o '%i %r' 2>/dev/null | sed -n 's/ BeginTime$//p'); do
-        timeout 20 scontrol update JobId="$id" StartTime=now 2>/dev/null
+        : "${requeued[$id]:=$SECONDS}"
+        [ $((SECONDS - requeued[$id])) -lt 6 ] || timeout 20 scontrol update JobId="$id" StartTime=now 2>/dev/null
     done
     [ -z "$(timeout 20 squeue -h 2>&1)" ]
 }
