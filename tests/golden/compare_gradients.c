@@ -77,6 +77,14 @@ static void gradient_new(struct gradient *g, const struct neox_config *c)
     }
 }
 
+static void gradient_free(struct gradient *g)
+{
+    for (size_t i = 0; i < g->tensors; i++) free(g->values[i]);
+    free(g->values);
+    free(g->sizes);
+    free(g->is);
+}
+
 static float differentiate(struct check *c, size_t target)
 {
     bool wanted[4096];
@@ -261,5 +269,11 @@ int main(int argc, char **argv)
     if (cosines) printf(", cosines within %.1e", cosine);
     printf("\n");
     json_decref(root);
+    gradient_free(&c.g);
+    neox_tape_close(&c.tape);
+    neox_unload(&c.model);
+    flat_close(&flat);
+    npy_close(&npy);
+    free(c.ids);
     return c.bad;
 }
