@@ -97,9 +97,12 @@ static int write_files(const struct clustering *r, const struct affinity *affini
     const bool suffix = length > 4 && !strcmp(a->out + length - 4, ".npy");
     char *record = format_string("%.*s.json", (int)(suffix ? length - 4 : length), a->out);
     if (!record) return err_memory(e, a->out);
-    json_t *o = report_clusters_json(r, affinity, q);
-    if (o) json_object_set_new(o, "provenance", provenance_json());
-    int status = clustering_write(r, a->out, e) || json_save(record, o, e) ? -1 : 0;
+    int status = clustering_write(r, a->out, e);
+    if (!status) {
+        json_t *o = report_clusters_json(r, affinity, q);
+        if (o) json_object_set_new(o, "provenance", provenance_json());
+        status = json_save(record, o, e);
+    }
     free(record);
     return status;
 }
