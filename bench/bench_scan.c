@@ -180,9 +180,7 @@ static int measure_rounds(const struct bench *bench, const char *model_path, con
     if (model_open(&flat, model_path, NULL, e)) return -1;
     struct neox_config config = flat.config;
     flat_close(&flat);
-    char loop[32];
-    snprintf(loop, sizeof loop, "f32_%s", bench->kernels->name);
-    double peak = peak_rate(loop, bench->threads, 0.2);
+    double peak = peak_rate(bench->kernels, bench->threads, 0.2);
     /* About four seconds a round, at least four batches a thread. */
     double tokens = 4e9 * (peak > 0 ? peak : 1) / flop_per_token(&config, w);
     double least =
@@ -193,10 +191,10 @@ static int measure_rounds(const struct bench *bench, const char *model_path, con
         out ? write_corpus(prefix, w, config.vocab, (size_t)tokens, e) : err_memory(e, NULL);
     for (int r = 0; r < bench->rounds && !status; r++) {
         struct run run;
-        double before = peak_rate(loop, bench->threads, 0.1);
+        double before = peak_rate(bench->kernels, bench->threads, 0.1);
         status = scan_once(bench, model_path, prefix, out, &run, e);
         if (status) break;
-        peak = fmax(before, peak_rate(loop, bench->threads, 0.1));
+        peak = fmax(before, peak_rate(bench->kernels, bench->threads, 0.1));
         m->rate[r] = (double)run.scan.predictions / run.seconds;
         m->mfu[r] = peak > 0 ? run.scan.flop / run.seconds / (1e9 * peak) : 0;
         m->start[r] = run.start;

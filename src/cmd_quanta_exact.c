@@ -15,9 +15,7 @@
 /* What is planned, in seconds at the FMA peak measured now; NaN: not known. */
 static double seconds_of(const struct gradients *g, const struct gradients_exact *x)
 {
-    char loop[32];
-    snprintf(loop, sizeof loop, "f32_%s", g->o->kernels->name);
-    const double peak = 1e9 * peak_rate(loop, g->o->threads, 0.05);
+    const double peak = 1e9 * peak_rate(g->o->kernels, g->o->threads, 0.05);
     return peak > 0 ? x->flop / (peak * CMD_QUANTA_SHARE) : NAN;
 }
 

@@ -172,10 +172,8 @@ static int write_plan(const struct args *a, const struct gradients *g, struct er
         {.name = "disk", .unit = TABLE_BYTES},
     };
     struct gradients_needs n;
-    char loop[32];
     if (gradients_needs(g, &n, e)) return -1;
-    snprintf(loop, sizeof loop, "f32_%s", g->o->kernels->name);
-    const double peak = 1e9 * peak_rate(loop, n.threads, 0.05);
+    const double peak = 1e9 * peak_rate(g->o->kernels, n.threads, 0.05);
     const double seconds = peak > 0 ? n.flop / (peak * CMD_QUANTA_SHARE) : NAN;
     struct sheet *s = sheet_open();
     struct table *t = sheet_table(s, columns, sizeof columns / sizeof *columns, "-", false);

@@ -116,11 +116,9 @@ static int check(void *args, struct err *e)
 /* GFLOP/s of a task of so many CPUs. */
 static double task_rate(const struct args *a, size_t cpus)
 {
-    char loop[32];
     int threads = a->scan.request.threads;
     if (a->gflops > 0) return a->gflops;
-    snprintf(loop, sizeof loop, "f32_%s", a->scan.request.kernels->name);
-    return SHARE * peak_rate(loop, threads, 0.2) * (double)cpus / threads;
+    return SHARE * peak_rate(a->scan.request.kernels, threads, 0.2) * (double)cpus / threads;
 }
 
 /* Shards and time limit from the FLOP of the whole scan, and what they are to people. */

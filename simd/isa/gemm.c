@@ -12,15 +12,10 @@
  * place of their packed A, and x, whose strips need no packing, in the place of B.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "simd/isa/gemm_micro.h"
 #include "simd/isa/kernels_internal.h"
 #include "simd/isa/math.h"
 #include "simd/isa/product.h"
-
-static const struct micro_layout micro_layout = {
-    .row = SIMD_STRIP, .step = 1, .b = NR, .out = SIMD_STRIP, .ahead = (size_t)64 * (NR / 16)};
-MICRO_HEIGHTS(MICRO)
-static micro_kernel *const micro_kernels[MR + 1] = MICRO_TABLE;
+#include "simd/isa/strip_micro.h"
 
 static size_t least(size_t a, size_t b)
 {
@@ -116,7 +111,7 @@ static const char *ahead_next(struct ahead *ahead, const float *other)
 {
     if (ahead->next == ahead->n) return (const char *)other;
     const char *at = ahead->run[ahead->next].at + ahead->done;
-    ahead->done += SIMD_STRIP / 4 * micro_layout.ahead; /* by one micro-kernel over a strip */
+    ahead->done += STRIP_AHEAD;
     if (ahead->done >= ahead->run[ahead->next].bytes) {
         ahead->next++;
         ahead->done = 0;

@@ -7,19 +7,11 @@
  * other rounding that counts.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "simd/isa/gemm_micro.h"
 #include "simd/isa/kernels_internal.h"
+#include "simd/isa/strip_micro.h"
 #include "simd/scratch.h"
 
-static const struct micro_layout micro_layout = {
-    .row = SIMD_STRIP, .step = 1, .b = NR, .out = SIMD_STRIP, .ahead = (size_t)64 * (NR / 16)};
-MICRO_HEIGHTS(MICRO)
-static micro_kernel *const micro_kernels[MR + 1] = MICRO_TABLE;
-
-enum {
-    ROW_BYTES = SIMD_STRIP * sizeof(float),        /* a row of a strip */
-    MICRO_AHEAD = SIMD_STRIP / 4 * 64 * (NR / 16), /* what one micro-kernel asks for */
-};
+enum { ROW_BYTES = SIMD_STRIP * sizeof(float) }; /* a row of a strip */
 
 static size_t least(size_t a, size_t b)
 {
@@ -86,7 +78,7 @@ static void strip_products(double *sums, size_t stride, const float *x, size_t a
         const size_t bytes = i + 1 < slivers ? a_rows / slivers * ROW_BYTES : 0;
         const float *behind = x + rows * SIMD_STRIP, *panel = b->panels;
         size_t asked = 0;
-        for (size_t c = 0; c < b->n; c += NR, panel += NR * SIMD_STRIP, asked += MICRO_AHEAD) {
+        for (size_t c = 0; c < b->n; c += NR, panel += NR * SIMD_STRIP, asked += STRIP_AHEAD) {
             const char *ahead = asked < bytes ? (const char *)behind + asked : (const char *)x;
             micro_kernels[rows](x, panel, b->k, SIMD_STRIP, t + c, 0, ahead);
         }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/base/file.h"
 
@@ -31,6 +32,15 @@ json_t *json_hex(uint64_t value)
     char text[17];
     snprintf(text, sizeof text, "%016" PRIx64, value);
     return json_string(text);
+}
+
+bool json_file_is(const char *path, const char *format)
+{
+    json_t *o = json_load_file(path, 0, NULL);
+    const char *found = json_string_value(json_object_get(o, "format"));
+    const bool yes = found && !strncmp(found, format, strlen(format));
+    json_decref(o);
+    return yes;
 }
 
 char *json_text(json_t *object, struct err *e)

@@ -5,6 +5,7 @@
 #define TRIPOD_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "src/base/err.h"
@@ -19,6 +20,9 @@ json_t *json_utf8(const char *text);
 
 /* 16 hexadecimal digits: numbers end at 2^53 in many readers. */
 json_t *json_hex(uint64_t value);
+
+/* Whether PATH is one of our records: its member "format" begins with FORMAT. */
+bool json_file_is(const char *path, const char *format);
 
 /* OBJECT as text with 17 digits a real, which the caller frees; consumes the reference. NULL with *e
  * set when OBJECT is NULL (out of memory) or cannot be written. */

@@ -38,11 +38,7 @@ char *gradients_path(const char *folder, const char *name, const char *suffix, s
 
 bool gradients_record_is(const char *path)
 {
-    json_t *o = json_load_file(path, 0, NULL);
-    const char *format = json_string_value(json_object_get(o, "format"));
-    bool yes = format && !strncmp(format, "tripod-gradients", 16);
-    json_decref(o);
-    return yes;
+    return json_file_is(path, "tripod-gradients");
 }
 
 struct reader {

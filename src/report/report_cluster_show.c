@@ -13,26 +13,6 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 
-/* The three parts of a context, safe to show. */
-struct parts {
-    char *before, *token, *after;
-};
-
-static int parts_make(struct parts *p, const struct token_context *c, enum visible how)
-{
-    p->before = token_text(&c->before, how);
-    p->token = token_text(&c->token, how);
-    p->after = token_text(&c->after, how);
-    return p->before && p->token && p->after ? 0 : -1;
-}
-
-static void parts_free(struct parts *p)
-{
-    free(p->before);
-    free(p->token);
-    free(p->after);
-}
-
 /* Whether C begins a cluster's samples, or the list of similar ones. */
 static bool begins(const struct cluster_sample *c, size_t i)
 {
@@ -49,9 +29,9 @@ void report_cluster_show(struct sheet *s, const struct cluster_sample *c, size_t
         {.name = "similarity", .format = "%.7g"},  {.name = "context"}};
     struct table *t = sheet_table(s, columns, sizeof columns / sizeof *columns, "-", false);
     for (size_t i = 0; i < n; i++) {
-        struct parts p;
+        struct token_parts p;
         const struct token_context *x = &c[i].context;
-        const bool bad = parts_make(&p, x, VISIBLE_LINE);
+        const bool bad = token_parts_make(&p, x, VISIBLE_LINE);
         table_whole(t, c[i].rank);
         table_whole(t, c[i].size);
         table_whole(t, c[i].sample);
@@ -65,15 +45,15 @@ void report_cluster_show(struct sheet *s, const struct cluster_sample *c, size_t
             table_none(t);
         else
             table_text(t, "%s[[%s]]%s", p.before, p.token, p.after);
-        parts_free(&p);
+        token_parts_free(&p);
     }
 }
 
 json_t *report_cluster_sample_json(const struct cluster_sample *c)
 {
-    struct parts p;
+    struct token_parts p;
     const struct token_context *x = &c->context;
-    const bool bad = parts_make(&p, x, VISIBLE_TEXT);
+    const bool bad = token_parts_make(&p, x, VISIBLE_TEXT);
     json_t *o = json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "cluster", (json_int_t)c->rank,
         "size", (json_int_t)c->size, "sample", (json_int_t)c->sample, "row", (json_int_t)x->row,
@@ -82,7 +62,7 @@ json_t *report_cluster_sample_json(const struct cluster_sample *c)
         "text", json_utf8(bad ? NULL : p.token), "after", json_utf8(bad ? NULL : p.after));
     if (o && !isnan(c->similarity))
         json_object_set_new(o, "similarity", json_finite(c->similarity));
-    parts_free(&p);
+    token_parts_free(&p);
     return o;
 }
 
@@ -124,9 +104,9 @@ int report_cluster_show_terminal(FILE *f, const struct cluster_sample *c, size_t
                                  struct err *e)
 {
     for (size_t i = 0; i < n; i++) {
-        struct parts p;
-        if (parts_make(&p, &c[i].context, VISIBLE_LINE)) {
-            parts_free(&p);
+        struct token_parts p;
+        if (token_parts_make(&p, &c[i].context, VISIBLE_LINE)) {
+            token_parts_free(&p);
             return err_memory(e, NULL);
         }
         if (begins(c, i)) heading(f, c, i);
@@ -144,7 +124,7 @@ int report_cluster_show_terminal(FILE *f, const struct cluster_sample *c, size_t
         fputs("\033[0m", f);
         put_some(f, p.after, left);
         fputc('\n', f);
-        parts_free(&p);
+        token_parts_free(&p);
     }
     return ferror(f) ? err_errno(e, "stdout: cannot write") : 0;
 }
@@ -170,12 +150,12 @@ static int html_heading(struct out *out, const struct cluster_sample *c, struct 
 
 static int html_sample(struct out *out, const struct cluster_sample *c, struct err *e)
 {
-    struct parts p;
+    struct token_parts p;
     const struct token_context *x = &c->context;
     char similar[64] = "";
     if (!isnan(c->similarity))
         snprintf(similar, sizeof similar, ", cosine %.3f, cluster %zu", c->similarity, c->rank);
-    int status = parts_make(&p, x, VISIBLE_HTML) ? err_memory(e, out->path) : 0;
+    int status = token_parts_make(&p, x, VISIBLE_HTML) ? err_memory(e, out->path) : 0;
     if (!status)
         status = out_printf(out, e,
                             "<p><span class=\"text\">%s<mark>%s</mark>%s</span><br>"
@@ -183,7 +163,7 @@ static int html_sample(struct out *out, const struct cluster_sample *c, struct e
                             ", document %zu, token %zu, %.3f nats%s</span></p>\n",
                             p.before, p.token, p.after, x->row, x->document, x->position, c->loss,
                             similar);
-    parts_free(&p);
+    token_parts_free(&p);
     return status;
 }
 

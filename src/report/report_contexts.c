@@ -14,26 +14,22 @@
 #include "src/base/json.h"
 #include "src/report/report_tokens.h"
 
-/* The three parts of a context, safe to show. */
+/* A context's parts and its losses, safe to show. */
 struct parts {
-    char *before, *token, *after, *spark;
+    struct token_parts text;
+    char *spark;
 };
 
 static int parts_make(struct parts *p, const struct token_context *c, size_t columns,
                       enum visible how)
 {
-    p->before = token_text(&c->before, how);
-    p->token = token_text(&c->token, how);
-    p->after = token_text(&c->after, how);
     p->spark = token_sparkline(c->loss, columns);
-    return p->before && p->token && p->after && p->spark ? 0 : -1;
+    return token_parts_make(&p->text, c, how) || !p->spark ? -1 : 0;
 }
 
 static void parts_free(struct parts *p)
 {
-    free(p->before);
-    free(p->token);
-    free(p->after);
+    token_parts_free(&p->text);
     free(p->spark);
 }
 
@@ -66,7 +62,7 @@ void report_contexts(struct sheet *s, const struct shown *shown, size_t n, const
         if (bad)
             table_none(t);
         else
-            table_text(t, "%s[[%s]]%s", p.before, p.token, p.after);
+            table_text(t, "%s[[%s]]%s", p.text.before, p.text.token, p.text.after);
         for (size_t j = 0; j < losses; j++) table_real(t, c->loss[j]);
         parts_free(&p);
     }
@@ -86,9 +82,9 @@ json_t *report_contexts_json(const struct shown *shown, size_t n, const struct m
             list, json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "list",
                             json_utf8(shown[i].list), "row", (json_int_t)c->row, "document",
                             (json_int_t)c->document, "position", (json_int_t)c->position, "token",
-                            (json_int_t)c->id, "before", json_utf8(bad ? NULL : p.before), "text",
-                            json_utf8(bad ? NULL : p.token), "after",
-                            json_utf8(bad ? NULL : p.after), "losses", losses));
+                            (json_int_t)c->id, "before", json_utf8(bad ? NULL : p.text.before),
+                            "text", json_utf8(bad ? NULL : p.text.token), "after",
+                            json_utf8(bad ? NULL : p.text.after), "losses", losses));
         parts_free(&p);
     }
     return list;
@@ -142,11 +138,11 @@ int report_contexts_terminal(FILE *f, const struct shown *shown, size_t n, const
                 i ? "\n" : "", c->row, c->document, c->position, (unsigned)c->id,
                 shown[i].list ? "  " : "", shown[i].list ? shown[i].list : "");
         size_t at = 0;
-        flow(f, p.before, &at, width);
+        flow(f, p.text.before, &at, width);
         fputs("\033[1;7m", f);
-        flow(f, p.token, &at, width);
+        flow(f, p.text.token, &at, width);
         fputs("\033[0m", f);
-        flow(f, p.after, &at, width);
+        flow(f, p.text.after, &at, width);
         fputc('\n', f);
         losses_table(f, c, m, p.spark, width);
         parts_free(&p);
@@ -212,7 +208,7 @@ static int html_row(struct out *out, const struct shown *shown, const struct mat
                        "<div class=\"text\">%s<mark>%s</mark>%s</div>\n"
                        "<div class=\"losses\">",
                        c->row, c->document, c->position, (unsigned)c->id, shown->list ? ", " : "",
-                       shown->list ? shown->list : "", p.before, p.token, p.after) ||
+                       shown->list ? shown->list : "", p.text.before, p.text.token, p.text.after) ||
             html_line(out, c, m->columns, e) ||
             out_printf(out, e, "<table><tr><th>checkpoint</th><th>nats</th></tr>\n");
     for (size_t j = 0; j < m->columns && !status; j++)

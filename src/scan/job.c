@@ -281,9 +281,7 @@ static int sum_up(struct record *r, const struct plan *plan, const struct loss_f
 
 double job_peak(const struct scan_request *o)
 {
-    char loop[32];
-    snprintf(loop, sizeof loop, "f32_%s", o->kernels->name);
-    return 1e9 * peak_rate(loop, o->threads, 0.02);
+    return 1e9 * peak_rate(o->kernels, o->threads, 0.02);
 }
 
 /* Computes what is missing of one model's losses into FILE, then fills the record. *spoilt: what FILE

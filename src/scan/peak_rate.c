@@ -3,13 +3,16 @@
 #include "src/scan/peak_rate.h"
 
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "simd/peak.h"
 
-double peak_rate(const char *name, int threads, double seconds)
+double peak_rate(const struct kernels *kernels, int threads, double seconds)
 {
     const struct peak_loop *loop = peak_loops;
+    char name[32];
+    snprintf(name, sizeof name, "f32_%s", kernels->name);
     while (loop->name && strcmp(loop->name, name)) loop++;
     if (!loop->name || !loop->available()) return 0;
     enum { WINDOWS = 5 };

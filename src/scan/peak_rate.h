@@ -3,8 +3,10 @@
 #ifndef TRIPOD_PEAK_RATE_H
 #define TRIPOD_PEAK_RATE_H
 
-/* Runs the peak loop NAME of simd/peak.h ("f32_avx512" ...) on THREADS threads for about SECONDS;
- * GFLOP/s of all of them together. 0 where this CPU cannot run it or there is none of that name. */
-double peak_rate(const char *name, int threads, double seconds);
+#include "simd/simd.h"
+
+/* Runs the float32 peak loop of these kernels' instruction set (simd/peak.h) on THREADS threads for
+ * about SECONDS; GFLOP/s of all of them together. 0 where there is none, for the scalar ones. */
+double peak_rate(const struct kernels *kernels, int threads, double seconds);
 
 #endif

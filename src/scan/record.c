@@ -113,11 +113,7 @@ static char *known_member(const json_t *o, const char *key)
 
 bool record_is(const char *path)
 {
-    json_t *o = json_load_file(path, 0, NULL);
-    const char *format = json_string_value(json_object_get(o, "format"));
-    bool yes = format && !strncmp(format, "tripod-losses", 13);
-    json_decref(o);
-    return yes;
+    return json_file_is(path, "tripod-losses");
 }
 
 /* A number member; null or missing: FALLBACK. */

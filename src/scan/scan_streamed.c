@@ -220,11 +220,10 @@ static int one_batch(struct streamed *s, size_t *inputs, struct err *e)
 static void warn(const struct streamed *s)
 {
     const struct neox *m = s->stream.model;
-    char weights[24], memory[24], tokens[24], rate[24], disk[96] = "", loop[32];
+    char weights[24], memory[24], tokens[24], rate[24], disk[96] = "";
     double bytes = (double)m->flat->map.size, n = (double)s->plan->longest;
     double flop = neox_flop(&m->config, s->plan->longest, 0) / n * (double)s->inputs;
-    snprintf(loop, sizeof loop, "f32_%s", m->kernels->name);
-    double peak = 1e9 * peak_rate(loop, s->options->threads, 0.02);
+    double peak = 1e9 * peak_rate(m->kernels, s->options->threads, 0.02);
     if (peak > 0)
         snprintf(disk, sizeof disk, ", beside the computing where the file comes with %s/s or more",
                  format_bytes(bytes / (flop / peak), rate, sizeof rate));

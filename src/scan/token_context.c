@@ -76,6 +76,21 @@ char *token_text(const struct bytes *raw, enum visible how)
     return (char *)out.data;
 }
 
+int token_parts_make(struct token_parts *p, const struct token_context *c, enum visible how)
+{
+    p->before = token_text(&c->before, how);
+    p->token = token_text(&c->token, how);
+    p->after = token_text(&c->after, how);
+    return p->before && p->token && p->after ? 0 : -1;
+}
+
+void token_parts_free(struct token_parts *p)
+{
+    free(p->before);
+    free(p->token);
+    free(p->after);
+}
+
 char *token_sparkline(const double *value, size_t n)
 {
     static const char *const block[] = {"\u2581", "\u2582", "\u2583", "\u2584",

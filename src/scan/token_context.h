@@ -30,6 +30,14 @@ void token_context_free(struct token_context *c);
 /* Text safe to show (visible.h) as a string the caller frees; NULL when out of memory. */
 char *token_text(const struct bytes *raw, enum visible how);
 
+/* The three parts of a context, each as token_text: to be freed even where it failed (-1, out of
+ * memory). */
+struct token_parts {
+    char *before, *token, *after;
+};
+int token_parts_make(struct token_parts *p, const struct token_context *c, enum visible how);
+void token_parts_free(struct token_parts *p);
+
 /* A block character a value, from low to high between 0 and the largest; "?" for what is no number.
  * The caller frees; NULL when out of memory. */
 char *token_sparkline(const double *value, size_t n);

@@ -176,6 +176,23 @@ static void add(struct tensor **list, size_t *n, const char *name, uint64_t numb
     t->std = std;
 }
 
+// One of a layer's tensors.
+struct part {
+    const char *name;
+    uint64_t rows, cols;
+    double mean, std;
+};
+
+static void add_layer(struct tensor **list, size_t *n, const char *layers, uint64_t l,
+                      const struct part *part, size_t parts)
+{
+    for (size_t k = 0; k < parts; k++) {
+        char name[96];
+        snprintf(name, sizeof name, "%s.%llu.%s", layers, (unsigned long long)l, part[k].name);
+        add(list, n, name, 16 * (l + 1) + k, part[k].rows, part[k].cols, part[k].mean, part[k].std);
+    }
+}
+
 // GPT-Neo's tensors, in the order in which they are written.
 static struct tensor *neo_tensors(const struct options *o, size_t *n)
 {
@@ -187,11 +204,7 @@ static struct tensor *neo_tensors(const struct options *o, size_t *n)
     add(&list, n, "transformer.wte.weight", 0, o->vocab, d, 0, o->scale * unit);
     add(&list, n, "transformer.wpe.weight", 4, o->positions, d, 0, o->scale * unit);
     for (uint64_t l = 0; l < o->layers; l++) {
-        const struct {
-            const char *name;
-            uint64_t rows, cols;
-            double mean, std;
-        } part[] = {
+        const struct part part[] = {
             {"ln_1.weight", d, 0, 1, 0.2},
             {"ln_1.bias", d, 0, 0, 0.1},
             {"attn.attention.k_proj.weight", d, d, 0, sharp},
@@ -206,13 +219,7 @@ static struct tensor *neo_tensors(const struct options *o, size_t *n)
             {"mlp.c_proj.weight", d, o->ffn, 0, wide},
             {"mlp.c_proj.bias", d, 0, 0, 0.1},
         };
-        for (size_t k = 0; k < sizeof part / sizeof part[0]; k++) {
-            char name[96];
-            snprintf(name, sizeof name, "transformer.h.%llu.%s", (unsigned long long)l,
-                     part[k].name);
-            add(&list, n, name, 16 * (l + 1) + k, part[k].rows, part[k].cols, part[k].mean,
-                part[k].std);
-        }
+        add_layer(&list, n, "transformer.h", l, part, sizeof part / sizeof part[0]);
     }
     add(&list, n, "transformer.ln_f.weight", 1, d, 0, 1, 0.2);
     add(&list, n, "transformer.ln_f.bias", 2, d, 0, 0, 0.1);
@@ -229,11 +236,7 @@ static struct tensor *tensors(const struct options *o, size_t *n)
     *n = 0;
     add(&list, n, "gpt_neox.embed_in.weight", 0, o->vocab, d, 0, 1);
     for (uint64_t l = 0; l < o->layers; l++) {
-        const struct {
-            const char *name;
-            uint64_t rows, cols;
-            double mean, std;
-        } part[] = {
+        const struct part part[] = {
             {"input_layernorm.weight", d, 0, 1, 0.2},
             {"input_layernorm.bias", d, 0, 0, 0.1},
             {"post_attention_layernorm.weight", d, 0, 1, 0.2},
@@ -247,13 +250,7 @@ static struct tensor *tensors(const struct options *o, size_t *n)
             {"mlp.dense_4h_to_h.weight", d, o->ffn, 0, wide},
             {"mlp.dense_4h_to_h.bias", d, 0, 0, 0.1},
         };
-        for (size_t k = 0; k < sizeof part / sizeof part[0]; k++) {
-            char name[96];
-            snprintf(name, sizeof name, "gpt_neox.layers.%llu.%s", (unsigned long long)l,
-                     part[k].name);
-            add(&list, n, name, 16 * (l + 1) + k, part[k].rows, part[k].cols, part[k].mean,
-                part[k].std);
-        }
+        add_layer(&list, n, "gpt_neox.layers", l, part, sizeof part / sizeof part[0]);
     }
     add(&list, n, "gpt_neox.final_layer_norm.weight", 1, d, 0, 1, 0.2);
     add(&list, n, "gpt_neox.final_layer_norm.bias", 2, d, 0, 0, 0.1);
