@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "simd/peak.h"
+#include "src/base/file.h"
 #include "src/base/stats.h"
 
 static double cpu_clock(void)
@@ -115,7 +116,7 @@ float *bench_activations(size_t floats, struct err *e)
 
 void *bench_weights(size_t elements, enum simd_dtype dtype, struct err *e)
 {
-    size_t bytes = elements * (dtype == SIMD_F32 ? 4 : 2);
+    size_t bytes = elements * simd_dtype_bytes(dtype);
     void *p = simd_alloc(bytes);
     if (!p) {
         err_set(e, "bench: no memory for %zu bytes", bytes);
@@ -151,4 +152,15 @@ struct entrant bench_peak_loop(const struct bench *bench)
     entrant.context = (void *)(uintptr_t)loop;
     entrant.amount = loop->run(20000) * bench->threads;
     return entrant;
+}
+
+char *bench_folder(struct err *e)
+{
+    const char *temporary = getenv("TMPDIR");
+    if (!temporary || !*temporary) temporary = "/tmp";
+    char *folder = format_string("%s/tripod-bench-XXXXXX", temporary);
+    if (folder && mkdtemp(folder)) return folder;
+    free(folder);
+    err_errno(e, "%s: cannot make a temporary directory", temporary);
+    return NULL;
 }

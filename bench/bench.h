@@ -90,6 +90,10 @@ void *bench_weights(size_t elements, enum simd_dtype dtype, struct err *e);
 struct suite_model;
 int bench_model(const char *path, const struct suite_model *m, struct err *e);
 
+/* A new empty folder for temporary files, which the caller frees and removes; NULL: it cannot be
+ * made. */
+char *bench_folder(struct err *e);
+
 /* The FMA loop of the kernel table's instruction set as an entrant. */
 struct entrant bench_peak_loop(const struct bench *bench);
 

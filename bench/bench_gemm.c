@@ -52,9 +52,13 @@ static void no_sink(void *context, size_t panel, size_t k0, size_t kn, const flo
 static void run_dw(void *context, int t)
 {
     const struct product *p = context;
-    const size_t panels = (p->n + SIMD_PANEL - 1) / SIMD_PANEL;
-    const struct weight_gradient g = {
-        .dy = {p->out[t], p->rows}, .x = {p->in[t], p->rows}, p->rows, p->n, p->k, 0, panels};
+    const struct weight_gradient g = {.dy = {p->out[t], p->rows},
+                                      .x = {p->in[t], p->rows},
+                                      p->rows,
+                                      p->n,
+                                      p->k,
+                                      0,
+                                      panels_count(p->n)};
     p->kernels->weight_gradient(&g, no_sink, NULL, p->scratch[t]);
 }
 static void run_head(void *context, int t)

@@ -12,14 +12,15 @@
 #include "models/suite.h"
 #include "src/base/num.h"
 #include "src/base/rng.h"
+#include "src/quanta/coordinates.h"
 
 /* Samples of one length under one model. */
 struct samples {
     const struct neox *model;
     size_t tokens;
-    uint32_t *ids; /* [tokens + 1] */
-    bool *wanted;
-    struct neox_tape *tapes; /* [threads] */
+    uint32_t *ids;                  /* [tokens + 1] */
+    struct coordinates coordinates; /* published: as quanta computes them */
+    struct neox_tape *tapes;        /* [threads] */
 };
 
 /* The time of whoever takes a gradient is measured with it, not here. */
@@ -31,7 +32,7 @@ static void drop(void *context, size_t tensor, size_t at, size_t n, const float 
 static void run_sample(void *context, int thread)
 {
     const struct samples *s = context;
-    const struct neox_gradients to = {drop, NULL, s->wanted};
+    const struct neox_gradients to = {drop, NULL, s->coordinates.wanted};
     neox_forward_kept(s->model, &s->tapes[thread], s->ids, s->tokens);
     neox_backward(s->model, &s->tapes[thread], s->ids, s->tokens, &to);
 }
@@ -41,25 +42,19 @@ static void samples_free(const struct bench *bench, struct samples *s)
     for (int t = 0; s->tapes && t < bench->threads; t++) neox_tape_close(&s->tapes[t]);
     free(s->tapes);
     free(s->ids);
-    free(s->wanted);
+    coordinates_close(&s->coordinates);
 }
 
 static int samples_new(const struct bench *bench, struct samples *s, const struct neox *model,
                        size_t tokens, struct err *e)
 {
-    const size_t tensors = neox_tensor_count(&model->config);
     *s = (struct samples){.model = model, .tokens = tokens};
     s->ids = malloc((tokens + 1) * sizeof *s->ids);
-    s->wanted = malloc(tensors * sizeof *s->wanted);
     s->tapes = calloc((size_t)bench->threads, sizeof *s->tapes);
-    if (!s->ids || !s->wanted || !s->tapes) return err_memory(e, "bench");
+    if (!s->ids || !s->tapes) return err_memory(e, "bench");
     for (size_t i = 0; i <= tokens; i++)
         s->ids[i] = (uint32_t)rng_below(3, 0, i, model->config.vocab);
-    for (size_t i = 0; i < tensors; i++) {
-        struct neox_tensor t;
-        neox_tensor_at(&model->config, i, &t);
-        s->wanted[i] = !strstr(t.name, "layernorm") && !strstr(t.name, "embed");
-    }
+    if (coordinates_open(&s->coordinates, &model->config, "published", e)) return -1;
     int status = 0;
 #pragma omp parallel for num_threads(bench->threads) schedule(static, 1)
     for (int t = 0; t < bench->threads; t++) { /* touched where they are used */
@@ -166,22 +161,20 @@ static int read_lengths(const struct bench *bench, struct lengths *l, struct err
 static int measure_size(struct bench *bench, const struct suite_model *m, const struct lengths *l,
                         struct table *t, struct err *e)
 {
-    const char *temporary = getenv("TMPDIR");
-    char *path =
-        format_string("%s/tripod-bench-%ld-%s.tripod", temporary && *temporary ? temporary : "/tmp",
-                      (long)getpid(), m->size);
     struct flat_model flat = {0};
     struct neox model = {0};
-    if (!path) return err_memory(e, "bench");
-    int status = bench_model(path, m, e);
+    char *folder = bench_folder(e), *path = folder ? format_string("%s/model", folder) : NULL;
+    int status = path ? bench_model(path, m, e) : folder ? err_memory(e, "bench") : -1;
     if (!status) status = flat_open(&flat, path, e);
-    unlink(path);
+    if (path) unlink(path);
+    if (folder) rmdir(folder);
     if (!status) status = neox_load(&model, &flat, bench->kernels, &products_native, l->longest, e);
     for (size_t i = 0; i < l->n && !status; i++)
         status = measure(bench, m->size, &model, l->list[i], t, e);
     neox_unload(&model);
     if (flat.path) flat_close(&flat);
     free(path);
+    free(folder);
     return status;
 }
 

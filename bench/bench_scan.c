@@ -314,13 +314,8 @@ int bench_scan(struct bench *bench, struct err *e)
     struct workloads w = {.n = 0};
     size_t models = 0;
     if (read_workloads(bench, &w, &models, e)) return -1;
-    const char *temporary = getenv("TMPDIR");
-    if (!temporary || !*temporary) temporary = "/tmp";
-    char *directory = format_string("%s/tripod-bench-XXXXXX", temporary);
-    if (!directory || !mkdtemp(directory)) {
-        free(directory);
-        return err_errno(e, "%s: cannot make a temporary directory", temporary);
-    }
+    char *directory = bench_folder(e);
+    if (!directory) return -1;
     struct table *t = open_table(bench);
     int status = 0;
     for (size_t i = 0; i < bench->arguments.n && !status; i++) {

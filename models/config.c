@@ -17,9 +17,10 @@
 
 #include "src/base/file.h"
 
-/* Far above any GPT-NeoX model and far below what could overflow a size_t in a product of three. */
+enum { MOST_LOCAL = 64 }; /* layers of a model with local ones: a bit each */
+
+/* Far above any model of these and far below what could overflow a size_t in a product of three. */
 enum {
-    MOST_LOCAL = 64, /* layers of a model with local ones: a bit each */
     MAX_LAYERS = 4096,
     MAX_HIDDEN = 1 << 17,
     MAX_FFN = 1 << 20,

@@ -22,7 +22,7 @@ struct neox_config {
     double layer_norm_eps;
     enum neox_activation activation;
     bool parallel_residual;
-    bool attention_bias;  /* false: query_key_value and dense have no bias */
+    bool attention_bias;  /* false: query_key_value has no bias, nor dense but for dense_bias */
     bool tied_embeddings; /* embed_out is embed_in */
     bool layers_assumed;  /* config.json does not say how many: a message has to */
     /* What GPT-Neo does otherwise; all zero for GPT-NeoX. */

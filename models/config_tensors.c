@@ -10,10 +10,9 @@ double neox_parameters(const struct neox_config *config, bool with_embeddings)
     struct neox_tensor t;
     for (size_t i = 0, n = neox_tensor_count(config); i < n; i++) {
         neox_tensor_at(config, i, &t);
-        bool positions = config->learned_positions && i == n - 2;
-        bool embedding = i == 0 || i == n - 1 || positions;
-        if (embedding && !with_embeddings) continue;
-        if (i == n - 1 && config->tied_embeddings) continue;
+        const bool head = i == n - 1, table = !t.panels && !t.vector;
+        if ((head || table) && !with_embeddings) continue;
+        if (head && config->tied_embeddings) continue;
         sum += (double)t.rows * (double)t.columns;
     }
     return sum;

@@ -78,7 +78,7 @@ enum count_f {
     COUNT_F_6N_HEAD,   /* 6 N_head */
     COUNT_F_6N_TOTAL,  /* 6 N_total: "C = 6 N D" with all parameters */
     COUNT_F_ATTENTION, /* 6 N_head + 6 s d layers: causal attention, mean context s/2 (Porian et
-                          al.) */
+                          al.), less where layers are local */
     COUNT_F_APPENDIX,  /* 3 x forward, embedding and logits included (Hoffmann et al., appendix F,
                           text) */
     COUNT_F_LAYERS, /* 3 x forward of the layers only: what reproduces Hoffmann et al., Table A4 */
@@ -106,8 +106,8 @@ uint64_t count_n(const struct count_params *p, const struct count_config *c, enu
 /* Training FLOP per token under a rule. */
 double count_training(const struct count_config *c, enum count_f rule);
 
-/* Forward FLOP per token at a mean context of CONTEXT tokens: 2 N_head + 4 context I layers. What
- * a scan of documents costs. */
+/* Forward FLOP per token at a mean context of CONTEXT tokens: 2 N_head + 4 context I layers,
+ * less where layers are local. What a scan of documents costs. */
 double count_forward(const struct count_config *c, double context);
 
 /* Hoffmann et al., Table A9: the 50 models. */

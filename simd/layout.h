@@ -10,6 +10,10 @@
 
 /* Element types of weights. */
 enum simd_dtype { SIMD_F32, SIMD_F16, SIMD_BF16 };
+static inline size_t simd_dtype_bytes(enum simd_dtype dtype)
+{
+    return dtype == SIMD_F32 ? 4 : 2;
+}
 
 enum {
     SIMD_LANES = 16,  /* one vector word */
@@ -53,10 +57,21 @@ struct panels {
     enum simd_dtype dtype;
     size_t n, k;
 };
+/* Panels of N rows. */
+static inline size_t panels_count(size_t n)
+{
+    return (n + SIMD_PANEL - 1) / SIMD_PANEL;
+}
 /* Elements that W [n, k] occupies in panels. */
 static inline size_t panels_size(size_t n, size_t k)
 {
-    return (n + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL * k;
+    return panels_count(n) * SIMD_PANEL * k;
+}
+/* Rows FIRST .. FIRST + n - 1 of W; FIRST is a multiple of a panel. */
+static inline struct panels panels_rows(struct panels w, size_t first, size_t n)
+{
+    const size_t at = first * w.k * simd_dtype_bytes(w.dtype);
+    return (struct panels){(const char *)w.data + at, w.dtype, n, w.k};
 }
 
 /* W [n, k] row-major to panels (rows beyond n zeroed); element size 2 or 4 bytes. */

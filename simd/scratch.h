@@ -120,7 +120,7 @@ static inline struct attention_back_scratch attention_back_layout(float *base, s
     PART(dkeys, keys * s.row_size);
     PART(dvalues, keys * s.row_size);
     PART(dqueries, n * s.row_size);
-    PART(means, (n + 15) / 16 * 16);
+    PART(means, n);
     PART(gather, 32 * s.row_size);
     s.floats = at;
     return s;

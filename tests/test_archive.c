@@ -153,7 +153,7 @@ static void write_step(const char *path, int64_t step)
     if (flat_create(&w, path, &tiny, dtypes, &e)) fail_msg("%s", e.text);
     for (size_t i = 0; i < n; i++) {
         uint8_t *data = malloc(w.tensors[i].bytes);
-        size_t width = flat_dtype_bytes(dtypes[i]), elements = w.tensors[i].bytes / width;
+        size_t width = simd_dtype_bytes(dtypes[i]), elements = w.tensors[i].bytes / width;
         uint32_t x = (uint32_t)i + 1, y = 1000 * (uint32_t)(step == 5 ? 4 : step) + x;
         bool still = strstr(w.tensors[i].is.name, "final") != NULL;
         for (size_t k = 0; k < elements; k++) {

@@ -53,7 +53,7 @@ static void write_model(const char *path, const struct neox_config *config, enum
     assert_int_equal(flat_create(&w, path, config, dtypes, &e), 0);
     for (size_t i = 0; i < w.count; i++) {
         /* Tied embeddings are written twice: the same numbers in another layout. */
-        const size_t bytes = w.tensors[i].bytes, n = bytes / flat_dtype_bytes(dtype);
+        const size_t bytes = w.tensors[i].bytes, n = bytes / simd_dtype_bytes(dtype);
         const bool tied = config->tied_embeddings && i + 1 == w.count;
         const bool gain = strstr(w.tensors[i].is.name, "norm.weight") != NULL;
         float *values = calloc(n, sizeof *values);

@@ -43,7 +43,7 @@ struct matrix { /* a weight matrix, its panels and its values in float64 */
 static struct matrix weights(size_t n, size_t k, enum simd_dtype dtype, float scale)
 {
     struct matrix m = {{NULL, dtype, n, k}, NULL, NULL};
-    size_t size = dtype == SIMD_F32 ? 4 : 2;
+    size_t size = simd_dtype_bytes(dtype);
     void *rows = room(n * k * size);
     const struct kernels *scalar = simd_kernels(SIMD_SCALAR);
     m.data = room(panels_size(n, k) * size);

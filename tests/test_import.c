@@ -83,7 +83,7 @@ static double element(const struct flat_tensor *t, size_t n, size_t k)
 {
     size_t at =
         t->layout == FLAT_PANELS ? ((n / 32) * t->columns + k) * 32 + n % 32 : n * t->columns + k;
-    return value(t->dtype, (const char *)t->data + at * flat_dtype_bytes(t->dtype));
+    return value(t->dtype, (const char *)t->data + at * simd_dtype_bytes(t->dtype));
 }
 
 /* Against the checkpoint itself: one element at a time, rows of query_key_value found by the view

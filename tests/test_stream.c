@@ -56,7 +56,7 @@ static void write_model(const char *path, const struct neox_config *config)
     for (size_t i = 0; i < neox_tensor_count(config); i++) dtypes[i] = i % 3 ? SIMD_F16 : SIMD_F32;
     assert_int_equal(flat_create(&w, path, config, dtypes, &e), 0);
     for (size_t i = 0; i < w.count; i++) {
-        size_t bytes = w.tensors[i].bytes, n = bytes / flat_dtype_bytes(dtypes[i]);
+        size_t bytes = w.tensors[i].bytes, n = bytes / simd_dtype_bytes(dtypes[i]);
         float *values = malloc(n * sizeof *values);
         for (size_t k = 0; k < n; k++) values[k] = 0.2f * (float)rng_gaussian(1, i, k);
         uint16_t *halves = malloc(n * sizeof *halves);

@@ -72,7 +72,7 @@ static void find_links(struct work *w, struct piece *p, size_t i, const struct h
 static bool check_table(const struct archive *a, const struct archive_entry *x,
                         const struct flat_tensor *t, struct link *link)
 {
-    size_t width = flat_dtype_bytes(t->dtype);
+    size_t width = simd_dtype_bytes(t->dtype);
     uint64_t at = x->offset + archive_table(t), end = x->offset + x->bytes;
     for (size_t b = 0; b < archive_blocks(t); b++) {
         link->at[b] = at;
@@ -122,7 +122,7 @@ static bool decode_block(const struct work *w, const struct piece *p, size_t b,
                          struct planes *planes)
 {
     const struct flat_tensor *t = p->tensor;
-    size_t width = flat_dtype_bytes(t->dtype), at = b * PLANES_BLOCK;
+    size_t width = simd_dtype_bytes(t->dtype), at = b * PLANES_BLOCK;
     size_t n = archive_elements(t) - at;
     if (n > PLANES_BLOCK) n = PLANES_BLOCK;
     uint8_t *out = p->out + at * width;

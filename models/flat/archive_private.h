@@ -78,7 +78,7 @@ static inline size_t archive_owner(const struct archive *a, size_t checkpoint, s
 /* Elements of a tensor, and the blocks and bytes of the table of sizes they are stored with. */
 static inline size_t archive_elements(const struct flat_tensor *t)
 {
-    return t->bytes / flat_dtype_bytes(t->dtype);
+    return t->bytes / simd_dtype_bytes(t->dtype);
 }
 static inline size_t archive_blocks(const struct flat_tensor *t)
 {
@@ -86,7 +86,7 @@ static inline size_t archive_blocks(const struct flat_tensor *t)
 }
 static inline size_t archive_table(const struct flat_tensor *t)
 {
-    return archive_blocks(t) * flat_dtype_bytes(t->dtype) * sizeof(uint32_t);
+    return archive_blocks(t) * simd_dtype_bytes(t->dtype) * sizeof(uint32_t);
 }
 
 /* What of the config a flat file's header holds: two stretches. */

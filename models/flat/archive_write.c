@@ -82,7 +82,7 @@ static void coded_free(struct coded *c)
 static int encode(struct archive_writer *w, struct coded *c, const struct flat_tensor *t,
                   const uint8_t *base, struct err *e)
 {
-    const size_t width = flat_dtype_bytes(t->dtype), n = archive_elements(t);
+    const size_t width = simd_dtype_bytes(t->dtype), n = archive_elements(t);
     const size_t blocks = archive_blocks(t);
     const uint8_t *data = t->data;
     uint64_t bytes = archive_table(t);
@@ -106,7 +106,7 @@ static int encode(struct archive_writer *w, struct coded *c, const struct flat_t
 static int store(struct archive_writer *w, const struct coded *c, const struct flat_tensor *t,
                  struct archive_entry *x, struct err *e)
 {
-    const size_t width = flat_dtype_bytes(t->dtype);
+    const size_t width = simd_dtype_bytes(t->dtype);
     XXH3_state_t *hash = XXH3_createState();
     if (!hash) return err_memory(e, w->out.path);
     XXH3_64bits_reset(hash);

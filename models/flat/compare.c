@@ -48,13 +48,13 @@ uint64_t flat_weights_hash(const struct flat_model *m)
 
 static size_t stored(const struct flat_tensor *t)
 {
-    return t->bytes / flat_dtype_bytes(t->dtype);
+    return t->bytes / simd_dtype_bytes(t->dtype);
 }
 
 bool flat_tensor_constant(const struct flat_tensor *t)
 {
     const uint8_t *data = t->data;
-    size_t width = flat_dtype_bytes(t->dtype), panel = SIMD_PANEL * t->columns;
+    size_t width = simd_dtype_bytes(t->dtype), panel = SIMD_PANEL * t->columns;
     for (size_t i = 0; i < stored(t); i++) {
         bool padding =
             t->layout == FLAT_PANELS && i / panel * SIMD_PANEL + i % SIMD_PANEL >= t->rows;
@@ -125,7 +125,7 @@ static void compare_chunk(struct flat_difference *d, size_t at, size_t n, const 
 /* Lets go of what has been read of a mapped file: resident memory stays small. */
 static void drop_pages(const struct flat_model *m, const struct flat_tensor *t, size_t at, size_t n)
 {
-    size_t width = flat_dtype_bytes(t->dtype);
+    size_t width = simd_dtype_bytes(t->dtype);
     if (m->map.data) map_drop((const uint8_t *)t->data + at * width, n * width);
 }
 
@@ -149,7 +149,7 @@ static void compare_tensor(struct flat_difference *d, const struct flat_model *a
         for (size_t i = 0; i < chunks; i++) add(d, &parts[i]);
         drop_pages(a, d->a, at, some);
         drop_pages(b, d->b, at, some);
-        progress_add(some * flat_dtype_bytes(d->a->dtype));
+        progress_add(some * simd_dtype_bytes(d->a->dtype));
     }
     d->elements = (uint64_t)d->a->rows * d->a->columns;
 }

@@ -70,11 +70,6 @@ const char *flat_dtype_name(enum simd_dtype dtype)
     return dtype == SIMD_F32 ? "f32" : dtype == SIMD_F16 ? "f16" : "bf16";
 }
 
-size_t flat_dtype_bytes(enum simd_dtype dtype)
-{
-    return dtype == SIMD_F32 ? 4 : 2;
-}
-
 bool flat_is(const void *data, size_t size)
 {
     return size >= sizeof magic && !memcmp(data, magic, sizeof magic);
@@ -83,7 +78,7 @@ bool flat_is(const void *data, size_t size)
 uint64_t flat_tensor_bytes(const struct neox_tensor *t, enum simd_dtype dtype)
 {
     return (uint64_t)(t->panels ? panels_size(t->rows, t->columns) : t->rows * t->columns) *
-           flat_dtype_bytes(dtype);
+           simd_dtype_bytes(dtype);
 }
 
 /* --- reading --- */

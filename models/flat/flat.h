@@ -95,9 +95,8 @@ void flat_place_head(uint8_t *file, const uint8_t *head, size_t bytes);
 /* Whether a file's first bytes are a flat model's. */
 bool flat_is(const void *data, size_t size);
 
-/* "f32", "f16", "bf16" and the bytes of an element. */
+/* "f32", "f16", "bf16" */
 const char *flat_dtype_name(enum simd_dtype dtype);
-size_t flat_dtype_bytes(enum simd_dtype dtype);
 
 /* Bytes of a tensor's data in the file. */
 uint64_t flat_tensor_bytes(const struct neox_tensor *t, enum simd_dtype dtype);

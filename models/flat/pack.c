@@ -224,7 +224,7 @@ static int panels(struct packer *p)
 {
     size_t bytes = p->columns * SIMD_PANEL * p->size;
     size_t step = bytes < CHUNK ? CHUNK / bytes : 1;
-    size_t count = (p->rows + SIMD_PANEL - 1) / SIMD_PANEL;
+    size_t count = panels_count(p->rows);
     uint8_t *strided = NULL, *out = room(&p->b->packed, &p->b->packed_bytes, step * bytes);
     if (!out) return err_memory(p->e, p->t->part[0].path);
     bool apart = false;

@@ -90,8 +90,10 @@ static const struct checkpoint_tensor *find_head(const struct checkpoint *c,
     const struct checkpoint_tensor *t = checkpoint_find(c, "embed_out.weight");
     if (!t) t = checkpoint_find(c, "lm_head.weight");
     if (t || !config->tied_embeddings) return t;
-    return find(c,
-                config->learned_positions ? "transformer.wte.weight" : "gpt_neox.embed_in.weight");
+    struct neox_tensor embedding, is[SOURCES_MOST];
+    neox_tensor_at(config, 0, &embedding);
+    sources_names(is, config, &embedding);
+    return find(c, is[0].name);
 }
 
 /* Where the tensor was looked for: the one file, or the index of several. */
@@ -100,10 +102,9 @@ static int missing(const struct checkpoint *c, const struct neox_config *config,
 {
     const char *file = c->index ? c->index : c->files[0].name, *folder = c->folder;
     if (!config->layers_assumed) return err_set(e, "%s/%s: %s is missing", folder, file, name);
-    return err_set(e,
-                   "%s/%s: %s is missing (%s/config.json does not say num_hidden_layers: %zu were "
-                   "assumed)",
-                   folder, file, name, folder, config->layers);
+    return err_set(e, "%s/%s: %s is missing (%s/config.json does not say %s: %zu were assumed)",
+                   folder, file, name, folder,
+                   config->learned_positions ? "num_layers" : "num_hidden_layers", config->layers);
 }
 
 static int check(const struct checkpoint *c, const struct checkpoint_tensor *t, bool vector,

@@ -75,18 +75,27 @@ static void last_output(const struct neox_back *b)
 
 /* --- backward --- */
 
+static bool wants_layer(const struct neox_back *b, const struct neox_layer *l)
+{
+    return neox_back_wants_gain(b, &l->ln1) || neox_back_wants_gain(b, &l->ln2) ||
+           neox_back_wants_linear(b, &l->qkv) || neox_back_wants_linear(b, &l->dense) ||
+           neox_back_wants_linear(b, &l->up) || neox_back_wants_linear(b, &l->down);
+}
+
+/* The first layer whose input's gradient is needed: what lies before it wants something. */
+static size_t first_needed(const struct neox_back *b)
+{
+    const size_t layers = b->m->config.layers;
+    if (neox_back_wants_embedding(b)) return 0;
+    for (size_t i = 0; i < layers; i++)
+        if (wants_layer(b, &b->m->layers[i])) return i + 1;
+    return layers + 1;
+}
+
 /* Whether the gradient of layer I's input is needed. */
 static bool goes_on(const struct neox_back *b, size_t i)
 {
-    if (neox_back_wants_embedding(b)) return true;
-    for (size_t j = 0; j < i; j++) {
-        const struct neox_layer *l = &b->m->layers[j];
-        if (neox_back_wants_gain(b, &l->ln1) || neox_back_wants_gain(b, &l->ln2) ||
-            neox_back_wants_linear(b, &l->qkv) || neox_back_wants_linear(b, &l->dense) ||
-            neox_back_wants_linear(b, &l->up) || neox_back_wants_linear(b, &l->down))
-            return true;
-    }
-    return false;
+    return i >= b->stop;
 }
 
 /* dx += J^T dx of MLP(LN2(mid)) */
@@ -100,11 +109,11 @@ static void mlp_back(const struct neox_back *b, size_t i, size_t from)
     const struct strips u = neox_back_rows(k->u, from);
     const bool inputs = goes_on(b, i) || neox_back_wants_gain(b, &l->ln2);
     const bool inside = inputs || neox_back_wants_linear(b, &l->up);
-    neox_back_gelu(b, wide, u, rows);
+    if (b->to->wanted[l->down.weight_at]) neox_back_gelu(b, wide, u, rows);
     neox_back_linear(b, wide, dx, wide, rows, &l->down, inside); /* [rows, ffn] */
     if (!inside) return;
     neox_back_gelu_inputs(b, wide, wide, u, rows);
-    neox_back_norm(b, h, mid, rows, &l->ln2);
+    if (b->to->wanted[l->up.weight_at]) neox_back_norm(b, h, mid, rows, &l->ln2);
     neox_back_linear(b, h, wide, h, rows, &l->up, inputs); /* [rows, d] */
     if (inputs) neox_back_norm_inputs(b, dx, h, mid, rows, &l->ln2);
 }
@@ -135,7 +144,7 @@ static void attention_back(const struct neox_back *b, size_t i, size_t from)
     const struct strips x = b->t->layers[i].x, dx = b->t->dx, h = b->t->h, dqkv = b->t->wide;
     if (!wants_qkv(b, i)) return;
     neox_back_attention_inputs(b, dqkv, i, from); /* [n, 3d] */
-    neox_back_norm(b, h, x, b->n, &l->ln1);
+    if (b->to->wanted[l->qkv.weight_at]) neox_back_norm(b, h, x, b->n, &l->ln1);
     neox_back_qkv(b, h, dqkv, h, from, &l->qkv, wants_h(b, i)); /* [n, d] */
     if (wants_h(b, i)) neox_back_norm_inputs(b, dx, h, x, b->n, &l->ln1);
 }
@@ -156,8 +165,8 @@ static void sequential_back(const struct neox_back *b, size_t i, size_t from)
     attention_back(b, i, from);
 }
 
-/* The gradient that reaches a position before the last layer's last row begins at zero. */
-static void clear_before(struct strips dx, size_t rows, size_t d)
+/* The gradient that reaches a position begins at zero. */
+static void clear(struct strips dx, size_t rows, size_t d)
 {
     for (size_t c = 0; c < d; c += SIMD_STRIP)
         memset(strip_at(dx, 0, c), 0, rows * SIMD_STRIP * sizeof(float));
@@ -166,12 +175,13 @@ static void clear_before(struct strips dx, size_t rows, size_t d)
 float neox_backward(const struct neox *m, struct neox_tape *t, const uint32_t *tokens,
                     size_t target, const struct neox_gradients *to)
 {
-    const struct neox_back b = {m, t, to, target};
+    struct neox_back b = {m, t, to, target, 0};
     const size_t layers = m->config.layers;
+    b.stop = first_needed(&b);
     neox_tape_start(t);
     last_output(&b);
+    clear(t->dx, target, m->config.hidden);
     const float loss = neox_back_head(&b, neox_back_rows(t->dx, target - 1), tokens[target]);
-    clear_before(t->dx, target - 1, m->config.hidden);
     for (size_t i = layers; i > 0 && goes_on(&b, i); i--) {
         const size_t from = i == layers ? target - 1 : 0;
         if (m->config.parallel_residual)

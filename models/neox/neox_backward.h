@@ -14,7 +14,8 @@
 #include "models/neox/neox_gradients.h"
 #include "models/neox/neox_tape.h"
 
-/* The forward pass of inputs tokens[0 .. n - 1], 1 <= n <= tape->rows, keeping what backward needs. */
+/* The forward pass of inputs tokens[0 .. n - 1], keeping what backward needs; n is at
+ * least 1 and at most what the tape was opened for. */
 void neox_forward_kept(const struct neox *model, struct neox_tape *tape, const uint32_t *tokens,
                        size_t n);
 

@@ -75,13 +75,6 @@ void neox_back_attention(const struct neox_back *b, size_t i, size_t from)
 
 /* --- the queries' columns of qkv apart from the others --- */
 
-/* Rows FIRST .. FIRST + n - 1 of W: FIRST is a multiple of a panel. */
-static struct panels some_rows(struct panels w, size_t first, size_t n)
-{
-    const size_t bytes = w.dtype == SIMD_F32 ? 4 : 2;
-    return (struct panels){(const char *)w.data + first * w.k * bytes, w.dtype, n, w.k};
-}
-
 /* Whether they are whole strips: where they are not, what they cost is not worth a second way. */
 static bool queries_apart(const struct neox_back *b)
 {
@@ -93,7 +86,7 @@ void neox_back_keys(const struct neox_back *b, struct strips qkv, struct strips 
 {
     const size_t d = queries_apart(b) ? b->m->config.hidden : 0;
     struct neox_linear rest = *w;
-    rest.weight = some_rows(w->weight, d, w->weight.n - d);
+    rest.weight = panels_rows(w->weight, d, w->weight.n - d);
     if (rest.bias) rest.bias += d;
     neox_back_product(b, (struct strips){strip_at(qkv, 0, d), qkv.rows}, h, b->n, &rest,
                       GEMM_STORE);
@@ -104,7 +97,7 @@ void neox_back_queries(const struct neox_back *b, struct strips qkv, struct stri
 {
     struct neox_linear first = *w;
     if (!queries_apart(b)) return;
-    first.weight = some_rows(w->weight, 0, b->m->config.hidden);
+    first.weight = panels_rows(w->weight, 0, b->m->config.hidden);
     neox_back_product(b, qkv, h, rows, &first, GEMM_STORE);
 }
 
@@ -146,11 +139,6 @@ static void weight_gradient(const struct neox_back *b, struct strips dy, struct 
     b->m->kernels->weight_gradient(&g, deliver_tile, &d, b->t->scratch);
 }
 
-static size_t panels_of(size_t n)
-{
-    return (n + SIMD_PANEL - 1) / SIMD_PANEL;
-}
-
 static void bias_gradient(const struct neox_back *b, struct strips dy, size_t rows,
                           const struct neox_linear *w)
 {
@@ -166,7 +154,7 @@ void neox_back_linear(const struct neox_back *b, struct strips dx, struct strips
 {
     if (b->to->wanted[w->weight_at])
         weight_gradient(b, dy, x, rows, w->weight, w->weight_at,
-                        (size_t[]){0, panels_of(w->weight.n)});
+                        (size_t[]){0, panels_count(w->weight.n)});
     bias_gradient(b, dy, rows, w);
     neox_tape_lap(b->t, TAPE_WEIGHTS);
     if (!inputs) return;
@@ -193,7 +181,7 @@ void neox_back_qkv(const struct neox_back *b, struct strips dx, struct strips dy
     if (!inputs) return;
     /* What the queries would add to the rows before are zeros. */
     const struct strips rest = {strip_at(dy, 0, d), dy.rows};
-    b->m->kernels->gemm_back(dx, rest, from, some_rows(w->weight, d, 2 * d), GEMM_STORE,
+    b->m->kernels->gemm_back(dx, rest, from, panels_rows(w->weight, d, 2 * d), GEMM_STORE,
                              b->t->scratch);
     b->m->kernels->gemm_back(neox_back_rows(dx, from), last, rows, w->weight, GEMM_STORE,
                              b->t->scratch);
@@ -261,10 +249,8 @@ float neox_back_head(const struct neox_back *b, struct strips dx, uint32_t targe
         k->head_back(dh.data, t->dlogits, t->final, m->unembedding, target, t->scratch);
     if (!m->config.tied_embeddings && b->to->wanted[m->unembedding_at])
         weight_gradient(b, dlogits, h, 1, m->unembedding, m->unembedding_at,
-                        (size_t[]){0, panels_of(m->unembedding.n)});
+                        (size_t[]){0, panels_count(m->unembedding.n)});
     neox_tape_lap(t, TAPE_HEAD);
-    for (size_t c = 0; c < m->config.hidden; c += SIMD_STRIP)
-        memset(strip_at(dx, 0, c), 0, SIMD_STRIP * sizeof(float));
     neox_back_norm_inputs(b, dx, dh, t->out, 1, &m->final);
     return loss;
 }

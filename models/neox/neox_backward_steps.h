@@ -14,6 +14,7 @@ struct neox_back {
     struct neox_tape *t;
     const struct neox_gradients *to; /* NULL in the forward pass */
     size_t n;                        /* inputs that the loss depends on */
+    size_t stop; /* the input of a layer from here on has a gradient that matters */
 };
 
 /* The matrix from ROW on; a matrix that keeps one row alone keeps that one. */
@@ -63,7 +64,7 @@ void neox_back_gelu_inputs(const struct neox_back *b, struct strips du, struct s
 /* dqkv [n, 3d] of layer I's attention, from dc [n, d] at positions FROM .. n - 1. */
 void neox_back_attention_inputs(const struct neox_back *b, struct strips dqkv, size_t i,
                                 size_t from);
-/* The loss of TARGET at t->out; dx [1, d] = its gradient there. */
+/* The loss of TARGET at t->out; dx [1, d] += its gradient there. */
 float neox_back_head(const struct neox_back *b, struct strips dx, uint32_t target);
 bool neox_back_wants_embedding(const struct neox_back *b);
 /* The embedding's gradient: of every input the row of dx [n, d] to the row of its token; and that of

@@ -16,6 +16,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "models/neox/neox_steps.h"
+
 struct neox_member {
     struct strips h, h2; /* LN1(x), LN2(x) [d] */
     void *scratch;
@@ -60,7 +62,7 @@ static void norm(const struct team *t, struct strips out, const struct neox_gain
 static void product(const struct team *t, float *out, struct strips in, struct panels w,
                     const float *bias, enum gemm_epilogue epilogue)
 {
-    size_t all = (w.n + SIMD_PANEL - 1) / SIMD_PANEL;
+    size_t all = panels_count(w.n);
     size_t first = all * t->member / t->members * SIMD_PANEL;
     size_t end = all * (t->member + 1) / t->members * SIMD_PANEL;
     t->m->kernels->gemv(out, in.data, w, first, end < w.n ? end : w.n, bias, epilogue);
@@ -123,21 +125,10 @@ static void sequential_layer(const struct team *t, size_t i)
     meet(t);
 }
 
-/* x += the position's vector, where they are learned [d] */
-static void add_position(const struct team *t)
-{
-    const struct neox *m = t->m;
-    const float *position = m->learned + t->g->position * m->config.hidden;
-    for (size_t i = 0; i < m->config.hidden; i++) t->g->x.data[i] += position[i];
-}
-
 static void step(const struct team *t, uint32_t token)
 {
     const struct neox *m = t->m;
-    if (t->member == 0)
-        m->kernels->embed(t->g->x, 0, &token, 1, m->embedding, m->embedding_dtype,
-                          m->config.hidden); /* [d] */
-    if (t->member == 0 && m->learned) add_position(t);
+    if (t->member == 0) neox_embed_rows(m, t->g->x, 0, &token, t->g->position, 1); /* [d] */
     meet(t);
     for (size_t i = 0; i < m->config.layers; i++) {
         if (m->config.parallel_residual)
@@ -222,7 +213,7 @@ void neox_generation_close(struct neox_generation *g)
 
 static double bytes_of(struct panels w)
 {
-    return (double)panels_size(w.n, w.k) * (w.dtype == SIMD_F32 ? 4 : 2);
+    return (double)(panels_size(w.n, w.k) * simd_dtype_bytes(w.dtype));
 }
 
 double neox_generation_bytes(const struct neox *model)

@@ -160,8 +160,8 @@ int neox_reaches(const struct neox_config *c, size_t inputs, const char *path, s
     return err_set(
         e,
         "%s: expected at most %zu inputs in a row, its learned positions, found %zu: cut "
-        "documents with --window %zu or --max-tokens %zu",
-        path, c->max_positions, inputs, c->max_positions, c->max_positions + 1);
+        "documents with --max-tokens %zu, or read them in windows (scan --window %zu)",
+        path, c->max_positions, inputs, c->max_positions + 1, c->max_positions);
 }
 
 int neox_load(struct neox *model, const struct flat_model *flat, const struct kernels *kernels,

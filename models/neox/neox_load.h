@@ -35,7 +35,7 @@ struct neox_gain {
 
 struct neox_layer {
     struct neox_gain ln1, ln2;        /* input_layernorm, post_attention_layernorm */
-    struct neox_linear qkv, dense;    /* [3d, d], [d, d]; no biases without attention_bias */
+    struct neox_linear qkv, dense;    /* [3d, d], [d, d]; biases as the configuration says */
     struct neox_linear up, down;      /* dense_h_to_4h [ffn, d], dense_4h_to_h [d, ffn] */
     struct attention_shape attention; /* with this layer's window; tables of `positions` rows */
 };

@@ -77,7 +77,7 @@ size_t neox_tape_bytes(const struct neox *m, size_t rows)
 
 int neox_tape_open(struct neox_tape *t, const struct neox *m, size_t rows, struct err *e)
 {
-    *t = (struct neox_tape){.rows = rows, .bytes = neox_tape_bytes(m, rows)};
+    *t = (struct neox_tape){.bytes = neox_tape_bytes(m, rows)};
     t->layers = calloc(m->config.layers, sizeof *t->layers);
     t->memory = simd_alloc(t->bytes);
     if (!t->layers || !t->memory) {

@@ -2,7 +2,7 @@
  * the backward pass, and what that works in.
  *
  * Of every input and layer x, the queries, keys and values, the attention's output and the MLP before
- * its GELU are kept (5 d + ffn floats); layer norms and GELUs are computed again, which is cheaper
+ * its GELU are kept (5 d + ffn floats, in the sequential form d more); layer norms and GELUs are computed again, which is cheaper
  * than to read them back. A loss is of one position: in the last layer all other positions matter by
  * their keys and values alone, so there the MLP has one row.
  *
@@ -36,7 +36,6 @@ struct neox_kept {
 };
 
 struct neox_tape {
-    size_t rows;              /* the most inputs of a document */
     size_t n;                 /* inputs of the one that is kept */
     struct neox_kept *layers; /* [layers] */
     struct strips out;        /* [1, d] the last layer's output at the position of the loss */

@@ -24,7 +24,7 @@ struct stretch {
 static struct stretch of_panels(const struct neox *m, struct panels w)
 {
     uint64_t at = (uint64_t)((const uint8_t *)w.data - m->flat->map.data);
-    return (struct stretch){at, at + panels_size(w.n, w.k) * flat_dtype_bytes(w.dtype)};
+    return (struct stretch){at, at + panels_size(w.n, w.k) * simd_dtype_bytes(w.dtype)};
 }
 
 /* From the first to the last byte of a layer's products; what little lies between goes with it. */
@@ -46,7 +46,7 @@ static struct stretch of_step(const struct neox *m, size_t step)
     if (step) return of_layer(m, &m->layers[step - 1]);
     uint64_t at = (uint64_t)((const uint8_t *)m->embedding - m->flat->map.data);
     return (struct stretch){at, at + (uint64_t)m->config.vocab * m->config.hidden *
-                                         flat_dtype_bytes(m->embedding_dtype)};
+                                         simd_dtype_bytes(m->embedding_dtype)};
 }
 
 size_t neox_weights_steps(const struct neox *m)

@@ -125,7 +125,7 @@ void K(product)(const struct product *p, size_t row0, size_t rows, size_t n0,
     const struct strips x = p->x;
     const struct gemm_block block = gemm_block();
     const size_t all = p->back ? p->w.k : p->w.n, sum = p->back ? p->w.n : p->w.k;
-    const size_t columns = least(SIMD_STRIP, (all - n0 + SIMD_PANEL - 1) / SIMD_PANEL * SIMD_PANEL);
+    const size_t columns = least(SIMD_STRIP, panels_count(all - n0) * SIMD_PANEL);
     /* Slivers of almost equal size: 1024 rows are 62 of 14 and 12 of 13, not 73 of 14 and a slow
      * one of 2. */
     const size_t slivers = (rows + MR - 1) / MR;

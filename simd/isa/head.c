@@ -99,13 +99,6 @@ void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const u
 
 /* --- one row, and its gradient --- */
 
-/* Rows FIRST .. FIRST + n - 1 of W: FIRST is a multiple of a panel. */
-static struct panels some_rows(struct panels w, size_t first, size_t n)
-{
-    const size_t bytes = w.dtype == SIMD_F32 ? 4 : 2;
-    return (struct panels){(const char *)w.data + first * w.k * bytes, w.dtype, n, w.k};
-}
-
 /* e[c] = exp(logit[c] - most) for c < n. */
 static void exponentials(float *e, const float *logits, size_t n, float most)
 {
@@ -125,17 +118,15 @@ float K(head_back)(float *dx, float *dlogits, const float *x, struct panels w, u
     _Alignas(64) float block[SIMD_STRIP];
     struct row_state state;
     float loss = 0, most = 0;
-    double others =
-        0; /* the sum of all exponentials but the target's, like dx with respect to `most` */
+    double others = 0; /* all exponentials but the target's, with respect to `most` as dx is */
     const struct strips to = {dx, 1}, from = {block, 1};
     memset(dx, 0, w.k * sizeof *dx);
     for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {
         const size_t columns = w.n - n0 < SIMD_STRIP ? w.n - n0 : SIMD_STRIP, end = n0 + columns;
-        const struct head_context h = {&state, &target, &loss,   NULL,      0,
-                                       n0,     columns, n0 == 0, end == w.n};
+        struct head_context h = {&state, &target, &loss, NULL, 0, n0, columns, n0 == 0, end == w.n};
         K(gemv)(dlogits, x, w, n0, end, NULL, GEMM_STORE);
         memcpy(block, dlogits + n0, columns * sizeof *block);
-        head_sink((void *)(uintptr_t)&h, 0, 1, block);
+        head_sink(&h, 0, 1, block);
         if (n0 && state.most != most) {
             const double scale = double_exp((double)most - (double)state.most);
             multiply(dx, w.k, scale);
@@ -145,7 +136,7 @@ float K(head_back)(float *dx, float *dlogits, const float *x, struct panels w, u
         exponentials(block, dlogits + n0, columns, most);
         if (target - n0 < columns) block[target - n0] = 0;
         for (size_t c = 0; c < columns; c++) others += (double)block[c];
-        K(gemm_back)(to, from, 1, some_rows(w, n0, columns), GEMM_ADD, scratch);
+        K(gemm_back)(to, from, 1, panels_rows(w, n0, columns), GEMM_ADD, scratch);
     }
     exponentials(dlogits, dlogits, w.n, most);
     const double scale = 1 / (others + (double)dlogits[target]);
@@ -156,7 +147,7 @@ float K(head_back)(float *dx, float *dlogits, const float *x, struct panels w, u
     memset(block, 0, SIMD_PANEL * sizeof *block);
     block[target - panel] = dlogits[target];
     K(gemm_back)
-    (to, from, 1, some_rows(w, panel, w.n - panel < SIMD_PANEL ? w.n - panel : SIMD_PANEL),
+    (to, from, 1, panels_rows(w, panel, w.n - panel < SIMD_PANEL ? w.n - panel : SIMD_PANEL),
      GEMM_ADD, scratch);
     return loss;
 }

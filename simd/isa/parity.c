@@ -66,7 +66,7 @@ void K(parity_forward)(float *z, uint16_t *positive, const struct parity_samples
                     h[k] = v_add(h[k],
                                  v_load(sums + sum_at(nibbles[(size_t)k * PARITY_GROUPS + g], g)));
             V_FOR (k, QUAD) {
-                if (positive) positive[i + q + (size_t)k] = (uint16_t)v_positive(h[k]);
+                if (positive) positive[i + q + (size_t)k] = (uint16_t)v_less(v_zero(), h[k]);
                 part[q + (size_t)k] = v_mul(v_max(h[k], v_zero()), out);
             }
         }

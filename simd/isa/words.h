@@ -16,7 +16,6 @@
  *   v_abs v_copysign(magnitude, sign)
  *   v_flip(x, bits)                           lane i negated where bit i of 16 is set
  *   v_only(x, bits)                           lane i where bit i is set, else zero
- *   v_positive(x)                             those bits: x > 0
  *   v_select_lt(a, b, x, y) = a < b ? x : y   false where unordered
  *   v_less(a, b)                          bit i: a < b in lane i, false where unordered
  *   v_keep_n(x, n, fill)                      lanes n and above become fill

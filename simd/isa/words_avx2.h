@@ -121,12 +121,6 @@ V_WORD vf v_only(vf x, uint32_t bits)
     return v_make_(_mm256_and_ps(x.lo, _mm256_castsi256_ps(a)),
                    _mm256_and_ps(x.hi, _mm256_castsi256_ps(b)));
 }
-V_WORD uint32_t v_positive(vf x)
-{
-    const __m256 zero = _mm256_setzero_ps();
-    const int lo = _mm256_movemask_ps(_mm256_cmp_ps(x.lo, zero, _CMP_GT_OQ));
-    return (uint32_t)(lo | _mm256_movemask_ps(_mm256_cmp_ps(x.hi, zero, _CMP_GT_OQ)) << 8);
-}
 V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
 {
     return v_make_(_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),

@@ -93,10 +93,6 @@ V_WORD vf v_only(vf x, uint32_t bits)
 {
     return _mm512_maskz_mov_ps((__mmask16)bits, x);
 }
-V_WORD uint32_t v_positive(vf x)
-{
-    return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ);
-}
 V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
 {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);

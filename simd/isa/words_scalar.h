@@ -109,12 +109,6 @@ V_WORD vf v_only(vf x, uint32_t bits)
 {
     V_EACH_(bits >> i & 1 ? x.f[i] : 0.0f);
 }
-V_WORD uint32_t v_positive(vf x)
-{
-    uint32_t bits = 0;
-    for (int i = 0; i < 16; i++) bits |= (uint32_t)(x.f[i] > 0) << i;
-    return bits;
-}
 V_WORD vf v_select_lt(vf a, vf b, vf x, vf y)
 {
     V_EACH_(a.f[i] < b.f[i] ? x.f[i] : y.f[i]);

@@ -121,5 +121,14 @@ misuse_config "sliding" 'attention_types: expected "global" or "local", found sl
 misuse_config "activation" 'activation_function: expected gelu, .* found relu' 's/gelu_new/relu/'
 misuse_config "class" 'architectures: expected GPTNeoForCausalLM, found GPTNeoXForCausalLM' 's/GPTNeoFor/GPTNeoXFor/'
 misuse_config "more positions" 'transformer.wpe.weight: expected shape \[128, 16\], found \[64, 16\]' 's/"max_position_embeddings": 64/"max_position_embeddings": 128/'
+cp -r "$T/m-step1" "$T/assumed"
+$python - "$T/assumed/config.json" <<'P'
+import json, sys
+config = json.load(open(sys.argv[1]))
+for key in ("num_layers", "attention_types", "attention_layers"):
+    del config[key]
+json.dump(config, open(sys.argv[1], "w"))
+P
+fails "no number of layers" 'config.json does not say num_layers: 24 were assumed' "$TRIPOD" import "$T/assumed" -o "$T/assumed.tripod"
 misuse_config "a NeoX" 'architectures' 's/"model_type": "gpt_neo"/"model_type": "gpt_neox"/'
 exit $code

@@ -170,7 +170,7 @@ static void expect_gradient(int t, const struct weight_gradient *g, const float 
 
 static void run_weight_gradient(size_t rows, size_t n, size_t k, int kind, bool at_end)
 {
-    const size_t panels = (n + SIMD_PANEL - 1) / SIMD_PANEL;
+    const size_t panels = panels_count(n);
     const size_t more =
         at_end ? 0 : random_below(3); /* else the guard stands behind the last row */
     struct weight_gradient g = {guarded_strips(rows + more, n, at_end),

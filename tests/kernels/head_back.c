@@ -53,7 +53,7 @@ static void run_head_back(size_t vocabulary, size_t k, enum simd_dtype dtype, fl
         struct strips dx = guarded_strips(1, k, at_end);
         float loss = 0, same_loss;
         CALL(t, 4.0 * (double)vocabulary * (double)k,
-             (double)panels_size(vocabulary, k) * (dtype == SIMD_F32 ? 4 : 2),
+             (double)(panels_size(vocabulary, k) * simd_dtype_bytes(dtype)),
              loss = table[t]->head_back(dx.data, dlogits, x.data, panels, target, scratch));
         if (bench) continue;
         table[t]->head(&same_loss, x, 1, panels, &target, scratch);

@@ -10,7 +10,7 @@
 struct panels make_weights(float **values, size_t n, size_t k, enum simd_dtype dtype, float size,
                            bool at_end)
 {
-    size_t bytes = dtype == SIMD_F32 ? 4 : 2;
+    size_t bytes = simd_dtype_bytes(dtype);
     float *f = guarded(n * k * sizeof *f, true);
     void *rows = guarded(n * k * bytes, at_end);
     void *data = guarded(panels_size(n, k) * bytes, at_end);
@@ -248,7 +248,7 @@ static void run_gemv(size_t n, size_t k, enum simd_dtype dtype, enum gemm_epilog
         memcpy(copy, x.data, k * sizeof *copy);
         /* in two parts, as threads share it */
         size_t cut = bench ? 0 : random_below(n / SIMD_PANEL + 1) * SIMD_PANEL;
-        CALL(t, 0, (double)panels_size(n, k) * (dtype == SIMD_F32 ? 4 : 2),
+        CALL(t, 0, (double)(panels_size(n, k) * simd_dtype_bytes(dtype)),
              table[t]->gemv(out, copy, panels, cut, n, bias, epilogue));
         if (bench) continue;
         for (size_t c = 0; c < cut; c++)

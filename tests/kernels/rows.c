@@ -11,7 +11,7 @@
 static void run_embed(size_t n, size_t d, enum simd_dtype dtype, bool at_end)
 {
     enum { WORDS = 50 };
-    size_t size = dtype == SIMD_F32 ? 4 : 2, row0 = random_below(3), rows = row0 + n + 1;
+    size_t size = simd_dtype_bytes(dtype), row0 = random_below(3), rows = row0 + n + 1;
     void *words = guarded(WORDS * d * size, at_end);
     uint32_t *ids = guarded(n * sizeof *ids, at_end);
     float *value = guarded(WORDS * d * sizeof *value, true);
