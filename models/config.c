@@ -280,9 +280,9 @@ static int add_kind(struct reader *r, const char *key, const json_t *kind, struc
 }
 
 /* [[["global", "local"], 12]]: lists of kinds, each as often as the number after it says. */
-static int read_attention_types(struct reader *r, const json_t *types, struct layer_kinds *k)
+static int read_attention_types(struct reader *r, const char *key, const json_t *types,
+                                struct layer_kinds *k)
 {
-    static const char key[] = "attention_types";
     for (size_t i = 0; i < json_array_size(types); i++) {
         const json_t *item = json_array_get(types, i), *kinds = json_array_get(item, 0);
         const json_t *times = json_array_get(item, 1);
@@ -299,30 +299,40 @@ static int read_attention_types(struct reader *r, const json_t *types, struct la
     return 0;
 }
 
+/* ["global", "local", ...] */
+static int read_attention_layers(struct reader *r, const char *key, const json_t *layers,
+                                 struct layer_kinds *k)
+{
+    for (size_t i = 0; i < json_array_size(layers); i++)
+        if (add_kind(r, key, json_array_get(layers, i), k)) return -1;
+    return 0;
+}
+
 /* Which layers are local: attention_types says it, or attention_layers, which is the same written
  * out; where both are there they must agree. */
 static int read_kinds(struct reader *r, struct neox_config *c)
 {
-    static const char *const keys[] = {"attention_types", "attention_layers"};
-    struct layer_kinds kinds[2] = {{0, 0}, {0, 0}};
+    static const struct {
+        const char *key;
+        int (*read)(struct reader *r, const char *key, const json_t *v, struct layer_kinds *k);
+    } forms[] = {{"attention_types", read_attention_types},
+                 {"attention_layers", read_attention_layers}};
     const char *said = NULL;
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *v = get(r->root, keys[i]);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        const char *key = forms[i].key;
+        const json_t *v = get(r->root, key);
+        struct layer_kinds kinds = {0, 0};
         if (!v) continue;
         if (!json_is_array(v))
-            return err_set(r->e, "%s: %s: expected an array, found %s", r->path, keys[i],
-                           type_name(v));
-        if (i == 0 && read_attention_types(r, v, &kinds[0])) return -1;
-        for (size_t j = 0; i == 1 && j < json_array_size(v); j++)
-            if (add_kind(r, keys[1], json_array_get(v, j), &kinds[1])) return -1;
-        if (kinds[i].n != c->layers)
+            return err_set(r->e, "%s: %s: expected an array, found %s", r->path, key, type_name(v));
+        if (forms[i].read(r, key, v, &kinds)) return -1;
+        if (kinds.n != c->layers)
             return err_set(r->e, "%s: %s: expected num_layers = %zu of them, found %zu", r->path,
-                           keys[i], c->layers, kinds[i].n);
-        if (said && kinds[i].local != c->local)
-            return err_set(r->e, "%s: %s: other layers are local than %s says", r->path, keys[i],
-                           said);
-        said = keys[i];
-        c->local = kinds[i].local;
+                           key, c->layers, kinds.n);
+        if (said && kinds.local != c->local)
+            return err_set(r->e, "%s: %s: other layers are local than %s says", r->path, key, said);
+        said = key;
+        c->local = kinds.local;
     }
     if (!said && c->layers != 24)
         return err_set(r->e, "%s: attention_types: missing: which of the %zu layers are local?",

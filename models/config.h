@@ -39,6 +39,13 @@ static inline size_t neox_layer_window(const struct neox_config *config, size_t 
 {
     return config->window && config->local >> layer & 1 ? config->window : 0;
 }
+/* Layers with a window. */
+static inline size_t neox_local_layers(const struct neox_config *config)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < config->layers; i++) n += neox_layer_window(config, i) != 0;
+    return n;
+}
 
 /* Reads config.json in the hub's dialect and in that of transformers 5. What is not supported (rope
  * scaling, another activation, another model_type) is refused by name. Keys that are missing get

@@ -44,8 +44,8 @@ static int from_neo(const char *path, struct count_config *c, struct err *e)
                                .sequence = m.max_positions,
                                .no_qkv_bias = true,
                                .window = m.window,
+                               .local = neox_local_layers(&m),
                                .tied = m.tied_embeddings};
-    for (size_t i = 0; i < m.layers; i++) c->local += neox_layer_window(&m, i) != 0;
     return 0;
 }
 

@@ -74,17 +74,10 @@ uint64_t neox_pairs(uint64_t n, uint64_t window)
     return n <= window ? n * (n + 1) : window * (2 * n + 1 - window);
 }
 
-static size_t local_layers(const struct neox_config *c)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < c->layers; i++) n += neox_layer_window(c, i) != 0;
-    return n;
-}
-
 struct neox_cost neox_cost(const struct neox_config *c)
 {
     uint64_t d = c->hidden, layers = c->layers, near = 0;
-    if (c->window == NEOX_NEAR) near = local_layers(c);
+    if (c->window == NEOX_NEAR) near = neox_local_layers(c);
     return (struct neox_cost){
         .row = layers * 2 * d * (4 * d + 2 * c->ffn), /* the products */
         .pair = (layers - near) * 2 * d,              /* Q K^T and P V, lower triangle */
@@ -96,7 +89,7 @@ struct neox_cost neox_cost(const struct neox_config *c)
 double neox_flop(const struct neox_config *c, size_t n, size_t skip)
 {
     const struct neox_cost cost = neox_cost(c);
-    const double pair = 2 * (double)c->hidden, near = (double)local_layers(c);
+    const double pair = 2 * (double)c->hidden, near = (double)neox_local_layers(c);
     double rows = (double)n, flop = (double)cost.row * rows;
     flop += pair * ((double)c->layers - near) * rows * (rows + 1);
     if (c->window) flop += pair * near * (double)neox_pairs(n, c->window);
