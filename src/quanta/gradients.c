@@ -361,12 +361,13 @@ static int read_mean(struct gradients *g, double *mean, struct err *e)
     return 0;
 }
 
-/* What is missing, under the store's lock. */
+/* What is missing, under the store's lock. The record goes first: that of other gradients does not say
+ * that all is there once anything is not theirs. */
 static int fill(struct gradients *g, struct store *store, gradients_work *work, const void *context,
                 struct gradients_result *result, struct err *e)
 {
     g->record.complete = false;
-    if (write_rows(g, e) || write_record(g, e) || store_resume(store, e) ||
+    if (write_record(g, e) || write_rows(g, e) || store_resume(store, e) ||
         work(g, store, context, result, e) || store_commit(store, e))
         return -1;
     g->record.complete = true;

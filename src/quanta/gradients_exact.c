@@ -30,11 +30,11 @@ static int make_plan(const struct gradients *g, struct gradients_exact *x, struc
 {
     const struct pass_source source = gradients_source(g);
     /* Not all of what there is: files that are read want some, too. */
-    const uint64_t limit = g->o->memory ? g->o->memory : memory_available() / 4 * 3;
+    const uint64_t there = memory_available();
+    const uint64_t limit = g->o->memory ? g->o->memory : there ? there / 4 * 3 : UINT64_MAX;
     const uint64_t beside =
         g->flat.bytes + (uint64_t)g->o->threads * pass_bytes(&source, g->longest);
     const uint64_t left = limit > beside ? limit - beside : 0;
-    x->memory_available = limit;
     if (exact_plan_make(&x->plan, samples(g), g->coordinates.padded, left, g->o->threads, e))
         return err_prefix(e, "%s: --memory: beside the model and %d threads (%s)", g->flat.path,
                           g->o->threads, format_bytes((double)beside, (char[16]){0}, 16));

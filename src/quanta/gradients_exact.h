@@ -13,8 +13,8 @@
 struct gradients_exact {
     struct exact_plan plan;
     double flop; /* gradients, as if none shared a forward pass, and products */
-    uint64_t memory, memory_available, disk, disk_available; /* bytes; 0, UINT64_MAX: not known */
-    bool done;                                               /* the folder is complete */
+    uint64_t memory, disk, disk_available; /* bytes; disk_available UINT64_MAX: not known */
+    bool done;                             /* the folder is complete */
 };
 /* Errors: the folder holds other gradients (unless force); not even two gradients fit. */
 int gradients_exact_needs(const struct gradients *g, struct gradients_exact *x, struct err *e);

@@ -55,6 +55,15 @@ check "and writes nothing" "$(ls "$T/plan")" test -z "$(ls "$T/plan")"
 ok "what is there is not computed again" gradients "$m" "${rows[@]}" --exact -o "$T/x"
 shows "and says so" '^90	0	'
 fails "no memory for two" 'm.tripod: --memory: beside the model and [0-9]+ threads .*: expected room for at least two gradients of [0-9]+K and .* of scratch, found 0' gradients "$m" "${rows[@]}" --exact --memory 5M --threads 1 -o "$T/small"
+# Where the machine does not say what memory it has.
+if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+    # shellcheck disable=SC2016
+    blind=(unshare -m bash -c 'mount -t tmpfs none /sys && mount -t tmpfs none /proc && exec "$@"' -)
+    ok "memory that is not known" "${blind[@]}" "$TRIPOD" quanta gradients "$m" "${rows[@]}" --exact -o "$T/blind"
+    same "memory that is not known: the same bytes" "$T/x" "$T/blind"
+else
+    echo "SKIP memory that is not known: only root can hide it"
+fi
 misuse "exact and sketch" 'no --sketch' gradients "$m" "${rows[@]}" --exact --sketch 1000 -o "$T/bad"
 misuse "exact and shard" 'no --shard' gradients "$m" "${rows[@]}" --exact --shard 0/2 -o "$T/bad"
 fails "sketches where exact cosines are" 'holds gradients with another --s' gradients "$m" "${rows[@]}" -o "$T/x"
