@@ -58,6 +58,13 @@ uint64_t exact_file_count(const struct exact_plan *p)
     return g * (g + 1) / 2 * tile_doubles(p) * 2;
 }
 
+size_t exact_file_group(size_t n, uint64_t count)
+{
+    struct exact_plan p = {.n = n, .group = EXACT_GROUP};
+    while (p.group && exact_file_count(&p) != count) p.group /= 2;
+    return p.group;
+}
+
 /* Group I's tiles with the groups of B, from its own on: *j and *n. */
 static void tiles_of(const struct exact_plan *p, size_t i, const struct block *b, size_t *j,
                      size_t *n)

@@ -7,6 +7,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "src/base/npy.h"
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/base/room.h"
@@ -26,7 +27,24 @@ static double gradient_flop(const struct gradients *g)
     return all / (double)samples(g);
 }
 
-static int make_plan(const struct gradients *g, struct gradients_exact *x, struct err *e)
+/* The group of the products that an earlier call left in the folder, 0: none. */
+static size_t kept_group(const struct gradients *g)
+{
+    struct npy a;
+    struct err e;
+    char *path = format_string("%s/exact.npy.part-%016" PRIx64, g->o->out,
+                               gradients_key(&g->record, false)); /* as losses.h names it */
+    size_t group = 0;
+    if (path && file_exists(path) && !npy_open(&a, path, &e)) {
+        group = exact_file_group(samples(g), a.rows);
+        npy_close(&a);
+    }
+    free(path);
+    return group;
+}
+
+static int make_plan(const struct gradients *g, size_t kept, struct gradients_exact *x,
+                     struct err *e)
 {
     const struct pass_source source = gradients_source(g);
     /* Not all of what there is: files that are read want some, too. */
@@ -35,7 +53,7 @@ static int make_plan(const struct gradients *g, struct gradients_exact *x, struc
     const uint64_t beside =
         g->flat.bytes + (uint64_t)g->o->threads * pass_bytes(&source, g->longest);
     const uint64_t left = limit > beside ? limit - beside : 0;
-    if (exact_plan_make(&x->plan, samples(g), g->coordinates.padded, left, g->o->threads, e))
+    if (exact_plan_make(&x->plan, samples(g), g->coordinates.padded, left, g->o->threads, kept, e))
         return err_prefix(e, "%s: --memory: beside the model and %d threads (%s)", g->flat.path,
                           g->o->threads, format_bytes((double)beside, (char[16]){0}, 16));
     x->memory = beside + x->plan.bytes;
@@ -49,7 +67,7 @@ int gradients_exact_needs(const struct gradients *g, struct gradients_exact *x, 
     uint64_t device;
     *x = (struct gradients_exact){.done = false};
     const int complete = gradients_look(g, e);
-    if (complete < 0 || make_plan(g, x, e)) return -1;
+    if (complete < 0 || make_plan(g, kept_group(g), x, e)) return -1;
     x->done = complete;
     /* The products are kept beside the matrix until that is complete. */
     x->disk = n * n * sizeof(float) + exact_file_count(&x->plan) * sizeof(float) + n * 20;
@@ -210,9 +228,13 @@ static int work(struct gradients *g, struct store *store, const void *context,
                 struct gradients_result *result, struct err *e)
 {
     const struct exact_plan *plan = context;
+    const size_t kept = kept_group(g);
     struct giving w = {.g = g, .source = gradients_source(g), .store = store};
     struct loss_file file;
     char *path = gradients_path(g->o->out, "exact", "npy", 0, 1);
+    if (path && kept && kept != plan->group)
+        progress_warn("%s: what is kept needs memory for %zu gradients: begun anew", path,
+                      2 * kept);
     int status = path ? loss_file_open(&file, path, gradients_key(&g->record, false),
                                        exact_file_count(plan), e)
                       : err_memory(e, g->o->out);
@@ -240,7 +262,7 @@ int gradients_exact_cosines(struct gradients *g, float *c, float *losses, struct
     struct gradients_exact x;
     struct gradients_result result;
     struct loss_file file;
-    if (make_plan(g, &x, e) || loss_file_memory(&file, exact_file_count(&x.plan), e)) return -1;
+    if (make_plan(g, 0, &x, e) || loss_file_memory(&file, exact_file_count(&x.plan), e)) return -1;
     double *norms = malloc(samples(g) * sizeof *norms);
     int status = norms ? compute(&w, &x.plan, &file, &result, e) : err_memory(e, g->flat.path);
     if (!status) status = exact_norms(&x.plan, &file, norms, e);

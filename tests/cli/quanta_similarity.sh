@@ -90,6 +90,7 @@ for s in INT:130 KILL:137; do
     [ $s = KILL:137 ] || check "${s%:*}: it says what is kept" "$(cat "$T/err")" grep -Eq '/cut/gradients.json: interrupted: [0-9]+ of [0-9]+ inner products are kept; the same command goes on$' "$T/err"
     check "${s%:*}: nothing has a final name" "$(ls "$T/cut")" test ! -e "$T/cut/exact.npy" -a ! -e "$T/cut/losses.npy"
 done
+cp -r "$T/cut" "$T/less" && cp -r "$T/cut" "$T/least"
 fails "similarity of what is being computed" 'cut/gradients.json: still being computed, or stopped' similarity "$T/cut"
 gradients "${slow[@]}" --memory 60M --threads 1 -o "$T/cut" --json >"$T/cut.json" 2>/dev/null
 same "gone on with: the same bytes" "$T/whole" "$T/cut"
@@ -97,6 +98,16 @@ check "only what was missing is computed" "$(grep computed "$T/cut.json")" $pyth
 import json
 plan = $(gradients "${slow[@]}" --memory 60M --threads 1 -o "$T/plan" --dry-run --json | $python -c 'import json, sys; print(json.load(sys.stdin)["plan"]["gradients"])')
 assert 0 < json.load(open('$T/cut.json'))['gradients']['computed'] < plan"
+gradients "${slow[@]}" --memory 24M --threads 1 -o "$T/less" --json >"$T/less.json" 2>"$T/err"
+same "with less memory: the same bytes" "$T/whole" "$T/less"
+check "with less memory: only what was missing is computed" "$(grep computed "$T/less.json")" $python -c "
+import json
+anew = $(gradients "${slow[@]}" --memory 24M --threads 1 -o "$T/plan" --dry-run --json | $python -c 'import json, sys; print(json.load(sys.stdin)["plan"]["gradients"])')
+assert 0 < json.load(open('$T/less.json'))['gradients']['computed'] < anew"
+check "with less memory: nothing to warn of" "$(cat "$T/err")" test "$(grep -c warning "$T/err")" -eq 0
+gradients "${slow[@]}" --memory 12M --threads 1 -o "$T/least" >/dev/null 2>"$T/err"
+same "with memory that does not hold its tiles: the same bytes" "$T/whole" "$T/least"
+check "and it says that it begins anew" "$(cat "$T/err")" grep -Eq '^tripod: warning: .*/least/exact.npy: what is kept needs memory for 16 gradients: begun anew$' "$T/err"
 
 # --- from sketches ---
 
