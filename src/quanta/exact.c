@@ -386,15 +386,6 @@ static int cosines_of(const struct exact_plan *p, const struct loss_file *file,
     return 0;
 }
 
-static void copy_both_ways(const struct exact_plan *p, const struct square_tile *at,
-                           const float *tile, float *c)
-{
-    for (size_t r = 0; r < at->rows; r++)
-        for (size_t k = 0; k < at->columns; k++)
-            c[(at->row + r) * p->n + at->column + k] = c[(at->column + k) * p->n + at->row + r] =
-                tile[r * SQUARE_TILE + k];
-}
-
 /* To OUT or, where that is NULL, to C. */
 static int all_cosines(const struct exact_plan *p, const struct loss_file *file,
                        const double *norms, const struct square *out, float *c, struct err *e)
@@ -408,7 +399,7 @@ static int all_cosines(const struct exact_plan *p, const struct loss_file *file,
         if (!status && out)
             status = square_put(out, &at, tile, e);
         else if (!status)
-            copy_both_ways(p, &at, tile, c);
+            square_copy(c, p->n, &at, tile);
     }
     free(tiles);
     free(tile);

@@ -193,6 +193,12 @@ rm "$T/b/sketch.npy"
 fails "no sketches" 'b/sketch.npy: cannot open' similarity "$T/b" -o "$T/no.npy"
 "$TRIPOD" import "$suite/demo-25k/step256" -o "$T/other.tripod" >/dev/null
 fails "check: another model" 'other.tripod: expected the model the gradients are of' similarity "$T/g" --check "$T/other.tripod" -c "$T/c" -o "$T/no.npy"
+for name in "-o $T/C.txt" "--angular $T/C.txt"; do
+    # shellcheck disable=SC2086
+    fails "a name, before anything is checked: ${name%% *}" 'C.txt: expected a name that ends in .npy' similarity "$T/g" --check "$T/other.tripod" -c "$T/c" $name
+done
+gradients "$m" "${rows[@]}" -n 1 --sketch 2048 -o "$T/single" >/dev/null
+fails "one sample, before anything is checked" 'single: expected at least two samples, found one' similarity "$T/single" --check "$T/other.tripod" -c "$T/c"
 fails "check: another corpus" '(e|e.bin): ' similarity "$T/g" --check "$m" -c "$T/e" -o "$T/no.npy"
 fails "check: nothing to check" 'nothing to check' similarity "$T/x" --check "$m" -c "$T/c" -o "$T/no.npy"
 check "nothing is written then" "$(ls "$T")" test ! -e "$T/no.npy" -a ! -e "$T/no.json"
