@@ -17,6 +17,7 @@
 #include "src/base/provenance.h"
 #include "src/base/room.h"
 #include "src/quanta/sketch.h"
+#include "src/quanta/sketches.h"
 #include "src/scan/row_list.h"
 #include "src/text/known.h"
 
@@ -346,19 +347,16 @@ static int write_record(const struct gradients *g, struct err *e)
                      gradients_record_json(&g->record, json_pack("{s:o}", "provenance", p)), e);
 }
 
-static int read_mean(struct gradients *g, double *mean, struct err *e)
+static int read_mean(const struct gradients *g, double *mean, struct err *e)
 {
-    struct npy a;
-    char *path = gradients_path(g->o->out, "losses", "npy", g->record.shard, g->record.shards);
-    if (!path) return err_memory(e, g->path);
-    int status = npy_open(&a, path, e);
-    free(path);
-    if (status) return status;
+    const struct gradients_record *r = &g->record;
+    float *loss = malloc(r->rows * sizeof *loss);
+    int status = loss ? sketches_samples(g->o->out, r, NULL, loss, e) : err_memory(e, g->path);
     double sum = 0;
-    for (uint64_t i = 0; i < a.rows && a.width == 4; i++) sum += (double)((const float *)a.data)[i];
-    *mean = sum / (double)a.rows;
-    npy_close(&a);
-    return 0;
+    for (size_t i = r->first; i < r->end && !status; i++) sum += (double)loss[i];
+    *mean = sum / (double)(r->end - r->first);
+    free(loss);
+    return status;
 }
 
 /* What is missing, under the store's lock. The record goes first: that of other gradients does not say

@@ -139,6 +139,34 @@ void sketches_close(struct sketches *s)
     *s = (struct sketches){0};
 }
 
+/* --- which samples --- */
+
+/* Numbers of WIDTH bytes to their places in ALL. */
+static int read_list(const char *folder, const char *name, const char *descr, size_t width,
+                     const struct gradients_record *r, void *all, struct err *e)
+{
+    const size_t n = r->end - r->first;
+    struct npy a = {.data = NULL};
+    if (!all) return 0;
+    char *path = gradients_path(folder, name, "npy", r->shard, r->shards);
+    int status = path ? npy_open(&a, path, e) : err_memory(e, folder);
+    if (!status && (strcmp(a.descr, descr) || a.columns || a.rows != n))
+        status = err_kind(e, ERR_DAMAGED,
+                          "%s: expected %s [%zu] by its record, found %s [%" PRIu64 "%s]", path,
+                          descr, n, a.descr, a.rows, a.columns ? ", ..." : "");
+    if (!status) memcpy((char *)all + r->first * width, a.data, n * width);
+    if (a.data) npy_close(&a);
+    free(path);
+    return status;
+}
+
+int sketches_samples(const char *folder, const struct gradients_record *r, uint64_t *row,
+                     float *loss, struct err *e)
+{
+    if (read_list(folder, "rows", "<i8", sizeof *row, r, row, e)) return -1;
+    return read_list(folder, "losses", "<f4", sizeof *loss, r, loss, e);
+}
+
 /* --- rows --- */
 
 /* What sample I's sketch cannot be used for, with its place in its file. */

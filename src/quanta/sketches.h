@@ -26,6 +26,11 @@ struct sketches {
 int sketches_open(struct sketches *s, const char *folder, struct err *e);
 void sketches_close(struct sketches *s); /* safe on a zeroed one */
 
+/* Reads the rows and losses (nats) of the samples R is of, its part of ROW and LOSS [r->rows]; NULL: not
+ * wanted. Errors: a list is not there, or of another type or length than the record says. */
+int sketches_samples(const char *folder, const struct gradients_record *r, uint64_t *row,
+                     float *loss, struct err *e);
+
 /* The lengths of the sketches of N samples, those of the list SAMPLE or, where it is NULL, the first: of
  * the first vector, the second, and the whole; squares summed in double, by OpenMP's threads.
  * Errors: a number that is not finite, a sketch of zeros: file and row are named. */

@@ -267,6 +267,10 @@ cp -r "$T/g" "$T/lost"
 $python -c "import numpy as np; x = np.load('$T/g/losses.npy'); x[3] = np.nan; np.save('$T/lost/losses.npy', x)"
 ok "losses of which one is none" gradients "$m" "${given[@]}" --json -o "$T/lost"
 shows "have no mean" '"mean_loss": null'
+for bad in "x.astype(float)|<f8 .20." "x[1:]|<f4 .19." "x.reshape(20, 1)|<f4 .20, "; do
+    $python -c "import numpy as np; x = np.load('$T/g/losses.npy'); np.save('$T/lost/losses.npy', ${bad%|*})"
+    fails "losses that are none: ${bad%|*}" "lost/losses.npy: expected <f4 .20. by its record, found ${bad#*|}" gradients "$m" "${given[@]}" -o "$T/lost"
+done
 misuse "no rows" 'which tokens. give --rows, or --losses' gradients "$m" -c "$T/c" -o "$T/x"
 misuse "rows and a selection" 'not with --rows' gradients "$m" "${given[@]}" --below 1 -o "$T/x"
 misuse "no directory" 'give a directory with -o' gradients "$m" "${given[@]}"

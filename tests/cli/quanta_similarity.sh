@@ -160,6 +160,35 @@ terminal "on a terminal" 80 "$TRIPOD" quanta similarity "$T/g" --check "$m" -c "
 ok "as JSON alone" similarity "$T/g" --json
 shows "says the errors" '"theory": \{'
 
+# --- checked where the gradients are of a part of the corpus ---
+
+"$TRIPOD" scan "$m" -c "$T/c" -t "$suite/tokenizer.json" --max-tokens 256 --documents 3 -o "$T/l3" >/dev/null
+ok "gradients of a scan of some documents" gradients "$m" -c "$T/c" --losses "$(ls "$T"/l3/*.npy)" --below 0.7 --no-induction -n 20 --sketch 2048 -o "$T/g3"
+$python - "$T" <<'P'
+import shutil, struct, sys
+import numpy as np
+t = sys.argv[1]
+data = open(t + "/c.idx", "rb").read()
+ends = np.cumsum(np.frombuffer(data, "<i4", struct.unpack_from("<Q", data, 18)[0], 34))
+for name, document in (("within", 2), ("after", 3)):  # behind the tokens that were scanned
+    ids = np.fromfile(t + "/c.bin", "<u2")
+    ids[ends[document] - 1] ^= 1
+    ids.tofile(f"{t}/{name}.bin")
+    shutil.copy(t + "/c.idx", f"{t}/{name}.idx")
+P
+ok "documents after them do not count" similarity "$T/g3" --check "$m" -c "$T/after" --check-rows 8
+fails "those among them do" 'within: expected the corpus the gradients are of, found another' similarity "$T/g3" --check "$m" -c "$T/within" --check-rows 8
+"$TRIPOD" tokenize /usr/share/common-licenses/BSD -t "$suite/tokenizer.json" -o "$T/few" >/dev/null
+fails "too few documents" 'few: expected 3 documents or more, found 1' similarity "$T/g3" --check "$m" -c "$T/few" --check-rows 8
+"$TRIPOD" scan "$T/slow.tripod" -c "$T/e" --rows 5:20 -o "$T/lr" >/dev/null
+ok "gradients of training rows" gradients "$T/slow.tripod" -c "$T/e" --losses "$(ls "$T"/lr/*.npy)" --below 100 --stride 37 --sketch 2048 -o "$T/gr"
+ok "are checked by them" similarity "$T/gr" --check "$T/slow.tripod" -c "$T/e" --check-rows 8
+for name in rows losses; do
+    rm -rf "$T/b3" && cp -r "$T/g3" "$T/b3"
+    $python -c "import numpy as np; np.save('$T/b3/$name.npy', np.load('$T/g3/$name.npy')[1:])"
+    fails "fewer $name than the record's" "b3/$name.npy: expected <.. .20. by its record, found <.. .19." similarity "$T/b3" --check "$m" -c "$T/c"
+done
+
 # --- what cannot be used ---
 
 misuse "no folder" 'no folder' similarity
