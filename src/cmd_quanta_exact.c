@@ -120,5 +120,5 @@ int cmd_quanta_exact(const struct cli_common *common, struct gradients *g, bool 
     if (gradients_exact_needs(g, &x, e)) return -1;
     if (dry_run) return write_plan(common, g, &x, e);
     if (!x.done) announce(g, &x);
-    return gradients_exact_run(g, &result, e) ? -1 : write_result(common, g, &result, e);
+    return gradients_exact_run(g, &x, &result, e) ? -1 : write_result(common, g, &result, e);
 }

@@ -278,7 +278,7 @@ static int compute(const struct args *a, struct gradients *g, struct err *e)
     if (n.threads < a->common.threads)
         progress_warn("memory holds %d threads of %d: %.3g GB of %.3g GB", n.threads,
                       a->common.threads, (double)n.memory / 1e9, (double)n.memory_available / 1e9);
-    int status = gradients_run(g, &result, e);
+    int status = gradients_run(g, &n, &result, e);
     if (status) return -1;
     return write_result(a, g, &result, e);
 }

@@ -50,12 +50,11 @@ static int make_plan(const struct gradients *g, size_t kept, struct gradients_ex
     /* Not all of what there is: files that are read want some, too. */
     const uint64_t there = memory_available();
     const uint64_t limit = g->o->memory ? g->o->memory : there ? there / 4 * 3 : UINT64_MAX;
-    const uint64_t beside =
-        g->flat.bytes + (uint64_t)g->o->threads * pass_bytes(&source, g->longest);
+    const uint64_t beside = g->flat.bytes + (uint64_t)g->threads * pass_bytes(&source, g->longest);
     const uint64_t left = limit > beside ? limit - beside : 0;
-    if (exact_plan_make(&x->plan, samples(g), g->coordinates.padded, left, g->o->threads, kept, e))
+    if (exact_plan_make(&x->plan, samples(g), g->coordinates.padded, left, g->threads, kept, e))
         return err_prefix(e, "%s: --memory: beside the model and %d threads (%s)", g->flat.path,
-                          g->o->threads, format_bytes((double)beside, (char[16]){0}, 16));
+                          g->threads, format_bytes((double)beside, (char[16]){0}, 16));
     x->memory = beside + x->plan.bytes;
     x->flop = (double)x->plan.gradients * gradient_flop(g) + x->plan.product_flop;
     return 0;
@@ -79,18 +78,21 @@ int gradients_exact_needs(const struct gradients *g, struct gradients_exact *x, 
 
 struct giving {
     struct gradients *g;
-    struct pass_source source;
-    struct store *store; /* NULL: */
-    float *losses;       /* [samples], and norms are not kept */
-    struct pass *pass;   /* [threads] */
-    struct units units;  /* of the block at hand */
+    struct store *store;     /* NULL: */
+    float *losses;           /* [samples], and norms are not kept */
+    struct pass *pass;       /* [threads] */
+    struct pass_queue queue; /* of the block at hand; its FLOP are of all */
     const struct exact_sink *sink;
-    size_t next;
     uint64_t computed;
-    double flop;
-    int status;
-    struct err *e;
 };
+
+static struct giving giving_to(struct gradients *g, struct store *store, float *losses)
+{
+    return (struct giving){.g = g,
+                           .store = store,
+                           .losses = losses,
+                           .queue = {.source = gradients_source(g), .longest = g->longest}};
+}
 
 /* One thread's sample. */
 struct taking {
@@ -128,26 +130,6 @@ static int end(void *context, size_t sample, float loss, struct err *e)
     return store_put(w->store, t->sample, loss, norm, NULL, e);
 }
 
-static void work_alone(struct giving *w)
-{
-    struct pass *pass = &w->pass[omp_get_thread_num()];
-    struct taking t = {.work = w};
-    const struct pass_taker taker = {&t, begin, take, end};
-    struct err e;
-    int status = pass->source ? 0 : pass_open(pass, &w->source, w->g->longest, &e);
-    while (!status && !err_status(&w->status) && !out_interrupted()) {
-        size_t i;
-#pragma omp atomic capture
-        i = w->next++;
-        if (i >= w->units.n) break;
-        status = pass_unit(pass, &w->units.unit[i], w->units.order, &taker, &e);
-        if (status) break;
-#pragma omp atomic
-        w->flop += w->units.unit[i].cost;
-    }
-    if (status) err_first(w->e, &w->status, &e);
-}
-
 static void drop(void *context, size_t sample, uint64_t at, size_t n, const float *values)
 {
     (void)context;
@@ -163,18 +145,23 @@ static int give(void *context, size_t first, size_t last, const struct exact_sin
     struct giving *w = context;
     const struct gradients *g = w->g;
     const struct units_cost cost = pass_cost(&g->model.config);
-    if (units_open(&w->units, &g->samples, g->record.first + first, g->record.first + last, NULL,
+    struct pass_queue *q = &w->queue;
+    if (units_open(&q->units, &g->samples, g->record.first + first, g->record.first + last, NULL,
                    &cost, e))
         return -1;
     w->sink = sink;
-    w->next = 0;
-    w->status = 0;
-    w->e = e;
-#pragma omp parallel num_threads(g->o->threads)
-    work_alone(w);
-    units_close(&w->units);
-    if (!w->status && out_interrupted()) return err_kind(e, ERR_INTERRUPTED, "interrupted");
-    return w->status;
+    q->next = 0;
+    q->status = 0;
+    q->e = e;
+#pragma omp parallel num_threads(g->threads)
+    {
+        struct taking t = {.work = w};
+        const struct pass_taker taker = {&t, begin, take, end};
+        pass_queue_take(q, &w->pass[omp_get_thread_num()], &taker);
+    }
+    units_close(&q->units);
+    if (!q->status && out_interrupted()) return err_kind(e, ERR_INTERRUPTED, "interrupted");
+    return q->status;
 }
 
 /* Losses that the folder lost while the products were kept (a power cut can do that). */
@@ -194,16 +181,17 @@ static int compute(struct giving *w, const struct exact_plan *plan, struct loss_
     struct gradients *g = w->g;
     const struct exact_source source = {w, give};
     const double start = omp_get_wtime(), had = (double)file->kept;
-    w->pass = calloc((size_t)g->o->threads, sizeof *w->pass);
+    w->pass = calloc((size_t)g->threads, sizeof *w->pass);
     if (!w->pass) return err_memory(e, g->flat.path);
     out_catch_interrupts(true);
     int status = exact_compute(plan, &source, g->model.kernels, file, e);
     if (!status) status = complete_losses(w, e);
     out_catch_interrupts(false);
-    for (int t = 0; t < g->o->threads; t++) pass_close(&w->pass[t]);
+    for (int t = 0; t < g->threads; t++) pass_close(&w->pass[t]);
     free(w->pass);
     result->seconds = omp_get_wtime() - start;
-    result->flop = w->flop + plan->product_flop * ((double)file->kept - had) / (double)file->count;
+    result->flop =
+        w->queue.flop + plan->product_flop * ((double)file->kept - had) / (double)file->count;
     result->computed = w->computed;
     return status;
 }
@@ -229,7 +217,7 @@ static int work(struct gradients *g, struct store *store, const void *context,
 {
     const struct exact_plan *plan = context;
     const size_t kept = kept_group(g);
-    struct giving w = {.g = g, .source = gradients_source(g), .store = store};
+    struct giving w = giving_to(g, store, NULL);
     struct loss_file file;
     char *path = gradients_path(g->o->out, "exact", "npy", 0, 1);
     if (path && kept && kept != plan->group)
@@ -248,17 +236,16 @@ static int work(struct gradients *g, struct store *store, const void *context,
     return status ? -1 : 0;
 }
 
-int gradients_exact_run(struct gradients *g, struct gradients_result *result, struct err *e)
+int gradients_exact_run(struct gradients *g, const struct gradients_exact *x,
+                        struct gradients_result *result, struct err *e)
 {
-    struct gradients_exact x;
     *result = (struct gradients_result){0};
-    if (gradients_exact_needs(g, &x, e)) return -1;
-    return gradients_fill(g, work, &x.plan, result, e);
+    return gradients_fill(g, work, &x->plan, result, e);
 }
 
 int gradients_exact_cosines(struct gradients *g, float *c, float *losses, struct err *e)
 {
-    struct giving w = {.g = g, .source = gradients_source(g), .losses = losses};
+    struct giving w = giving_to(g, NULL, losses);
     struct gradients_exact x;
     struct gradients_result result;
     struct loss_file file;

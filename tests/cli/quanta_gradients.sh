@@ -159,6 +159,7 @@ ok "one layer" gradients "$m" "${given[@]}" --coordinates layers:1-1 -o "$T/laye
 shows "has its parameters" "^20	20	$((12 * 32 * 32 + 9 * 32))	2048	"
 ok "little memory" gradients "$m" "${given[@]}" --threads 2 --memory 8M -o "$T/little"
 same "little memory: the same bytes" "$T/g" "$T/little"
+check "little memory: the record says how many threads computed" "$(grep threads "$T/little/gradients.json")" grep -q '"threads": 1$' "$T/little/gradients.json"
 ok "info knows the record" "$TRIPOD" info "$T/g/gradients.json"
 shows "as what it is" 'gradients'
 
