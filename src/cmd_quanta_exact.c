@@ -101,9 +101,9 @@ static int write_result(const struct cli_common *common, const struct gradients 
     table_real(t, r->seconds);
     table_real(t, rate);
     json_t *o = gradients_record_json(&g->record, NULL);
-    json_t *more = json_pack("{s:o, s:I, s:f, s:f, s:o}", "out", json_utf8(g->o->out), "computed",
-                             (json_int_t)r->computed, "mean_loss", r->mean_loss, "seconds",
-                             r->seconds, "gflop_per_s", json_finite(rate));
+    json_t *more = json_pack("{s:o, s:I, s:o, s:f, s:o}", "out", json_utf8(g->o->out), "computed",
+                             (json_int_t)r->computed, "mean_loss", json_finite(r->mean_loss),
+                             "seconds", r->seconds, "gflop_per_s", json_finite(rate));
     json_object_update(o, more);
     json_decref(more);
     int status = cli_write(
@@ -120,5 +120,5 @@ int cmd_quanta_exact(const struct cli_common *common, struct gradients *g, bool 
     if (gradients_exact_needs(g, &x, e)) return -1;
     if (dry_run) return write_plan(common, g, &x, e);
     if (!x.done) announce(g, &x);
-    return gradients_exact_run(g, &result, e) ? -1 : write_result(common, g, &result, e);
+    return gradients_exact_run(g, &x, &result, e) ? -1 : write_result(common, g, &result, e);
 }

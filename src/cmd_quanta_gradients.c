@@ -229,8 +229,9 @@ static int write_result(const struct args *a, const struct gradients *g,
     table_real(t, r->mean_loss);
     table_real(t, r->seconds);
     table_real(t, rate);
-    json_t *o = json_pack("{s:I, s:f, s:f, s:o}", "computed", (json_int_t)r->computed, "mean_loss",
-                          r->mean_loss, "seconds", r->seconds, "gflop_per_s", json_finite(rate));
+    json_t *o = json_pack("{s:I, s:o, s:f, s:o}", "computed", (json_int_t)r->computed, "mean_loss",
+                          json_finite(r->mean_loss), "seconds", r->seconds, "gflop_per_s",
+                          json_finite(rate));
     int status = cli_write(&a->common, s, result_json(g, o), e);
     sheet_free(s);
     return status;
@@ -260,9 +261,9 @@ static int dump(const struct args *a, struct gradients *g, struct err *e)
     table_whole(t, g->record.numbers);
     table_whole(t, d.files);
     table_text(t, "%s", d.folder);
-    json_t *o =
-        json_pack("{s:I, s:f, s:f, s:I, s:o}", "row", (json_int_t)x->row, "loss", (double)d.loss,
-                  "norm", d.norm, "files", (json_int_t)d.files, "folder", json_utf8(d.folder));
+    json_t *o = json_pack("{s:I, s:o, s:o, s:I, s:o}", "row", (json_int_t)x->row, "loss",
+                          json_finite((double)d.loss), "norm", json_finite(d.norm), "files",
+                          (json_int_t)d.files, "folder", json_utf8(d.folder));
     int status = cli_write(&a->common, s, result_json(g, o), e);
     sheet_free(s);
     free(d.folder);
@@ -277,7 +278,7 @@ static int compute(const struct args *a, struct gradients *g, struct err *e)
     if (n.threads < a->common.threads)
         progress_warn("memory holds %d threads of %d: %.3g GB of %.3g GB", n.threads,
                       a->common.threads, (double)n.memory / 1e9, (double)n.memory_available / 1e9);
-    int status = gradients_run(g, &result, e);
+    int status = gradients_run(g, &n, &result, e);
     if (status) return -1;
     return write_result(a, g, &result, e);
 }

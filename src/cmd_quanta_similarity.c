@@ -104,6 +104,7 @@ static int run(void *args, struct err *e)
                                     .kernels = cli_kernels(&a->kernels)};
     struct check_result checked = {.samples = 0};
     int status = a->halves && (!first || !second) ? err_memory(e, NULL) : 0;
+    if (!status) status = similarity_check(&s, &files, e);
     if (!status && a->model) status = check_run(&checked, &s, &q, e);
     if (!status) status = similarity_write(&s, &files, q.kernels, &found, e);
     const struct report_similarity r = {&s, &found, &files, checked.samples, checked.error};

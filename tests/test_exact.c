@@ -76,17 +76,23 @@ static int give(void *context, size_t first, size_t end, const struct exact_sink
     return status;
 }
 
-/* Memory for so many gradients. */
-static struct exact_plan plan_for(size_t n, uint64_t coordinates, size_t rows, int threads)
+/* Memory for so many gradients; KEPT as exact_plan_make has it. */
+static struct exact_plan plan_kept(size_t n, uint64_t coordinates, size_t rows, int threads,
+                                   size_t kept)
 {
     struct exact_plan p;
     struct err e;
     uint64_t memory = (uint64_t)threads * simd_scratch_bytes();
     do memory += 512;
-    while (exact_plan_make(&p, n, coordinates, memory, threads, &e) ||
+    while (exact_plan_make(&p, n, coordinates, memory, threads, kept, &e) ||
            p.resident + p.streamed < rows);
     assert_true(p.bytes <= memory);
     return p;
+}
+
+static struct exact_plan plan_for(size_t n, uint64_t coordinates, size_t rows, int threads)
+{
+    return plan_kept(n, coordinates, rows, threads, 0);
 }
 
 static void compute(const struct exact_plan *p, struct made *m, const struct kernels *kernels,
@@ -174,15 +180,31 @@ static void plans(void **state)
     struct exact_plan p;
     struct err e;
     /* The published case: 1,000 samples of 18.9 M coordinates in 16 GB. */
-    assert_int_equal(exact_plan_make(&p, 1000, 18903040, UINT64_C(16) << 30, 2, &e), 0);
+    assert_int_equal(exact_plan_make(&p, 1000, 18903040, UINT64_C(16) << 30, 2, 0, &e), 0);
     assert_in_range(p.resident + p.streamed, 200, 227);
     assert_in_range(p.gradients, 2700, 3100);
     assert_int_equal(p.stages, 6);
     assert_true(p.bytes <= UINT64_C(16) << 30);
-    assert_int_equal(exact_plan_make(&p, 1000, 18903040, UINT64_C(128) << 30, 2, &e), 0);
+    assert_int_equal(exact_plan_make(&p, 1000, 18903040, UINT64_C(128) << 30, 2, 0, &e), 0);
     assert_int_equal(p.gradients, 1000);
-    assert_int_equal(exact_plan_make(&p, 1000, 18903040, 64 << 20, 2, &e), -1);
+    assert_int_equal(exact_plan_make(&p, 1000, 18903040, 64 << 20, 2, 0, &e), -1);
     assert_non_null(strstr(e.text, "at least two gradients"));
+}
+
+/* What is taken over where, and what a file's size says of it. */
+static void groups_are_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(plan_kept(100, 300, 16, 1, 8).group, 8);
+    assert_int_equal(plan_kept(100, 300, 15, 1, 8).group, 1);
+    assert_int_equal(plan_kept(100, 300, 100, 1, 2).group, 2);
+    assert_int_equal(plan_kept(9, 300, 9, 1, 8).group, 8);
+    for (size_t n = 1; n < 200; n++)
+        for (size_t group = 1; group <= EXACT_GROUP; group *= 2) {
+            const struct exact_plan p = {.n = n, .group = group};
+            assert_int_equal(exact_file_group(n, exact_file_count(&p)), group);
+        }
+    assert_int_equal(exact_file_group(100, 12345), 0);
 }
 
 struct goes_on {
@@ -247,6 +269,16 @@ static void goes_on(void **state)
     stop_and_go_on(g);
     g->q = plan_for(200, 500, 130, 3);
     stop_and_go_on(g);
+    /* Less memory, or room for all of them, takes over the tiles as they are. */
+    assert_int_equal(plan_for(200, 500, 40, 2).group, 4);
+    g->q = plan_kept(200, 500, 40, 2, exact_file_group(200, exact_file_count(&g->p)));
+    assert_int_equal(g->q.resident + g->q.streamed, 40);
+    stop_and_go_on(g);
+    g->p = plan_for(200, 500, 20, 1);
+    assert_int_equal(g->p.group, 2);
+    g->q = plan_kept(200, 500, 200, 2, exact_file_group(200, exact_file_count(&g->p)));
+    assert_int_equal(g->q.resident, 200);
+    stop_and_go_on(g);
     free(g->m.values);
     free(g);
 }
@@ -275,9 +307,8 @@ static void bad_gradients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whatever_the_memory),
-        cmocka_unit_test(plans),
-        cmocka_unit_test(goes_on),
+        cmocka_unit_test(whatever_the_memory), cmocka_unit_test(plans),
+        cmocka_unit_test(groups_are_kept),     cmocka_unit_test(goes_on),
         cmocka_unit_test(bad_gradients),
     };
     return cmocka_run_group_tests_name("exact", tests, make_scratch, remove_scratch);

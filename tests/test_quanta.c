@@ -272,6 +272,12 @@ static void test_record(void **state)
     o = gradients_record_json(&r, json_pack("{s:{s:i, s:i}}", "sketch", "k", 65537, "seed", 5));
     assert_int_equal(json_save(path, o, &e), 0);
     assert_int_equal(gradients_record_read(&again, path, &e), -1);
+    /* Under its own key it is no better. */
+    for (r.k = 65537; r.k; r.k = r.k == 62 ? 0 : 62) {
+        assert_int_equal(json_save(path, gradients_record_json(&r, NULL), &e), 0);
+        assert_int_equal(gradients_record_read(&again, path, &e), -1);
+        assert_true(strstr(e.text, "gradients.json: sketch: k: expected an even number from 64"));
+    }
 }
 
 int main(void)

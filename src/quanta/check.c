@@ -28,31 +28,20 @@ static void free_chosen(struct chosen *c)
     free(c->exact);
 }
 
-/* The samples of one part: their rows and losses. */
-static int read_part(struct chosen *c, const struct sketches *s, size_t i, struct err *e)
+/* The rows and losses of those that are chosen. */
+static int read_samples(struct chosen *c, const struct sketches *s, struct err *e)
 {
-    const struct gradients_record *r = &s->part[i].record;
-    struct npy rows = {0}, losses = {0};
-    char *path[2] = {gradients_path(s->folder, "rows", "npy", i, s->parts),
-                     gradients_path(s->folder, "losses", "npy", i, s->parts)};
-    int status = path[0] && path[1] ? 0 : err_memory(e, s->folder);
-    if (!status) status = npy_open(&rows, path[0], e) || npy_open(&losses, path[1], e) ? -1 : 0;
-    if (!status && (strcmp(rows.descr, "<i8") || strcmp(losses.descr, "<f4") || rows.columns ||
-                    losses.columns || rows.rows != r->end - r->first || losses.rows != rows.rows))
-        status = err_kind(e, ERR_DAMAGED,
-                          "%s: expected %zu rows as int64 and as many losses as float32 by the "
-                          "record",
-                          path[0], r->end - r->first);
-    for (size_t k = 0; k < c->n && !status; k++) {
-        if (c->sample[k] < r->first || c->sample[k] >= r->end) continue;
-        const size_t at = c->sample[k] - r->first;
-        memcpy(&c->row[k], (const char *)rows.data + at * sizeof *c->row, sizeof *c->row);
-        memcpy(&c->loss[k], (const char *)losses.data + at * sizeof *c->loss, sizeof *c->loss);
+    uint64_t *row = malloc(s->n * sizeof *row);
+    float *loss = malloc(s->n * sizeof *loss);
+    int status = row && loss ? 0 : err_memory(e, s->folder);
+    for (size_t i = 0; i < s->parts && !status; i++)
+        status = sketches_samples(s->folder, &s->part[i].record, row, loss, e);
+    for (size_t i = 0; i < c->n && !status; i++) {
+        c->row[i] = row[c->sample[i]];
+        c->loss[i] = loss[c->sample[i]];
     }
-    npy_close(&rows);
-    npy_close(&losses);
-    free(path[0]);
-    free(path[1]);
+    free(row);
+    free(loss);
     return status;
 }
 
@@ -68,19 +57,16 @@ static int choose(struct chosen *c, const struct sketches *s, size_t samples, st
     if (!c->sample || !c->row || !c->loss || !c->again || !c->cosines || !c->exact)
         return err_memory(e, s->folder);
     for (size_t i = 0; i < c->n; i++) c->sample[i] = i * s->n / c->n;
-    for (size_t i = 0; i < s->parts; i++)
-        if (read_part(c, s, i, e)) return -1;
-    return 0;
+    return read_samples(c, s, e);
 }
 
-/* The model is the one; so is the corpus, as far as its hash is of all documents. */
-static int same_source(const struct gradients *g, const struct gradients_record *r, bool all,
-                       struct err *e)
+/* The model is the one; so is the corpus. */
+static int same_source(const struct gradients *g, const struct gradients_record *r, struct err *e)
 {
     if (strcmp(g->record.weights, r->weights))
         return err_set(e, "%s: expected the model the gradients are of (%s), found other weights",
                        g->flat.path, r->model);
-    if (all && strcmp(g->record.corpus_hash, r->corpus_hash))
+    if (strcmp(g->record.corpus_hash, r->corpus_hash))
         return err_set(e, "%s: expected the corpus the gradients are of, found another",
                        g->samples.index.corpus.prefix);
     return 0;
@@ -99,14 +85,13 @@ static int same_losses(const struct chosen *c, const struct gradients *g, struct
 }
 
 /* The rest of the request, as the record has it. */
-static int same_request(struct gradients_request *o, bool *all, const struct gradients_record *r,
+static int same_request(struct gradients_request *o, const struct gradients_record *r,
                         const char *folder, struct err *e)
 {
     struct protocol p;
-    size_t documents;
-    if (protocol_parse(&p, &documents, r->protocol, folder, e)) return -1;
-    *all = !documents;
+    if (protocol_parse(&p, &o->samples.documents, r->protocol, folder, e)) return -1;
     o->samples.max_tokens = p.max_tokens;
+    o->samples.train = p.rows;
     o->coordinates = r->coordinates;
     o->gelu = !strcmp(r->gelu, "erf") ? (int)NEOX_GELU_ERF : (int)NEOX_GELU_TANH;
     return 0;
@@ -125,15 +110,14 @@ int check_run(struct check_result *result, const struct sketches *s, const struc
                                   .memory = q->memory,
                                   .kernels = q->kernels};
     struct gradients g = {0};
-    bool all;
     if (s->exact)
         return err_set(e, "%s: holds cosines of whole gradients: there is nothing to check",
                        s->folder);
-    int status = choose(&c, s, q->samples, e) || same_request(&o, &all, r, s->folder, e) ? -1 : 0;
+    int status = choose(&c, s, q->samples, e) || same_request(&o, r, s->folder, e) ? -1 : 0;
     if (!status) {
         o.samples.row = c.row;
         o.samples.row_n = c.n;
-        status = gradients_open(&g, &o, e) || same_source(&g, r, all, e) ||
+        status = gradients_open(&g, &o, e) || same_source(&g, r, e) ||
                          gradients_exact_cosines(&g, c.exact, c.again, e) || same_losses(&c, &g, e)
                      ? -1
                      : 0;

@@ -103,13 +103,13 @@ static int write_record(const struct gradients *g, const struct dumped *d, struc
     const struct sample *s = &g->samples.sample[g->record.first];
     char *path = format_string("%s/gradient.json", d->folder);
     if (!path) return err_memory(e, d->folder);
-    json_t *o = json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:f, s:f, s:o}", "format",
+    json_t *o = json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:o, s:o}", "format",
                           "tripod-gradient 1", "model", json_utf8(g->record.model), "weights",
                           g->record.weights, "corpus_hash", g->record.corpus_hash, "protocol",
                           g->record.protocol, "row", (json_int_t)s->row, "document",
                           (json_int_t)s->document, "token", (json_int_t)s->target, "coordinates",
-                          g->record.coordinates, "loss", (double)d->loss, "norm", d->norm,
-                          "provenance", provenance_json());
+                          g->record.coordinates, "loss", json_finite((double)d->loss), "norm",
+                          json_finite(d->norm), "provenance", provenance_json());
     int status = json_save(path, o, e);
     free(path);
     return status;
@@ -133,7 +133,7 @@ static int write_all(const struct gradients *g, struct dumped *d, const float *a
 int gradients_dump(struct gradients *g, struct dumped *d, struct err *e)
 {
     const struct units_cost cost = pass_cost(&g->flat.config);
-    const struct pass_source source = {&g->model, &g->samples, &g->coordinates};
+    const struct pass_source source = gradients_source(g);
     const size_t first = g->record.first;
     struct taking t = {.kernels = g->model.kernels,
                        .all = calloc((size_t)g->coordinates.padded, sizeof *t.all)};

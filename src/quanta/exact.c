@@ -58,6 +58,13 @@ uint64_t exact_file_count(const struct exact_plan *p)
     return g * (g + 1) / 2 * tile_doubles(p) * 2;
 }
 
+size_t exact_file_group(size_t n, uint64_t count)
+{
+    struct exact_plan p = {.n = n, .group = EXACT_GROUP};
+    while (p.group && exact_file_count(&p) != count) p.group /= 2;
+    return p.group;
+}
+
 /* Group I's tiles with the groups of B, from its own on: *j and *n. */
 static void tiles_of(const struct exact_plan *p, size_t i, const struct block *b, size_t *j,
                      size_t *n)
@@ -379,15 +386,6 @@ static int cosines_of(const struct exact_plan *p, const struct loss_file *file,
     return 0;
 }
 
-static void copy_both_ways(const struct exact_plan *p, const struct square_tile *at,
-                           const float *tile, float *c)
-{
-    for (size_t r = 0; r < at->rows; r++)
-        for (size_t k = 0; k < at->columns; k++)
-            c[(at->row + r) * p->n + at->column + k] = c[(at->column + k) * p->n + at->row + r] =
-                tile[r * SQUARE_TILE + k];
-}
-
 /* To OUT or, where that is NULL, to C. */
 static int all_cosines(const struct exact_plan *p, const struct loss_file *file,
                        const double *norms, const struct square *out, float *c, struct err *e)
@@ -401,7 +399,7 @@ static int all_cosines(const struct exact_plan *p, const struct loss_file *file,
         if (!status && out)
             status = square_put(out, &at, tile, e);
         else if (!status)
-            copy_both_ways(p, &at, tile, c);
+            square_copy(c, p->n, &at, tile);
     }
     free(tiles);
     free(tile);

@@ -10,7 +10,8 @@
  * nothing else: not on memory, threads, or the order in which pairs are met.
  *
  * The products are kept in a loss_file (losses.h) a tile of pairs at a time, which makes the work one
- * that can be stopped and gone on with, with other memory too.
+ * that can be stopped and gone on with: with other memory, too, as long as it holds two groups of
+ * tiles as large (16 gradients at most).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_QUANTA_EXACT_H
@@ -41,6 +42,8 @@ struct exact_source {
 
 /* "Losses" of the file that keeps the products: each is half a double. */
 uint64_t exact_file_count(const struct exact_plan *p);
+/* The group of the plan for N samples whose file has COUNT, 0: there is none. */
+size_t exact_file_group(size_t n, uint64_t count);
 
 /* Gradients to compute for what FILE does not have yet. */
 uint64_t exact_left(const struct exact_plan *p, struct loss_file *file);

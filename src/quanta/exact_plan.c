@@ -5,8 +5,6 @@
 #include "simd/simd.h"
 #include "src/base/num.h"
 
-enum { GROUP = 8 }; /* a tile's side, where 8 times as many fit */
-
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -60,7 +58,7 @@ static void choose_streamed(struct exact_plan *p, size_t room)
 }
 
 int exact_plan_make(struct exact_plan *p, size_t n, uint64_t coordinates, uint64_t memory,
-                    int threads, struct err *e)
+                    int threads, size_t kept, struct err *e)
 {
     *p = (struct exact_plan){.n = n, .coordinates = coordinates, .threads = threads};
     /* What the threads need besides: their scratch, their sums for a block of pairs and the total. */
@@ -75,12 +73,13 @@ int exact_plan_make(struct exact_plan *p, size_t n, uint64_t coordinates, uint64
             e, "expected room for at least two gradients of %s and %s of scratch, found %s",
             format_bytes((double)each, a, sizeof a), format_bytes((double)fixed, b, sizeof b),
             format_bytes((double)memory, c, sizeof c));
-    p->group = GROUP;
+    p->group = EXACT_GROUP;
+    while (room < n && p->group > 1 && 8 * p->group > room) p->group /= 2;
+    if (kept && (room == n || 2 * kept <= room)) p->group = kept;
     if (room == n) {
         p->resident = n;
         count(p);
     } else {
-        while (p->group > 1 && 8 * p->group > room) p->group /= 2;
         choose_streamed(p, room);
     }
     p->bytes = fixed + (p->resident + p->streamed) * each;

@@ -17,6 +17,7 @@
 #include "src/base/provenance.h"
 #include "src/base/room.h"
 #include "src/quanta/sketch.h"
+#include "src/quanta/sketches.h"
 #include "src/scan/row_list.h"
 #include "src/text/known.h"
 
@@ -50,7 +51,6 @@ static int describe(struct gradients *g, struct err *e)
     struct gradients_record *r = &g->record;
     uint64_t hash;
     if (known_hash(&g->samples.index.corpus, g->samples.documents, o->out, &hash, e)) return -1;
-    const int gelu = o->gelu < 0 ? (int)g->flat.config.activation : o->gelu;
     *r = (struct gradients_record){
         .model = flat_label(&g->flat),
         .step = g->flat.step,
@@ -58,7 +58,7 @@ static int describe(struct gradients *g, struct err *e)
         .corpus_hash = format_string("%016" PRIx64, hash),
         .rows_hash = format_string("%016" PRIx64, samples_hash(&g->samples)),
         .protocol = strdup(g->samples.protocol),
-        .gelu = strdup(gelu == NEOX_GELU_ERF ? "erf" : "tanh"),
+        .gelu = strdup(g->flat.config.activation == NEOX_GELU_ERF ? "erf" : "tanh"),
         .coordinates = strdup(o->coordinates),
         .numbers = g->coordinates.numbers,
         .k = o->k,
@@ -108,7 +108,7 @@ int gradients_look(const struct gradients *g, struct err *e)
 
 int gradients_open(struct gradients *g, const struct gradients_request *o, struct err *e)
 {
-    *g = (struct gradients){.o = o};
+    *g = (struct gradients){.o = o, .threads = o->threads};
     if (model_open(&g->flat, o->model, NULL, e)) return -1;
     if (o->gelu >= 0) g->flat.config.activation = (enum neox_activation)o->gelu;
     if (coordinates_open(&g->coordinates, &g->flat.config, o->coordinates, e) ||
@@ -169,7 +169,6 @@ static int find_threads(const struct gradients *g, struct gradients_needs *n, st
 static void add_units(struct gradients_needs *n, const struct gradients *g, const struct units *u)
 {
     size_t last = SIZE_MAX;
-    n->passes = u->n;
     for (size_t i = 0; i < u->n; i++) n->flop += u->unit[i].cost;
     for (size_t i = 0; i < n->samples - n->done; i++) {
         const struct sample *s = &g->samples.sample[u->order[i]];
@@ -204,14 +203,9 @@ int gradients_needs(const struct gradients *g, struct gradients_needs *n, struct
 
 struct work {
     struct gradients *g;
-    struct pass_source source;
     struct sketch sketch;
     struct store *store;
-    struct units units;
-    size_t next; /* unit */
-    double flop; /* done */
-    int status;
-    struct err *e;
+    struct pass_queue queue;
 };
 
 /* One thread's sample. */
@@ -270,19 +264,12 @@ static void work_alone(struct work *w)
     const struct pass_taker taker = {&t, begin, take, end};
     struct pass pass = {0};
     struct err e;
-    int status = t.vectors ? pass_open(&pass, &w->source, w->g->longest, &e)
-                           : err_memory(&e, w->g->flat.path);
-    while (!status && !err_status(&w->status) && !out_interrupted()) {
-        size_t i;
-#pragma omp atomic capture
-        i = w->next++;
-        if (i >= w->units.n) break;
-        status = pass_unit(&pass, &w->units.unit[i], w->units.order, &taker, &e);
-        if (status) break;
-#pragma omp atomic
-        w->flop += w->units.unit[i].cost;
+    if (t.vectors) {
+        pass_queue_take(&w->queue, &pass, &taker);
+    } else {
+        err_memory(&e, w->g->flat.path);
+        err_first(w->queue.e, &w->queue.status, &e);
     }
-    if (status) err_first(w->e, &w->status, &e);
     pass_close(&pass);
     free(t.vectors);
 }
@@ -290,35 +277,38 @@ static void work_alone(struct work *w)
 static int compute(struct gradients *g, struct store *store, const void *context,
                    struct gradients_result *result, struct err *e)
 {
-    const int threads = *(const int *)context;
     const struct units_cost cost = pass_cost(&g->model.config);
-    struct work w = {.g = g, .source = gradients_source(g), .store = store, .e = e};
+    struct work w = {.g = g, .store = store};
+    struct pass_queue *q = &w.queue;
+    (void)context;
+    *q = (struct pass_queue){.source = gradients_source(g), .longest = g->longest, .e = e};
     const size_t left = store->n - store->kept;
     size_t tokens = 0;
     if (sketch_open(&w.sketch, g->record.k, g->record.seed, g->coordinates.padded, e)) return -1;
-    if (units_open(&w.units, &g->samples, g->record.first, g->record.end, store->there, &cost, e)) {
+    if (units_open(&q->units, &g->samples, g->record.first, g->record.end, store->there, &cost,
+                   e)) {
         sketch_close(&w.sketch);
         return -1;
     }
-    for (size_t i = 0; i < left; i++) tokens += g->samples.sample[w.units.order[i]].target;
+    for (size_t i = 0; i < left; i++) tokens += g->samples.sample[q->units.order[i]].target;
     double start = omp_get_wtime();
     progress_begin("gradients", "tokens", tokens);
     out_catch_interrupts(true);
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(g->threads)
     work_alone(&w);
     out_catch_interrupts(false);
     progress_end();
     result->seconds = omp_get_wtime() - start;
-    result->flop = w.flop;
+    result->flop = q->flop;
     result->computed = left - (store->n - store->kept);
-    if (!w.status && out_interrupted())
-        w.status = err_kind(e, ERR_INTERRUPTED,
-                            "%s: interrupted: %zu of %zu samples are kept; the same command goes "
-                            "on",
-                            g->path, store->kept, store->n);
-    units_close(&w.units);
+    if (!q->status && out_interrupted())
+        q->status = err_kind(e, ERR_INTERRUPTED,
+                             "%s: interrupted: %zu of %zu samples are kept; the same command goes "
+                             "on",
+                             g->path, store->kept, store->n);
+    units_close(&q->units);
     sketch_close(&w.sketch);
-    return w.status;
+    return q->status;
 }
 
 /* --- the folder --- */
@@ -341,32 +331,30 @@ static int write_record(const struct gradients *g, struct err *e)
 {
     json_t *p = provenance_json();
     json_object_set_new(p, "kernels", json_string(g->model.kernels->name));
-    json_object_set_new(p, "threads", json_integer(g->o->threads));
+    json_object_set_new(p, "threads", json_integer(g->threads));
     return json_save(g->path,
                      gradients_record_json(&g->record, json_pack("{s:o}", "provenance", p)), e);
 }
 
-static int read_mean(struct gradients *g, double *mean, struct err *e)
+static int read_mean(const struct gradients *g, double *mean, struct err *e)
 {
-    struct npy a;
-    char *path = gradients_path(g->o->out, "losses", "npy", g->record.shard, g->record.shards);
-    if (!path) return err_memory(e, g->path);
-    int status = npy_open(&a, path, e);
-    free(path);
-    if (status) return status;
+    const struct gradients_record *r = &g->record;
+    float *loss = malloc(r->rows * sizeof *loss);
+    int status = loss ? sketches_samples(g->o->out, r, NULL, loss, e) : err_memory(e, g->path);
     double sum = 0;
-    for (uint64_t i = 0; i < a.rows && a.width == 4; i++) sum += (double)((const float *)a.data)[i];
-    *mean = sum / (double)a.rows;
-    npy_close(&a);
-    return 0;
+    for (size_t i = r->first; i < r->end && !status; i++) sum += (double)loss[i];
+    *mean = sum / (double)(r->end - r->first);
+    free(loss);
+    return status;
 }
 
-/* What is missing, under the store's lock. */
+/* What is missing, under the store's lock. The record goes first: that of other gradients does not say
+ * that all is there once anything is not theirs. */
 static int fill(struct gradients *g, struct store *store, gradients_work *work, const void *context,
                 struct gradients_result *result, struct err *e)
 {
     g->record.complete = false;
-    if (write_rows(g, e) || write_record(g, e) || store_resume(store, e) ||
+    if (write_record(g, e) || write_rows(g, e) || store_resume(store, e) ||
         work(g, store, context, result, e) || store_commit(store, e))
         return -1;
     g->record.complete = true;
@@ -397,10 +385,10 @@ int gradients_fill(struct gradients *g, gradients_work *work, const void *contex
     return status;
 }
 
-int gradients_run(struct gradients *g, struct gradients_result *result, struct err *e)
+int gradients_run(struct gradients *g, const struct gradients_needs *needs,
+                  struct gradients_result *result, struct err *e)
 {
-    struct gradients_needs needs;
     *result = (struct gradients_result){0};
-    if (gradients_needs(g, &needs, e)) return -1;
-    return gradients_fill(g, compute, &needs.threads, result, e);
+    g->threads = needs->threads;
+    return gradients_fill(g, compute, NULL, result, e);
 }

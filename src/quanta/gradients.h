@@ -37,10 +37,10 @@ struct gradients {
     struct coordinates coordinates;
     size_t longest; /* target of these samples */
     struct gradients_record record;
-    char *path; /* of the record */
+    char *path;  /* of the record */
+    int threads; /* that compute */
     /* private */
     bool loaded;
-    char rows_hash[17], corpus_hash[17], weights[17];
 };
 
 /* Opens the model (by whatever name), the corpus and the rows, and finds this shard's samples. REQUEST
@@ -51,8 +51,8 @@ void gradients_close(struct gradients *g);
 
 /* What is to be done; of a record that is complete nothing. */
 struct gradients_needs {
-    size_t samples, done;             /* of this shard; there already */
-    size_t documents, passes, tokens; /* of what is left: forward passes; prefixes, together */
+    size_t samples, done;     /* of this shard; there already */
+    size_t documents, tokens; /* of what is left: prefixes, together */
     double flop;
     int threads;                               /* as many of those asked for as memory holds */
     uint64_t memory, disk;                     /* bytes: with these threads; the arrays */
@@ -68,10 +68,11 @@ struct gradients_result {
     double mean_loss; /* of all samples, nats */
 };
 
-/* Computes what is missing and completes the record. 1: another process is at it, *e says which.
+/* Computes what is missing, as NEEDS says, and completes the record. 1: another process is at it, *e says which.
  * Errors: a gradient is zero or not finite (its row is named); ERR_INTERRUPTED
  * (out_catch_interrupts); no space ... What was computed is kept. */
-int gradients_run(struct gradients *g, struct gradients_result *result, struct err *e);
+int gradients_run(struct gradients *g, const struct gradients_needs *needs,
+                  struct gradients_result *result, struct err *e);
 
 /* --- for whoever fills a folder: with sketches here, with exact cosines gradients_exact.c --- */
 

@@ -7,6 +7,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "src/base/npy.h"
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/base/room.h"
@@ -26,18 +27,34 @@ static double gradient_flop(const struct gradients *g)
     return all / (double)samples(g);
 }
 
-static int make_plan(const struct gradients *g, struct gradients_exact *x, struct err *e)
+/* The group of the products that an earlier call left in the folder, 0: none. */
+static size_t kept_group(const struct gradients *g)
+{
+    struct npy a;
+    struct err e;
+    char *path = format_string("%s/exact.npy.part-%016" PRIx64, g->o->out,
+                               gradients_key(&g->record, false)); /* as losses.h names it */
+    size_t group = 0;
+    if (path && file_exists(path) && !npy_open(&a, path, &e)) {
+        group = exact_file_group(samples(g), a.rows);
+        npy_close(&a);
+    }
+    free(path);
+    return group;
+}
+
+static int make_plan(const struct gradients *g, size_t kept, struct gradients_exact *x,
+                     struct err *e)
 {
     const struct pass_source source = gradients_source(g);
     /* Not all of what there is: files that are read want some, too. */
-    const uint64_t limit = g->o->memory ? g->o->memory : memory_available() / 4 * 3;
-    const uint64_t beside =
-        g->flat.bytes + (uint64_t)g->o->threads * pass_bytes(&source, g->longest);
+    const uint64_t there = memory_available();
+    const uint64_t limit = g->o->memory ? g->o->memory : there ? there / 4 * 3 : UINT64_MAX;
+    const uint64_t beside = g->flat.bytes + (uint64_t)g->threads * pass_bytes(&source, g->longest);
     const uint64_t left = limit > beside ? limit - beside : 0;
-    x->memory_available = limit;
-    if (exact_plan_make(&x->plan, samples(g), g->coordinates.padded, left, g->o->threads, e))
+    if (exact_plan_make(&x->plan, samples(g), g->coordinates.padded, left, g->threads, kept, e))
         return err_prefix(e, "%s: --memory: beside the model and %d threads (%s)", g->flat.path,
-                          g->o->threads, format_bytes((double)beside, (char[16]){0}, 16));
+                          g->threads, format_bytes((double)beside, (char[16]){0}, 16));
     x->memory = beside + x->plan.bytes;
     x->flop = (double)x->plan.gradients * gradient_flop(g) + x->plan.product_flop;
     return 0;
@@ -49,7 +66,7 @@ int gradients_exact_needs(const struct gradients *g, struct gradients_exact *x, 
     uint64_t device;
     *x = (struct gradients_exact){.done = false};
     const int complete = gradients_look(g, e);
-    if (complete < 0 || make_plan(g, x, e)) return -1;
+    if (complete < 0 || make_plan(g, kept_group(g), x, e)) return -1;
     x->done = complete;
     /* The products are kept beside the matrix until that is complete. */
     x->disk = n * n * sizeof(float) + exact_file_count(&x->plan) * sizeof(float) + n * 20;
@@ -61,18 +78,21 @@ int gradients_exact_needs(const struct gradients *g, struct gradients_exact *x, 
 
 struct giving {
     struct gradients *g;
-    struct pass_source source;
-    struct store *store; /* NULL: */
-    float *losses;       /* [samples], and norms are not kept */
-    struct pass *pass;   /* [threads] */
-    struct units units;  /* of the block at hand */
+    struct store *store;     /* NULL: */
+    float *losses;           /* [samples], and norms are not kept */
+    struct pass *pass;       /* [threads] */
+    struct pass_queue queue; /* of the block at hand; its FLOP are of all */
     const struct exact_sink *sink;
-    size_t next;
     uint64_t computed;
-    double flop;
-    int status;
-    struct err *e;
 };
+
+static struct giving giving_to(struct gradients *g, struct store *store, float *losses)
+{
+    return (struct giving){.g = g,
+                           .store = store,
+                           .losses = losses,
+                           .queue = {.source = gradients_source(g), .longest = g->longest}};
+}
 
 /* One thread's sample. */
 struct taking {
@@ -110,26 +130,6 @@ static int end(void *context, size_t sample, float loss, struct err *e)
     return store_put(w->store, t->sample, loss, norm, NULL, e);
 }
 
-static void work_alone(struct giving *w)
-{
-    struct pass *pass = &w->pass[omp_get_thread_num()];
-    struct taking t = {.work = w};
-    const struct pass_taker taker = {&t, begin, take, end};
-    struct err e;
-    int status = pass->source ? 0 : pass_open(pass, &w->source, w->g->longest, &e);
-    while (!status && !err_status(&w->status) && !out_interrupted()) {
-        size_t i;
-#pragma omp atomic capture
-        i = w->next++;
-        if (i >= w->units.n) break;
-        status = pass_unit(pass, &w->units.unit[i], w->units.order, &taker, &e);
-        if (status) break;
-#pragma omp atomic
-        w->flop += w->units.unit[i].cost;
-    }
-    if (status) err_first(w->e, &w->status, &e);
-}
-
 static void drop(void *context, size_t sample, uint64_t at, size_t n, const float *values)
 {
     (void)context;
@@ -145,18 +145,23 @@ static int give(void *context, size_t first, size_t last, const struct exact_sin
     struct giving *w = context;
     const struct gradients *g = w->g;
     const struct units_cost cost = pass_cost(&g->model.config);
-    if (units_open(&w->units, &g->samples, g->record.first + first, g->record.first + last, NULL,
+    struct pass_queue *q = &w->queue;
+    if (units_open(&q->units, &g->samples, g->record.first + first, g->record.first + last, NULL,
                    &cost, e))
         return -1;
     w->sink = sink;
-    w->next = 0;
-    w->status = 0;
-    w->e = e;
-#pragma omp parallel num_threads(g->o->threads)
-    work_alone(w);
-    units_close(&w->units);
-    if (!w->status && out_interrupted()) return err_kind(e, ERR_INTERRUPTED, "interrupted");
-    return w->status;
+    q->next = 0;
+    q->status = 0;
+    q->e = e;
+#pragma omp parallel num_threads(g->threads)
+    {
+        struct taking t = {.work = w};
+        const struct pass_taker taker = {&t, begin, take, end};
+        pass_queue_take(q, &w->pass[omp_get_thread_num()], &taker);
+    }
+    units_close(&q->units);
+    if (!q->status && out_interrupted()) return err_kind(e, ERR_INTERRUPTED, "interrupted");
+    return q->status;
 }
 
 /* Losses that the folder lost while the products were kept (a power cut can do that). */
@@ -176,16 +181,17 @@ static int compute(struct giving *w, const struct exact_plan *plan, struct loss_
     struct gradients *g = w->g;
     const struct exact_source source = {w, give};
     const double start = omp_get_wtime(), had = (double)file->kept;
-    w->pass = calloc((size_t)g->o->threads, sizeof *w->pass);
+    w->pass = calloc((size_t)g->threads, sizeof *w->pass);
     if (!w->pass) return err_memory(e, g->flat.path);
     out_catch_interrupts(true);
     int status = exact_compute(plan, &source, g->model.kernels, file, e);
     if (!status) status = complete_losses(w, e);
     out_catch_interrupts(false);
-    for (int t = 0; t < g->o->threads; t++) pass_close(&w->pass[t]);
+    for (int t = 0; t < g->threads; t++) pass_close(&w->pass[t]);
     free(w->pass);
     result->seconds = omp_get_wtime() - start;
-    result->flop = w->flop + plan->product_flop * ((double)file->kept - had) / (double)file->count;
+    result->flop =
+        w->queue.flop + plan->product_flop * ((double)file->kept - had) / (double)file->count;
     result->computed = w->computed;
     return status;
 }
@@ -210,9 +216,13 @@ static int work(struct gradients *g, struct store *store, const void *context,
                 struct gradients_result *result, struct err *e)
 {
     const struct exact_plan *plan = context;
-    struct giving w = {.g = g, .source = gradients_source(g), .store = store};
+    const size_t kept = kept_group(g);
+    struct giving w = giving_to(g, store, NULL);
     struct loss_file file;
     char *path = gradients_path(g->o->out, "exact", "npy", 0, 1);
+    if (path && kept && kept != plan->group)
+        progress_warn("%s: what is kept needs memory for %zu gradients: begun anew", path,
+                      2 * kept);
     int status = path ? loss_file_open(&file, path, gradients_key(&g->record, false),
                                        exact_file_count(plan), e)
                       : err_memory(e, g->o->out);
@@ -226,21 +236,20 @@ static int work(struct gradients *g, struct store *store, const void *context,
     return status ? -1 : 0;
 }
 
-int gradients_exact_run(struct gradients *g, struct gradients_result *result, struct err *e)
+int gradients_exact_run(struct gradients *g, const struct gradients_exact *x,
+                        struct gradients_result *result, struct err *e)
 {
-    struct gradients_exact x;
     *result = (struct gradients_result){0};
-    if (gradients_exact_needs(g, &x, e)) return -1;
-    return gradients_fill(g, work, &x.plan, result, e);
+    return gradients_fill(g, work, &x->plan, result, e);
 }
 
 int gradients_exact_cosines(struct gradients *g, float *c, float *losses, struct err *e)
 {
-    struct giving w = {.g = g, .source = gradients_source(g), .losses = losses};
+    struct giving w = giving_to(g, NULL, losses);
     struct gradients_exact x;
     struct gradients_result result;
     struct loss_file file;
-    if (make_plan(g, &x, e) || loss_file_memory(&file, exact_file_count(&x.plan), e)) return -1;
+    if (make_plan(g, 0, &x, e) || loss_file_memory(&file, exact_file_count(&x.plan), e)) return -1;
     double *norms = malloc(samples(g) * sizeof *norms);
     int status = norms ? compute(&w, &x.plan, &file, &result, e) : err_memory(e, g->flat.path);
     if (!status) status = exact_norms(&x.plan, &file, norms, e);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "models/neox/neox.h"
+#include "src/base/file.h"
 
 size_t pass_bytes(const struct pass_source *source, size_t longest)
 {
@@ -50,6 +51,23 @@ int pass_unit(struct pass *p, const struct unit *u, const size_t *order,
         if (taker->end(taker->context, sample, loss, e)) return -1;
     }
     return 0;
+}
+
+void pass_queue_take(struct pass_queue *q, struct pass *p, const struct pass_taker *taker)
+{
+    struct err e;
+    int status = p->source ? 0 : pass_open(p, &q->source, q->longest, &e);
+    while (!status && !err_status(&q->status) && !out_interrupted()) {
+        size_t i;
+#pragma omp atomic capture
+        i = q->next++;
+        if (i >= q->units.n) break;
+        status = pass_unit(p, &q->units.unit[i], q->units.order, taker, &e);
+        if (status) break;
+#pragma omp atomic
+        q->flop += q->units.unit[i].cost;
+    }
+    if (status) err_first(q->e, &q->status, &e);
 }
 
 /* What one of several samples of a document costs: all but the forward pass. */

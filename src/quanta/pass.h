@@ -45,6 +45,21 @@ void pass_close(struct pass *p); /* safe on a zeroed one */
 int pass_unit(struct pass *p, const struct unit *unit, const size_t *order,
               const struct pass_taker *taker, struct err *e);
 
+/* Units that threads take from in their order. SOURCE, LONGEST and UNITS are the caller's. */
+struct pass_queue {
+    struct pass_source source;
+    size_t longest;
+    struct units units;
+    size_t next;   /* unit */
+    double flop;   /* of those that are done */
+    int status;    /* of the first that failed, */
+    struct err *e; /* and why */
+};
+
+/* One thread's part: takes units until there are none, a thread fails or out_interrupted() says so.
+ * Opens P unless it is; the caller closes it. */
+void pass_queue_take(struct pass_queue *q, struct pass *p, const struct pass_taker *taker);
+
 /* FLOP for units_open; CONTEXT: the model's struct neox_config. */
 struct units_cost pass_cost(const struct neox_config *config);
 

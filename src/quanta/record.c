@@ -104,10 +104,16 @@ static void read_members(struct gradients_record *g, struct reader *r, const jso
     g->model_file = known(o, "model_file");
     g->corpus = known(json_object_get(o, "corpus"), "prefix");
     if (r->status) return;
+    if (g->k % 2 || (g->k && g->k < SKETCH_LEAST)) {
+        r->status = err_kind(r->e, ERR_DAMAGED,
+                             "%s: sketch: k: expected an even number from %d on, or 0, found %zu",
+                             r->path, SKETCH_LEAST, g->k);
+        return;
+    }
     char key[17];
     const char *found = json_string_value(json_object_get(o, "key"));
     snprintf(key, sizeof key, "%016" PRIx64, gradients_key(g, false));
-    if (g->k % 2 || (g->k && g->k < SKETCH_LEAST) || !found || strcmp(found, key))
+    if (!found || strcmp(found, key))
         r->status = err_kind(r->e, ERR_DAMAGED, "%s: key: expected %s, found %s", r->path, key,
                              found ? found : "none");
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "src/quanta/sketches.h"
-#include "src/scan/row_list.h"
 
 static int open_corpus(struct sampled *s, const struct gradients_record *r, const char *path,
                        const char *prefix, struct err *e)
@@ -30,43 +29,32 @@ static int open_corpus(struct sampled *s, const struct gradients_record *r, cons
                          r->corpus_hash, text);
 }
 
-/* The rows and losses of one part. */
-static int read_part(struct sampled *s, struct row_list *rows, const char *folder,
-                     const struct gradients_record *r, struct err *e)
+/* Every row is one of the corpus. */
+static int check_rows(const struct sampled *s, const char *folder, struct err *e)
 {
-    const size_t n = r->end - r->first;
-    char *list = gradients_path(folder, "rows", "npy", r->shard, r->shards),
-         *losses = gradients_path(folder, "losses", "npy", r->shard, r->shards);
-    struct npy a = {.data = NULL};
-    int status = list && losses ? 0 : err_memory(e, folder);
-    if (!status) status = row_list_read(rows, list, s->index.plan.predictions, 0, e);
-    if (!status && rows->n != r->end)
-        status = err_kind(e, ERR_DAMAGED, "%s: expected %zu rows by its record, found %zu", list, n,
-                          rows->n - r->first);
-    if (!status) status = npy_open(&a, losses, e);
-    if (!status && (strcmp(a.descr, "<f4") || a.rows != n || a.columns))
-        status = err_kind(e, ERR_DAMAGED, "%s: expected float32 [%zu] by its record", losses, n);
-    if (!status) memcpy(s->loss + r->first, a.data, n * sizeof *s->loss);
-    if (a.data) npy_close(&a);
-    free(list);
-    free(losses);
-    return status;
+    const uint64_t rows = s->index.plan.predictions;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->row[i] >= rows)
+            return err_kind(e, ERR_DAMAGED,
+                            "%s: sample %zu: expected a row 0 to %" PRIu64 ", found %" PRId64,
+                            folder, i, rows - 1, (int64_t)s->row[i]);
+    return 0;
 }
 
 int sampled_open(struct sampled *s, const char *folder, const char *prefix, struct err *e)
 {
     struct sketches parts;
-    struct row_list rows = {0};
     *s = (struct sampled){.n = 0};
     if (sketches_open(&parts, folder, e)) return -1;
     s->n = parts.n;
+    s->row = malloc(s->n * sizeof *s->row);
     s->loss = malloc(s->n * sizeof *s->loss);
-    int status =
-        s->loss ? open_corpus(s, &parts.part[0].record, folder, prefix, e) : err_memory(e, folder);
+    int status = s->row && s->loss ? open_corpus(s, &parts.part[0].record, folder, prefix, e)
+                                   : err_memory(e, folder);
     for (size_t i = 0; i < parts.parts && !status; i++)
-        status = read_part(s, &rows, folder, &parts.part[i].record, e);
+        status = sketches_samples(folder, &parts.part[i].record, s->row, s->loss, e);
+    if (!status) status = check_rows(s, folder, e);
     sketches_close(&parts);
-    s->row = rows.row;
     if (status) sampled_close(s);
     return status;
 }

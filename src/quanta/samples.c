@@ -42,19 +42,25 @@ static int refuse_twice(const struct row_list *l, const char *path, struct err *
     return status;
 }
 
+/* Those of the documents that are looked at. */
+static uint64_t rows_of(const struct samples *s)
+{
+    return token_index_start(&s->index, s->documents);
+}
+
 static int read_rows(struct row_list *l, const struct samples *s, const struct samples_request *q,
                      struct err *e)
 {
-    if (row_list_read(l, q->rows, s->index.plan.predictions, q->most, e)) return -1;
+    if (row_list_read(l, q->rows, rows_of(s), q->most, e)) return -1;
     if (!l->n) return err_set(e, "%s: expected at least one row, found none", q->rows);
     return refuse_twice(l, q->rows, e);
 }
 
 static int take_row(struct row_list *l, const struct samples *s, uint64_t row, struct err *e)
 {
-    if (row >= s->index.plan.predictions)
+    if (row >= rows_of(s))
         return err_set(e, "%s: expected a row 0 to %" PRIu64 ", found %" PRIu64,
-                       s->index.corpus.prefix, s->index.plan.predictions - 1, row);
+                       s->index.corpus.prefix, rows_of(s) - 1, row);
     return row_list_add(l, row) ? err_memory(e, s->index.corpus.prefix) : 0;
 }
 
@@ -112,7 +118,7 @@ static int select_rows(struct row_list *l, struct samples *s, const struct matri
 
 /* --- both --- */
 
-/* The column to select by; *there: MATRIX is open. */
+/* Opens the matrix, and finds the column to select by. */
 static int open_losses(struct matrix *m, const struct samples_request *q, size_t *column,
                        struct err *e)
 {
@@ -140,26 +146,34 @@ static int place_rows(struct samples *s, const struct row_list *l, struct err *e
     return 0;
 }
 
+/* Which documents are looked at, and the protocol that says so. */
+static int choose_documents(struct samples *s, const struct samples_request *q, struct err *e)
+{
+    const size_t all = s->index.corpus.documents;
+    if (s->index.plan.protocol.window)
+        return err_set(e,
+                       "%s: expected losses of documents cut to their first tokens, found windows",
+                       q->losses);
+    s->documents = token_index_documents(&s->index);
+    if (q->documents > all)
+        return err_set(e, "%s: expected %zu documents or more, found %zu", q->corpus, q->documents,
+                       all);
+    if (q->documents && !q->losses) s->documents = q->documents;
+    s->protocol = protocol_text(&s->index.plan.protocol, s->documents < all ? s->documents : 0);
+    return s->protocol ? 0 : err_memory(e, q->corpus);
+}
+
 int samples_open(struct samples *s, const struct samples_request *q, struct err *e)
 {
     struct matrix m = {0};
     struct row_list l = {0};
-    struct protocol p = {.max_tokens = q->max_tokens};
-    size_t column = 0, cut = 0;
+    struct protocol p = {.max_tokens = q->max_tokens, .rows = q->train};
+    size_t column = 0;
     *s = (struct samples){0};
     protocol_complete(&p);
     if (q->losses && open_losses(&m, q, &column, e)) return -1;
     int status = token_index_open(&s->index, q->losses ? &m : NULL, q->corpus, &p, e);
-    if (!status && s->index.plan.protocol.window)
-        status =
-            err_set(e, "%s: expected losses of documents cut to their first tokens, found windows",
-                    q->losses);
-    if (!status) {
-        s->documents = token_index_documents(&s->index);
-        if (s->documents < s->index.corpus.documents) cut = s->documents;
-        s->protocol = protocol_text(&s->index.plan.protocol, cut);
-        if (!s->protocol) status = err_memory(e, q->corpus);
-    }
+    if (!status) status = choose_documents(s, q, e);
     for (size_t i = 0; q->row && i < q->row_n && !status; i++)
         status = take_row(&l, s, q->row[i], e);
     if (!status && !q->row)

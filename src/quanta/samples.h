@@ -17,8 +17,12 @@ struct sample {
 };
 
 struct samples_request {
-    const char *corpus;  /* prefix */
-    size_t max_tokens;   /* where the losses have no record that says it */
+    const char *corpus; /* prefix */
+    size_t max_tokens;  /* where the losses have no record that says it */
+    /* Without losses: the corpus's training rows that are its documents, end 0: it has none; of its
+     * documents the first so many, 0: all. */
+    struct train_rows train;
+    size_t documents;
     const char *losses;  /* a scan's losses or gather's matrix; NULL: none */
     const char *column;  /* of it; NULL: the only one */
     const uint64_t *row; /* these alone; NULL: */
@@ -44,7 +48,8 @@ struct samples {
 int samples_open(struct samples *s, const struct samples_request *q, struct err *e);
 void samples_close(struct samples *s); /* safe on a zeroed one */
 
-/* XXH3-64 of the rows of all samples as int64, little endian. */
+/* Stands for the rows in their order: from 0 on the XXH3-64 of each, 8 bytes little endian, seeded with
+ * that of those before it. */
 uint64_t samples_hash(const struct samples *s);
 
 /* A stretch of work: samples of one document that share a forward pass, order[first .. first + n),

@@ -70,8 +70,7 @@ static void copy_rows(struct strips to, const struct samples_of *x, size_t first
                       size_t at, size_t n)
 {
     for (size_t i = 0; i < rows; i++)
-        memcpy(strip_at(to, i, 0), sketches_row(x->s, sample_of(x, first + i)) + at,
-               n * sizeof(float));
+        memcpy(strip_at(to, i, 0), x->s->row[sample_of(x, first + i)] + at, n * sizeof(float));
 }
 
 static void multiply(const struct samples_of *x, const struct square_tile *at, struct room *r)
@@ -244,19 +243,28 @@ static int all_tiles(const struct samples_of *x, const struct outputs *o, struct
     {
         struct room room;
         struct err mine;
-        int bad = open_room(&room, &mine);
+        if (open_room(&room, &mine)) err_first(e, &status, &mine);
 #pragma omp for schedule(dynamic, 1)
         for (size_t t = 0; t < tiles; t++) {
-            if (bad || err_status(&status)) continue;
+            if (err_status(&status)) continue;
             const struct square_tile at = square_tile_at(x->s->n, t);
-            bad = one_tile(x, &at, &room, &sums[t], &mine) || put(o, &at, &room, &mine);
+            if (one_tile(x, &at, &room, &sums[t], &mine) || put(o, &at, &room, &mine))
+                err_first(e, &status, &mine);
             progress_add((at.row == at.column ? 1 : 2) * at.rows * at.columns);
         }
-        if (bad) err_first(e, &status, &mine);
         close_room(&room);
     }
     progress_end();
     return status;
+}
+
+int similarity_check(const struct sketches *s, const struct similarity_files *f, struct err *e)
+{
+    const char *path[KINDS] = {f->cosines, f->angular, f->halves[0], f->halves[1]};
+    if (s->n < 2) return err_set(e, "%s: expected at least two samples, found one", s->folder);
+    for (int kind = 0; kind < KINDS; kind++)
+        if (path[kind] && square_name(path[kind], e)) return -1;
+    return 0;
 }
 
 int similarity_write(const struct sketches *s, const struct similarity_files *files,
@@ -268,9 +276,8 @@ int similarity_write(const struct sketches *s, const struct similarity_files *fi
     struct sums *sums = calloc(tiles, sizeof *sums);
     const struct samples_of x = {s, NULL, norms, kernels};
     int status = norms && sums ? 0 : err_memory(e, "similarity");
-    if (!status && s->n < 2)
-        status = err_set(e, "%s: expected at least two samples, found one", s->folder);
-    if (!status && !s->exact) status = sketches_norms(s, norms, e);
+    if (!status) status = similarity_check(s, files, e);
+    if (!status && !s->exact) status = sketches_norms(s, NULL, s->n, norms, e);
     if (!status) status = open_outputs(&o, files, s->n, !s->exact, e);
     if (!status) status = all_tiles(&x, &o, sums, tiles, e);
     if (!status) conclude(result, s, sums, tiles);
@@ -288,23 +295,18 @@ int similarity_write(const struct sketches *s, const struct similarity_files *fi
 int similarity_of(const struct sketches *s, const size_t *sample, size_t m,
                   const struct kernels *kernels, float *c, struct err *e)
 {
-    double(*all)[3] = calloc(s->n, sizeof *all), (*norms)[3] = calloc(m, sizeof *norms);
+    double(*norms)[3] = calloc(m, sizeof *norms);
     const struct samples_of x = {s, sample, norms, kernels};
     struct room r = {0};
-    int status = all && norms ? 0 : err_memory(e, "similarity");
-    if (!status && !s->exact) status = sketches_norms(s, all, e);
+    int status = norms ? 0 : err_memory(e, "similarity");
+    if (!status) status = sketches_norms(s, sample, m, norms, e);
     if (!status) status = open_room(&r, e);
-    for (size_t i = 0; i < m && !status; i++) memcpy(norms[i], all[sample[i]], sizeof *norms);
     for (size_t t = 0; t < square_tiles(m) && !status; t++) {
         const struct square_tile at = square_tile_at(m, t);
         cosines_of_sketches(&x, &at, &r);
-        for (size_t i = 0; i < at.rows; i++)
-            for (size_t j = 0; j < at.columns; j++)
-                c[(at.row + i) * m + at.column + j] = c[(at.column + j) * m + at.row + i] =
-                    r.tile[COSINE][i * T + j];
+        square_copy(c, m, &at, r.tile[COSINE]);
     }
     close_room(&r);
-    free(all);
     free(norms);
     return status;
 }

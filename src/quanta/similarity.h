@@ -38,13 +38,17 @@ struct similarity_files {
     const char *halves[2]; /* the cosines of each vector alone */
 };
 
+/* Whether similarity_write can begin: there are two samples, the names are names of arrays. It is for
+ * whoever has long work to do before. */
+int similarity_check(const struct sketches *s, const struct similarity_files *files, struct err *e);
+
 /* Computes C by OpenMP's threads and writes the files, 6 MB a thread whatever n. Errors: what
- * sketches_norms finds; exact cosines that are no such matrix; a file cannot be written: then none
+ * similarity_check and sketches_norms find; exact cosines that are no such matrix; a file cannot be written: then none
  * of them is. */
 int similarity_write(const struct sketches *s, const struct similarity_files *files,
                      const struct kernels *kernels, struct similarity *result, struct err *e);
 
-/* C of M of the samples among themselves: c [m, m], as above bit for bit. */
+/* C of M of the samples, which have sketches, among themselves: c [m, m], as above bit for bit. */
 int similarity_of(const struct sketches *s, const size_t *sample, size_t m,
                   const struct kernels *kernels, float *c, struct err *e);
 

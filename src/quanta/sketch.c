@@ -24,8 +24,7 @@ uint64_t sketch_bytes(size_t k, uint64_t coordinates)
 int sketch_open(struct sketch *s, size_t k, uint64_t seed, uint64_t coordinates, struct err *e)
 {
     const uint64_t words = (coordinates + 63) / 64, blocks = blocks_of(k, coordinates);
-    *s = (struct sketch){
-        .k = k, .seed = seed, .coordinates = coordinates, .bytes = (size_t)words * 8 + SLACK};
+    *s = (struct sketch){.k = k, .bytes = (size_t)words * 8 + SLACK};
     for (int v = 0; v < 2; v++) {
         s->signs[v] = calloc(s->bytes, 1);
         s->shifts[v] = malloc((size_t)blocks * sizeof *s->shifts[v]);

@@ -31,7 +31,6 @@ enum { SKETCH_LEAST = 64, SKETCH_MOST = 1 << 26 };  /* k, even */
 /* What all gradients share; read-only once open, any thread. */
 struct sketch {
     size_t k;
-    uint64_t seed, coordinates; /* P */
     /* private */
     uint8_t *signs[2]; /* a bit a coordinate */
     uint32_t *shifts[2];

@@ -90,6 +90,7 @@ static int open_part(struct sketches *s, size_t i, struct err *e)
 
 static int open_arrays(struct sketches *s, struct err *e)
 {
+    if (s->k && !(s->row = malloc(s->n * sizeof *s->row))) return err_memory(e, s->folder);
     for (size_t i = 0; i < s->parts; i++) {
         struct sketches_part *p = &s->part[i];
         const size_t rows = p->record.end - p->record.first;
@@ -97,6 +98,8 @@ static int open_arrays(struct sketches *s, struct err *e)
         if (!p->path) return err_memory(e, s->folder);
         if (npy_open(&p->sketch, p->path, e)) return -1;
         if (check_array(&p->sketch, p->path, rows, s->k ? s->k : s->n, e)) return -1;
+        for (size_t r = 0; r < rows && s->k; r++)
+            s->row[p->record.first + r] = (const float *)p->sketch.data + r * s->k;
     }
     if (!s->k) s->exact = s->part[0].sketch.data;
     return 0;
@@ -131,23 +134,52 @@ void sketches_close(struct sketches *s)
         free(s->part[i].path);
     }
     free(s->part);
+    free(s->row);
     free(s->folder);
     *s = (struct sketches){0};
 }
 
-/* --- rows --- */
+/* --- which samples --- */
 
-static const struct sketches_part *part_of(const struct sketches *s, size_t i)
+/* Numbers of WIDTH bytes to their places in ALL. */
+static int read_list(const char *folder, const char *name, const char *descr, size_t width,
+                     const struct gradients_record *r, void *all, struct err *e)
 {
-    size_t p = 0;
-    while (s->part[p].record.end <= i) p++;
-    return &s->part[p];
+    const size_t n = r->end - r->first;
+    struct npy a = {.data = NULL};
+    if (!all) return 0;
+    char *path = gradients_path(folder, name, "npy", r->shard, r->shards);
+    int status = path ? npy_open(&a, path, e) : err_memory(e, folder);
+    if (!status && (strcmp(a.descr, descr) || a.columns || a.rows != n))
+        status = err_kind(e, ERR_DAMAGED,
+                          "%s: expected %s [%zu] by its record, found %s [%" PRIu64 "%s]", path,
+                          descr, n, a.descr, a.rows, a.columns ? ", ..." : "");
+    if (!status) memcpy((char *)all + r->first * width, a.data, n * width);
+    if (a.data) npy_close(&a);
+    free(path);
+    return status;
 }
 
-const float *sketches_row(const struct sketches *s, size_t i)
+int sketches_samples(const char *folder, const struct gradients_record *r, uint64_t *row,
+                     float *loss, struct err *e)
 {
-    const struct sketches_part *p = part_of(s, i);
-    return (const float *)p->sketch.data + (i - p->record.first) * s->k;
+    if (read_list(folder, "rows", "<i8", sizeof *row, r, row, e)) return -1;
+    return read_list(folder, "losses", "<f4", sizeof *loss, r, loss, e);
+}
+
+/* --- rows --- */
+
+/* What sample I's sketch cannot be used for, with its place in its file. */
+static int refuse_row(const struct sketches *s, size_t i, struct err *e)
+{
+    const struct sketches_part *p = s->part;
+    while (p->record.end <= i) p++;
+    const size_t row = i - p->record.first;
+    for (size_t c = 0; c < s->k; c++)
+        if (!isfinite(s->row[i][c]))
+            return err_kind(e, ERR_DAMAGED, "%s: row %zu, column %zu: expected a number, found %g",
+                            p->path, row, c, (double)s->row[i][c]);
+    return err_kind(e, ERR_DAMAGED, "%s: row %zu: a sketch of zeros", p->path, row);
 }
 
 /* In 8 sums, so that it is not one long chain. */
@@ -160,29 +192,24 @@ static double square(const float *v, size_t n)
 
 static int row_norms(const struct sketches *s, size_t i, double norms[3], struct err *e)
 {
-    const float *row = sketches_row(s, i);
-    const struct sketches_part *p = part_of(s, i);
+    const float *row = s->row[i];
     const double a = square(row, s->k / 2), b = square(row + s->k / 2, s->k / 2);
     norms[0] = sqrt(a);
     norms[1] = sqrt(b);
     norms[2] = sqrt(a + b);
-    if (norms[2] == 0)
-        return err_kind(e, ERR_DAMAGED, "%s: row %zu: a sketch of zeros", p->path,
-                        i - p->record.first);
-    for (size_t c = 0; c < s->k && !isfinite(norms[2]); c++)
-        if (!isfinite(row[c]))
-            return err_kind(e, ERR_DAMAGED, "%s: row %zu, column %zu: expected a number, found %g",
-                            p->path, i - p->record.first, c, (double)row[c]);
-    return 0;
+    /* Finite floats have a finite sum of squares in double. */
+    return norms[2] > 0 && isfinite(norms[2]) ? 0 : refuse_row(s, i, e);
 }
 
-int sketches_norms(const struct sketches *s, double (*norms)[3], struct err *e)
+int sketches_norms(const struct sketches *s, const size_t *sample, size_t n, double (*norms)[3],
+                   struct err *e)
 {
     int status = 0;
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct err mine;
-        if (!err_status(&status) && row_norms(s, i, norms[i], &mine)) err_first(e, &status, &mine);
+        if (!err_status(&status) && row_norms(s, sample ? sample[i] : i, norms[i], &mine))
+            err_first(e, &status, &mine);
     }
     return status;
 }

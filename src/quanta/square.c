@@ -13,12 +13,18 @@ static uint64_t byte_of(const struct square *s, size_t row, size_t column)
     return NPY_HEADER + ((uint64_t)row * s->n + column) * sizeof(float);
 }
 
+int square_name(const char *path, struct err *e)
+{
+    const size_t length = strlen(path);
+    return length > 4 && !strcmp(path + length - 4, ".npy")
+               ? 0
+               : err_set(e, "%s: expected a name that ends in .npy", path);
+}
+
 int square_open(struct square *s, const char *path, size_t n, struct err *e)
 {
     *s = (struct square){.out.slot = -1, .n = n};
-    const size_t length = strlen(path);
-    if (length < 5 || strcmp(path + length - 4, ".npy"))
-        return err_set(e, "%s: expected a name that ends in .npy", path);
+    if (square_name(path, e)) return -1;
     if (out_open(&s->out, path, e)) return -1;
     char header[NPY_HEADER];
     npy_header(header, "<f4", n, n);
@@ -45,6 +51,14 @@ int square_put(const struct square *s, const struct square_tile *at, const float
         bad = write_at(fd, row, at->rows * sizeof *row, byte_of(s, at->column + j, at->row));
     }
     return bad ? err_errno(e, "%s: cannot write", s->out.path) : 0;
+}
+
+void square_copy(float *c, size_t n, const struct square_tile *at, const float *tile)
+{
+    for (size_t i = 0; i < at->rows; i++)
+        for (size_t j = 0; j < at->columns; j++)
+            c[(at->row + i) * n + at->column + j] = c[(at->column + j) * n + at->row + i] =
+                tile[i * SQUARE_TILE + j];
 }
 
 int square_commit(struct square *s, struct err *e)

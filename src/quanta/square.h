@@ -14,7 +14,10 @@ struct square {
     size_t n;
 };
 
-/* Opens PATH, which must end in .npy, to be written; all of its space is taken at once. Errors: the
+/* Whether PATH is a name for one: it ends in .npy. */
+int square_name(const char *path, struct err *e);
+
+/* Opens PATH, a name as above, to be written; all of its space is taken at once. Errors: the
  * name, no space, cannot write. */
 int square_open(struct square *s, const char *path, size_t n, struct err *e);
 
@@ -26,6 +29,9 @@ struct square_tile {
 };
 int square_put(const struct square *s, const struct square_tile *at, const float *tile,
                struct err *e);
+
+/* The same to C [n, n] in memory. */
+void square_copy(float *c, size_t n, const struct square_tile *at, const float *tile);
 
 /* Gives the complete file its name. */
 int square_commit(struct square *s, struct err *e);

@@ -106,7 +106,7 @@ int store_open(struct store *s, const char *folder, const struct gradients_recor
         x->part = x->path ? format_string("%s.partial", x->path) : NULL;
         if (!status && !x->part) status = err_memory(e, folder);
     }
-    char *log = status ? NULL : format_string("%s.log", s->arrays[s->used - 1].part);
+    char *log = status ? NULL : format_string("%s.log", s->arrays[0].part);
     if (!status && !log) status = err_memory(e, folder);
     if (!status) status = loss_log_open(&s->log, log, gradients_key(r, false), n, e);
     free(log);

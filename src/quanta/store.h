@@ -2,9 +2,10 @@
  * so that whatever stops the work, the next call goes on with what is there.
  *
  * Until all is there the arrays have ".partial" behind their names, all of their space taken, and
- * "sketch.npy.partial.log" (of the last of them) says which samples are in them: a record a sample with a checksum of its
- * numbers and one of itself (src/scan/loss_log.h), locked by the process that fills them. As with
- * losses (src/scan/losses.h) neither the order nor the completeness of writes is relied on.
+ * "losses.npy.partial.log" says which samples are in them: a record a sample with a checksum of its
+ * numbers and one of itself (src/scan/loss_log.h), locked by the process that fills them, with
+ * sketches or without. As with losses (src/scan/losses.h) neither the order nor the completeness of
+ * writes is relied on.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_QUANTA_STORE_H

@@ -162,6 +162,13 @@ fails "no such sample" 'row 1000000 is none of its 60 samples' quanta show gl.np
 fails "cosines of other samples" 'C.npy: expected the cosines of the 60 samples of g, found 240' quanta show gl.npy g -c c --near "$row" --similarity C.npy
 "$TRIPOD" tokenize /usr/share/common-licenses/BSD -t "$suite/tokenizer.json" -o d >/dev/null
 fails "another corpus" 'expected the corpus of g' quanta show gl.npy g -c d
+for bad in "rows|x[1:]|expected <i8 .60. by its record, found <i8 .59." "rows|x - 10**7|sample 0: expected a row 0 to [0-9]*, found -9" \
+    "losses|x.astype(float)|expected <f4 .60. by its record, found <f8 .60."; do
+    IFS='|' read -r name how what <<<"$bad"
+    rm -rf bad && cp -r g bad
+    $python -c "import numpy as np; x = np.load('g/$name.npy'); np.save('bad/$name.npy', $how)"
+    fails "samples that are none: $name, $how" "bad.*: $what" quanta show gl.npy bad -c c
+done
 fails "no gradients" 'expected the gradients.json' quanta show gl.npy l -c c
 fails "toy: more clusters than samples" '100 clusters need more than its 4[0-9] samples' quanta toy --subtasks 20 --points 15 --clusters 100
 mkdir broken

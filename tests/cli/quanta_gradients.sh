@@ -159,6 +159,7 @@ ok "one layer" gradients "$m" "${given[@]}" --coordinates layers:1-1 -o "$T/laye
 shows "has its parameters" "^20	20	$((12 * 32 * 32 + 9 * 32))	2048	"
 ok "little memory" gradients "$m" "${given[@]}" --threads 2 --memory 8M -o "$T/little"
 same "little memory: the same bytes" "$T/g" "$T/little"
+check "little memory: the record says how many threads computed" "$(grep threads "$T/little/gradients.json")" grep -q '"threads": 1$' "$T/little/gradients.json"
 ok "info knows the record" "$TRIPOD" info "$T/g/gradients.json"
 shows "as what it is" 'gradients'
 
@@ -180,6 +181,10 @@ for s in INT:130 TERM:143 KILL:137; do
     until_true records "$T/cut" $((had / 32 + 3))
     if [ $s = KILL:137 ]; then
         fails "a second process is told" "process $pid on .* is computing them" gradients "${slow[@]}" -o "$T/cut"
+        gradients "${slow[@]:0:5}" --exact --force -o "$T/cut" >"$T/out2" 2>"$T/err2"
+        status=$?
+        check "so is one that wants no sketches there" "exit $status: $(cat "$T/err2")" grep -Eq "^tripod: .*/cut/gradients.json: process $pid on .* is computing them$" "$T/err2"
+        check "and it fails" "exit $status" test $status -eq 1
     fi
     kill -"${s%:*}" $pid
     wait $pid 2>/dev/null
@@ -191,7 +196,7 @@ done
 # A sample whose numbers are not those it was logged with is computed again.
 left=$($python - "$T/cut" <<'P'
 import struct, sys
-log = open(sys.argv[1] + "/sketch.npy.partial.log", "rb").read()[128:]
+log = open(sys.argv[1] + "/losses.npy.partial.log", "rb").read()[128:]
 samples = [struct.unpack_from("<Q", log, at)[0] for at in range(0, len(log) // 32 * 32, 32)]
 assert len(samples) == len(set(samples)) > 9
 with open(sys.argv[1] + "/sketch.npy.partial", "r+b") as f:
@@ -240,6 +245,10 @@ ok "unless forced" gradients "$m" "${given[@]}" --seed 1 --force -o "$T/forced"
 check "then they are others" "the same sketches" test "$(sha256sum <"$T/g/sketch.npy")" != "$(sha256sum <"$T/forced/sketch.npy")"
 ok "and back" gradients "$m" "${given[@]}" --force -o "$T/forced"
 same "and back: the same bytes" "$T/g" "$T/forced"
+# Whatever stops it, complete is only what all belongs together.
+rm "$T/forced/rows.npy" && mkdir "$T/forced/rows.npy"
+fails "forced, and the rows cannot be written" 'forced/rows.npy: ' gradients "$m" "${given[@]}" --rows "$T/turned.npy" --force -o "$T/forced"
+check "then the record is not the old one" "$(cat "$T/forced/gradients.json")" grep -q '"complete": false' "$T/forced/gradients.json"
 cp -r "$T/g" "$T/damaged"
 head -c 300 "$T/g/gradients.json" >"$T/damaged/gradients.json"
 fails "a damaged record" 'damaged/gradients.json: line [0-9]*: ' gradients "$m" "${given[@]}" -o "$T/damaged"
@@ -252,6 +261,17 @@ $python -c "import numpy as np; np.save('$T/zero.npy', np.array([$row]))"
 fails "a gradient that is zero" "row $row .document [0-9]*, token [0-9]*.: the gradient is zero .loss 0." gradients "$T/sure" -c "$T/d" --rows "$T/zero.npy" -o "$T/x4"
 "$make_model" "$T/wild" --hidden 64 --layers 1 --heads 2 --vocab 2000 --seed 1 --scale 1e38 --dtype f32 >/dev/null
 fails "a gradient that is not finite" "row [0-9]* .document [0-9]*, token [0-9]*.: the gradient is not finite" gradients "$T/wild" -c "$T/d" --rows "$T/many.npy" -n 1 -o "$T/x5"
+ok "can be looked at all the same" gradients "$T/wild" -c "$T/d" --dump 70 --json -o "$T/x5"
+shows "its norm is none" '"norm": null'
+check "nor is it in its record" "$(cat "$T/x5/row-70/gradient.json")" grep -q '"norm": null' "$T/x5/row-70/gradient.json"
+cp -r "$T/g" "$T/lost"
+$python -c "import numpy as np; x = np.load('$T/g/losses.npy'); x[3] = np.nan; np.save('$T/lost/losses.npy', x)"
+ok "losses of which one is none" gradients "$m" "${given[@]}" --json -o "$T/lost"
+shows "have no mean" '"mean_loss": null'
+for bad in "x.astype(float)|<f8 .20." "x[1:]|<f4 .19." "x.reshape(20, 1)|<f4 .20, "; do
+    $python -c "import numpy as np; x = np.load('$T/g/losses.npy'); np.save('$T/lost/losses.npy', ${bad%|*})"
+    fails "losses that are none: ${bad%|*}" "lost/losses.npy: expected <f4 .20. by its record, found ${bad#*|}" gradients "$m" "${given[@]}" -o "$T/lost"
+done
 misuse "no rows" 'which tokens. give --rows, or --losses' gradients "$m" -c "$T/c" -o "$T/x"
 misuse "rows and a selection" 'not with --rows' gradients "$m" "${given[@]}" --below 1 -o "$T/x"
 misuse "no directory" 'give a directory with -o' gradients "$m" "${given[@]}"

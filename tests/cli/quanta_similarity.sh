@@ -55,6 +55,15 @@ check "and writes nothing" "$(ls "$T/plan")" test -z "$(ls "$T/plan")"
 ok "what is there is not computed again" gradients "$m" "${rows[@]}" --exact -o "$T/x"
 shows "and says so" '^90	0	'
 fails "no memory for two" 'm.tripod: --memory: beside the model and [0-9]+ threads .*: expected room for at least two gradients of [0-9]+K and .* of scratch, found 0' gradients "$m" "${rows[@]}" --exact --memory 5M --threads 1 -o "$T/small"
+# Where the machine does not say what memory it has.
+if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+    # shellcheck disable=SC2016
+    blind=(unshare -m bash -c 'mount -t tmpfs none /sys && mount -t tmpfs none /proc && exec "$@"' -)
+    ok "memory that is not known" "${blind[@]}" "$TRIPOD" quanta gradients "$m" "${rows[@]}" --exact -o "$T/blind"
+    same "memory that is not known: the same bytes" "$T/x" "$T/blind"
+else
+    echo "SKIP memory that is not known: only root can hide it"
+fi
 misuse "exact and sketch" 'no --sketch' gradients "$m" "${rows[@]}" --exact --sketch 1000 -o "$T/bad"
 misuse "exact and shard" 'no --shard' gradients "$m" "${rows[@]}" --exact --shard 0/2 -o "$T/bad"
 fails "sketches where exact cosines are" 'holds gradients with another --s' gradients "$m" "${rows[@]}" -o "$T/x"
@@ -81,6 +90,7 @@ for s in INT:130 KILL:137; do
     [ $s = KILL:137 ] || check "${s%:*}: it says what is kept" "$(cat "$T/err")" grep -Eq '/cut/gradients.json: interrupted: [0-9]+ of [0-9]+ inner products are kept; the same command goes on$' "$T/err"
     check "${s%:*}: nothing has a final name" "$(ls "$T/cut")" test ! -e "$T/cut/exact.npy" -a ! -e "$T/cut/losses.npy"
 done
+cp -r "$T/cut" "$T/less" && cp -r "$T/cut" "$T/least"
 fails "similarity of what is being computed" 'cut/gradients.json: still being computed, or stopped' similarity "$T/cut"
 gradients "${slow[@]}" --memory 60M --threads 1 -o "$T/cut" --json >"$T/cut.json" 2>/dev/null
 same "gone on with: the same bytes" "$T/whole" "$T/cut"
@@ -88,6 +98,16 @@ check "only what was missing is computed" "$(grep computed "$T/cut.json")" $pyth
 import json
 plan = $(gradients "${slow[@]}" --memory 60M --threads 1 -o "$T/plan" --dry-run --json | $python -c 'import json, sys; print(json.load(sys.stdin)["plan"]["gradients"])')
 assert 0 < json.load(open('$T/cut.json'))['gradients']['computed'] < plan"
+gradients "${slow[@]}" --memory 24M --threads 1 -o "$T/less" --json >"$T/less.json" 2>"$T/err"
+same "with less memory: the same bytes" "$T/whole" "$T/less"
+check "with less memory: only what was missing is computed" "$(grep computed "$T/less.json")" $python -c "
+import json
+anew = $(gradients "${slow[@]}" --memory 24M --threads 1 -o "$T/plan" --dry-run --json | $python -c 'import json, sys; print(json.load(sys.stdin)["plan"]["gradients"])')
+assert 0 < json.load(open('$T/less.json'))['gradients']['computed'] < anew"
+check "with less memory: nothing to warn of" "$(cat "$T/err")" test "$(grep -c warning "$T/err")" -eq 0
+gradients "${slow[@]}" --memory 12M --threads 1 -o "$T/least" >/dev/null 2>"$T/err"
+same "with memory that does not hold its tiles: the same bytes" "$T/whole" "$T/least"
+check "and it says that it begins anew" "$(cat "$T/err")" grep -Eq '^tripod: warning: .*/least/exact.npy: what is kept needs memory for 16 gradients: begun anew$' "$T/err"
 
 # --- from sketches ---
 
@@ -140,6 +160,35 @@ terminal "on a terminal" 80 "$TRIPOD" quanta similarity "$T/g" --check "$m" -c "
 ok "as JSON alone" similarity "$T/g" --json
 shows "says the errors" '"theory": \{'
 
+# --- checked where the gradients are of a part of the corpus ---
+
+"$TRIPOD" scan "$m" -c "$T/c" -t "$suite/tokenizer.json" --max-tokens 256 --documents 3 -o "$T/l3" >/dev/null
+ok "gradients of a scan of some documents" gradients "$m" -c "$T/c" --losses "$(ls "$T"/l3/*.npy)" --below 0.7 --no-induction -n 20 --sketch 2048 -o "$T/g3"
+$python - "$T" <<'P'
+import shutil, struct, sys
+import numpy as np
+t = sys.argv[1]
+data = open(t + "/c.idx", "rb").read()
+ends = np.cumsum(np.frombuffer(data, "<i4", struct.unpack_from("<Q", data, 18)[0], 34))
+for name, document in (("within", 2), ("after", 3)):  # behind the tokens that were scanned
+    ids = np.fromfile(t + "/c.bin", "<u2")
+    ids[ends[document] - 1] ^= 1
+    ids.tofile(f"{t}/{name}.bin")
+    shutil.copy(t + "/c.idx", f"{t}/{name}.idx")
+P
+ok "documents after them do not count" similarity "$T/g3" --check "$m" -c "$T/after" --check-rows 8
+fails "those among them do" 'within: expected the corpus the gradients are of, found another' similarity "$T/g3" --check "$m" -c "$T/within" --check-rows 8
+"$TRIPOD" tokenize /usr/share/common-licenses/BSD -t "$suite/tokenizer.json" -o "$T/few" >/dev/null
+fails "too few documents" 'few: expected 3 documents or more, found 1' similarity "$T/g3" --check "$m" -c "$T/few" --check-rows 8
+"$TRIPOD" scan "$T/slow.tripod" -c "$T/e" --rows 5:20 -o "$T/lr" >/dev/null
+ok "gradients of training rows" gradients "$T/slow.tripod" -c "$T/e" --losses "$(ls "$T"/lr/*.npy)" --below 100 --stride 37 --sketch 2048 -o "$T/gr"
+ok "are checked by them" similarity "$T/gr" --check "$T/slow.tripod" -c "$T/e" --check-rows 8
+for name in rows losses; do
+    rm -rf "$T/b3" && cp -r "$T/g3" "$T/b3"
+    $python -c "import numpy as np; np.save('$T/b3/$name.npy', np.load('$T/g3/$name.npy')[1:])"
+    fails "fewer $name than the record's" "b3/$name.npy: expected <.. .20. by its record, found <.. .19." similarity "$T/b3" --check "$m" -c "$T/c"
+done
+
 # --- what cannot be used ---
 
 misuse "no folder" 'no folder' similarity
@@ -173,6 +222,12 @@ rm "$T/b/sketch.npy"
 fails "no sketches" 'b/sketch.npy: cannot open' similarity "$T/b" -o "$T/no.npy"
 "$TRIPOD" import "$suite/demo-25k/step256" -o "$T/other.tripod" >/dev/null
 fails "check: another model" 'other.tripod: expected the model the gradients are of' similarity "$T/g" --check "$T/other.tripod" -c "$T/c" -o "$T/no.npy"
+for name in "-o $T/C.txt" "--angular $T/C.txt"; do
+    # shellcheck disable=SC2086
+    fails "a name, before anything is checked: ${name%% *}" 'C.txt: expected a name that ends in .npy' similarity "$T/g" --check "$T/other.tripod" -c "$T/c" $name
+done
+gradients "$m" "${rows[@]}" -n 1 --sketch 2048 -o "$T/single" >/dev/null
+fails "one sample, before anything is checked" 'single: expected at least two samples, found one' similarity "$T/single" --check "$T/other.tripod" -c "$T/c"
 fails "check: another corpus" '(e|e.bin): ' similarity "$T/g" --check "$m" -c "$T/e" -o "$T/no.npy"
 fails "check: nothing to check" 'nothing to check' similarity "$T/x" --check "$m" -c "$T/c" -o "$T/no.npy"
 check "nothing is written then" "$(ls "$T")" test ! -e "$T/no.npy" -a ! -e "$T/no.json"
