@@ -126,15 +126,7 @@ int cluster_run(struct clustering *r, const struct affinity *a, const struct clu
 
 int clustering_write(const struct clustering *r, const char *path, struct err *e)
 {
-    char header[NPY_HEADER];
-    struct out out;
-    npy_header(header, "<i4", r->kinds, r->n);
-    if (out_open(&out, path, e)) return -1;
-    if (!out_write(&out, header, sizeof header, e) &&
-        !out_write(&out, r->labels, r->kinds * r->n * sizeof *r->labels, e))
-        return out_commit(&out, e);
-    out_abort(&out);
-    return -1;
+    return npy_save(path, "<i4", r->kinds, r->n, r->labels, r->kinds * r->n * sizeof *r->labels, e);
 }
 
 static int64_t label_at(const struct npy *a, size_t i)
