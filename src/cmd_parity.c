@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "src/base/file.h"
+#include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
@@ -230,8 +231,7 @@ static int measure_rate(double *rate, const struct kernels *kernels, struct err 
         parity_net_step(&p, &b);
         if (!i) start = cpu_seconds(); /* the first one touches the memory */
     }
-    r.shape.tasks = 1; /* nothing is tested */
-    r.task_points = 0;
+    r.task_points = 0; /* nothing is tested */
     *rate = parity_run_cost(&r) / (cpu_seconds() - start);
     parity_task_free(&t);
     parity_batch_free(&b);
@@ -322,8 +322,9 @@ static int similarity(const struct args *a, struct err *e)
     table_real(t, r.mean_loss);
     table_real(t, r.mean_cosine);
     table_real(t, r.same_task);
-    json_t *json = json_pack("{s:o, s:s, s:s, s:o}", "rows", table_json(t, false), "similarity",
-                             q.out, "tasks", r.tasks_file, "provenance", provenance_json());
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "rows", table_json(t, false), "similarity",
+                             json_utf8(q.out), "tasks", json_utf8(r.tasks_file), "provenance",
+                             provenance_json());
     int status = cli_write(&a->common, s, json, e);
     sheet_free(s);
     free(r.tasks_file);
