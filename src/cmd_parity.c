@@ -37,12 +37,8 @@ struct args {
 static int take_shard(void *args, const char *value, struct err *e)
 {
     struct args *a = args;
-    int end = 0;
-    if (sscanf(value, "%zu/%zu%n", &a->shard, &a->shards, &end) != 2 || value[end] ||
-        value[0] == '-' || a->shards == 0 || a->shards > 1000000 || a->shard >= a->shards)
-        return err_set(e, "--shard: expected I/N with I from 0 to N - 1, found '%s'", value);
     a->shard_given = true;
-    return 0;
+    return shard_parse(value, &a->shard, &a->shards, e);
 }
 
 static int take_window(void *args, const char *value, struct err *e)
@@ -65,8 +61,7 @@ static const struct option_row options[] = {
                  "Samples of the training set, repeated in epochs (default: new samples for ever)"),
     OPTION_REALS("zipf", 'z', "A,...", zipf,
                  "Subtask i has frequency i^-A: the paper's alpha + 1 (default: 1.4)"),
-    OPTION_SIZE("seed", 0, "S", seed, 0, 9000000000000000,
-                "Of tasks, weights and samples; the first of --seeds"),
+    CLI_SEED(seed, "Of tasks, weights and samples; the first of --seeds"),
     OPTION_SIZE("seeds", 0, "N", seeds, 1, 1000, "Seeds S, S + 1, ..."),
     OPTION_CALL("shard", 0, "I/N", take_shard,
                 "Every N-th of the runs from the I-th on, longest first (default: by a Slurm "
