@@ -19,7 +19,8 @@ const char *lapack_open(void);
 
 /* The COUNT largest eigenvalues of A [n, n], symmetric, of which one triangle is read (row i's first
  * i + 1 elements, as C counts rows) and all is overwritten: VALUES [count] from the largest down,
- * VECTORS [count][n] one after the other, orthonormal (dsyevr: Dhillon and Parlett's MRRR). */
+ * VECTORS [count][n] one after the other, orthonormal (dsyevr: of a part of them by bisection and
+ * inverse iteration, of all by Dhillon and Parlett's MRRR). */
 const char *lapack_largest(double *a, size_t n, size_t count, double *values, double *vectors,
                            int threads);
 

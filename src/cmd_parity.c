@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "src/base/file.h"
+#include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
@@ -36,12 +37,8 @@ struct args {
 static int take_shard(void *args, const char *value, struct err *e)
 {
     struct args *a = args;
-    int end = 0;
-    if (sscanf(value, "%zu/%zu%n", &a->shard, &a->shards, &end) != 2 || value[end] ||
-        value[0] == '-' || a->shards == 0 || a->shards > 1000000 || a->shard >= a->shards)
-        return err_set(e, "--shard: expected I/N with I from 0 to N - 1, found '%s'", value);
     a->shard_given = true;
-    return 0;
+    return shard_parse(value, &a->shard, &a->shards, e);
 }
 
 static int take_window(void *args, const char *value, struct err *e)
@@ -64,8 +61,7 @@ static const struct option_row options[] = {
                  "Samples of the training set, repeated in epochs (default: new samples for ever)"),
     OPTION_REALS("zipf", 'z', "A,...", zipf,
                  "Subtask i has frequency i^-A: the paper's alpha + 1 (default: 1.4)"),
-    OPTION_SIZE("seed", 0, "S", seed, 0, 9000000000000000,
-                "Of tasks, weights and samples; the first of --seeds"),
+    CLI_SEED(seed, "Of tasks, weights and samples; the first of --seeds"),
     OPTION_SIZE("seeds", 0, "N", seeds, 1, 1000, "Seeds S, S + 1, ..."),
     OPTION_CALL("shard", 0, "I/N", take_shard,
                 "Every N-th of the runs from the I-th on, longest first (default: by a Slurm "
@@ -230,8 +226,7 @@ static int measure_rate(double *rate, const struct kernels *kernels, struct err 
         parity_net_step(&p, &b);
         if (!i) start = cpu_seconds(); /* the first one touches the memory */
     }
-    r.shape.tasks = 1; /* nothing is tested */
-    r.task_points = 0;
+    r.task_points = 0; /* nothing is tested */
     *rate = parity_run_cost(&r) / (cpu_seconds() - start);
     parity_task_free(&t);
     parity_batch_free(&b);
@@ -322,8 +317,9 @@ static int similarity(const struct args *a, struct err *e)
     table_real(t, r.mean_loss);
     table_real(t, r.mean_cosine);
     table_real(t, r.same_task);
-    json_t *json = json_pack("{s:o, s:s, s:s, s:o}", "rows", table_json(t, false), "similarity",
-                             q.out, "tasks", r.tasks_file, "provenance", provenance_json());
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "rows", table_json(t, false), "similarity",
+                             json_utf8(q.out), "tasks", json_utf8(r.tasks_file), "provenance",
+                             provenance_json());
     int status = cli_write(&a->common, s, json, e);
     sheet_free(s);
     free(r.tasks_file);

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "src/quanta/gradients.h"
 #include "src/quanta/sketch.h"
 #include "src/scan/peak_rate.h"
+#include "src/scan/shares.h"
 
 struct args {
     struct cli_common common;
@@ -35,11 +35,7 @@ static const char *const gelus[] = {"erf", "tanh", NULL};
 static int take_shard(void *args, const char *value, struct err *e)
 {
     struct gradients_request *o = &((struct args *)args)->request;
-    int end = 0;
-    if (sscanf(value, "%zu/%zu%n", &o->shard, &o->shards, &end) != 2 || value[end] ||
-        value[0] == '-' || o->shards == 0 || o->shards > 1000000 || o->shard >= o->shards)
-        return err_set(e, "--shard: expected I/N with I from 0 to N - 1, found '%s'", value);
-    return 0;
+    return shard_parse(value, &o->shard, &o->shards, e);
 }
 
 static int take_dump(void *args, const char *value, struct err *e)

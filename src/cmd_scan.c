@@ -16,6 +16,7 @@
 #include "src/commands.h"
 #include "src/report/report_losses.h"
 #include "src/report/report_plan.h"
+#include "src/scan/shares.h"
 #include "src/scan/sweep.h"
 
 enum { MOST_TOKENS = 1 << 30 };
@@ -30,15 +31,10 @@ static int take_shard(void *args, const char *value, struct err *e)
 {
     struct cmd_scan *a = args;
     struct scan_request *o = &a->request;
-    int end = 0;
     a->shard_given = true;
     o->shard = 0;
     o->shards = 1;
-    if (!strcmp(value, "none")) return 0;
-    if (sscanf(value, "%zu/%zu%n", &o->shard, &o->shards, &end) != 2 || value[end] ||
-        value[0] == '-' || o->shards == 0 || o->shards > 1000000 || o->shard >= o->shards)
-        return err_set(e, "--shard: expected I/N with I from 0 to N - 1, found '%s'", value);
-    return 0;
+    return strcmp(value, "none") ? shard_parse(value, &o->shard, &o->shards, e) : 0;
 }
 
 const struct option_row cmd_scan_options[] = {

@@ -11,6 +11,7 @@
 #include "src/base/provenance.h"
 #include "src/commands.h"
 #include "src/scan/score_job.h"
+#include "src/scan/shares.h"
 
 enum { MOST = 1 << 30 };
 
@@ -28,11 +29,7 @@ static const char *const gelus[] = {"erf", "tanh", NULL};
 static int take_part(void *args, const char *value, struct err *e)
 {
     struct score_request *o = &((struct args *)args)->request;
-    int end = 0;
-    if (sscanf(value, "%zu/%zu%n", &o->part, &o->parts, &end) != 2 || value[end] ||
-        value[0] == '-' || o->parts == 0 || o->parts > 1000000 || o->part >= o->parts)
-        return err_set(e, "--shard: expected I/N with I from 0 to N - 1, found '%s'", value);
-    return 0;
+    return shard_parse(value, &o->part, &o->parts, e);
 }
 
 static int take_prefix(void *args, const char *value, struct err *e)

@@ -398,6 +398,58 @@ static void test_theory_draws(void **state)
     assert_true(fabs(log10(few.expected / many.expected) - 0.4 / 1.4) < 1e-3);
 }
 
+/* The expected loss term by term, in long doubles; beyond the MOST first no quantum is learned. */
+static double plain_loss(double samples, const struct theory_draws *q, double most)
+{
+    const double s = q->alpha + 1, zeta = theory_tail(s, 1);
+    long double sum = (long double)(theory_tail(s, most + 1) / zeta);
+    for (double k = most; k > 0; k--) {
+        const double p = pow(k, -s) / zeta, mean = samples * p;
+        long double term = expl((long double)-mean),
+                    few = 0; /* above 11355 nothing is left of it */
+        for (double i = 0; i < q->needed; i++) {
+            few += term;
+            term *= (long double)mean / (long double)(i + 1);
+        }
+        sum += few * (long double)p;
+    }
+    return (double)sum;
+}
+
+/* Means and sums that exp and factorials do not reach, on both sides of where it begins. */
+static void test_theory_far(void **state)
+{
+    (void)state;
+    static const struct {
+        double alpha, needed, samples;
+        uint64_t quanta;
+        double most; /* 1e-9 of needed samples are still expected there at most */
+    } far[] = {
+        {1, 1000, 1150, 1000, 3000},    {1, 1000, 1153, 1000, 3000},  {1, 1000, 1400, 1000, 3000},
+        {1, 1000, 1640, 1000, 3000},    {1, 1000, 1660, 1000, 3000},  {1, 1000, 3000, 1000, 3000},
+        {1, 700, 1152, 1000, 3000},     {1, 12, 1240, 1000, 100000},  {0.4, 200, 1e6, 20, 100000},
+        {0.4, 200, 1e4, 100000, 10000}, {0.4, 1000, 1e6, 40, 100000}, {0.4, 30, 1e5, 40, 400000},
+        {0.4, 172, 3e6, 300, 100000},
+    };
+    struct theory_loss l;
+    struct err e;
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        const struct theory_draws q = {
+            .alpha = far[i].alpha, .needed = far[i].needed, .quanta = far[i].quanta, .runs = 1};
+        assert_int_equal(theory_draw(&l, far[i].samples, &q, &e), 0);
+        const double want = plain_loss(far[i].samples, &q, far[i].most);
+        if (!(fabs(l.expected / want - 1) < 1e-7))
+            fail_msg("%g of %g samples, %g quanta: expected %.12g, found %.12g", q.needed,
+                     far[i].samples, (double)q.quanta, want, l.expected);
+    }
+    /* so many that only the law is left */
+    const struct theory_draws q = {.alpha = 0.4, .needed = 1, .quanta = 1000, .runs = 1};
+    struct theory_loss more;
+    assert_int_equal(theory_draw(&l, 1e17, &q, &e), 0);
+    assert_int_equal(theory_draw(&more, 1e18, &q, &e), 0);
+    assert_true(fabs(log10(l.expected / more.expected) - 0.4 / 1.4) < 1e-9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_empty),       cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_seeds),       cmocka_unit_test(test_agreement),
         cmocka_unit_test(test_silhouette),  cmocka_unit_test(test_rank_envelope),
-        cmocka_unit_test(test_theory_sums), cmocka_unit_test(test_theory_draws)};
+        cmocka_unit_test(test_theory_sums), cmocka_unit_test(test_theory_draws),
+        cmocka_unit_test(test_theory_far)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

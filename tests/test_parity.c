@@ -246,13 +246,16 @@ static void compare_run(const struct parity_run *base, const json_t *twin, enum 
     struct parity_run r = *base, read;
     struct parity_log l;
     struct err e;
-    bool done;
+    struct parity_done done;
     r.data = whole(twin, "data");
     snprintf(folder, sizeof folder, "%s/%d", scratch, (int)isa);
     assert_int_equal(make_directories(folder, &e), 0);
     const struct parity_how how = {
         .folder = folder, .kernels = simd_kernels(isa), .keep_seconds = 1e9};
     if (parity_run_do(&r, &how, &done, &e)) fail_msg("%s", e.text);
+    assert_false(done.there);
+    assert_int_equal(done.first, 0);
+    assert_int_equal(done.end, r.steps);
     parity_run_name(&r, name, sizeof name);
     snprintf(path, sizeof path, "%s/%s.json", folder, name);
     if (parity_run_read(&read, &l, path, &e)) fail_msg("%s", e.text);
@@ -337,6 +340,7 @@ static void test_state(void **state)
         l.mean[i] = l.train[i] = parity_net_step(&p, &b);
         l.subtask[4 * i + 1] = (float)i;
     }
+    l.seconds = 12.5;
     assert_int_equal(parity_state_write(path, 77, &p, &l, 4, &e), 0);
     FILE *f = fopen(path, "rb");
     static char data[1 << 16];
@@ -344,6 +348,7 @@ static void test_state(void **state)
     fclose(f);
     assert_int_equal(parity_state_parse(&q, &m, 4, 77, "x", data, size, &e), 0);
     assert_int_equal(m.n, 70);
+    assert_true(m.seconds == 12.5);
     assert_memory_equal(m.mean, l.mean, 70 * sizeof *l.mean);
     assert_memory_equal(m.subtask, l.subtask, 280 * sizeof *l.subtask);
     parity_log_free(&m);

@@ -273,12 +273,32 @@ static void slurm_says_which_shard(void **state)
     slurm(NULL, NULL, NULL, NULL, NULL);
 }
 
+static void a_shard_is_written(void **state)
+{
+    (void)state;
+    struct err e;
+    size_t index = 7, shards = 9;
+    static const char *const bad[] = {"",     "3",    "3/",    "/3",  "3/3",       "-1/3",
+                                      "1/-3", "1/3x", "1/3/4", "0/0", "0/1000001", "none",
+                                      "a/b",  "1:3",  "1.0/3", "4/3", "0x1/3"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (!shard_parse(bad[i], &index, &shards, &e)) fail_msg("'%s' is taken", bad[i]);
+        assert_non_null(strstr(e.text, "--shard: expected I/N with I from 0 to N - 1, found '"));
+        assert_true(index == 7 && shards == 9);
+    }
+    assert_int_equal(shard_parse("999999/1000000", &index, &shards, &e), 0);
+    assert_true(index == 999999 && shards == 1000000);
+    assert_int_equal(shard_parse("0/1", &index, &shards, &e), 0);
+    assert_true(index == 0 && shards == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_within_a_window),     cmocka_unit_test(shards_are_everything_once),
         cmocka_unit_test(shards_are_where_expected), cmocka_unit_test(costs_do_not_overflow),
         cmocka_unit_test(old_shards_are_found),      cmocka_unit_test(slurm_says_which_shard),
+        cmocka_unit_test(a_shard_is_written),
     };
     return cmocka_run_group_tests_name("shares", tests, make_scratch, remove_scratch);
 }

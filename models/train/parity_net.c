@@ -73,8 +73,9 @@ int parity_net_make(struct parity_net *p, const struct parity_task *t, size_t wi
                              .floats = l.floats,
                              .rates = PARITY_RATES,
                              .kernels = kernels,
-                             .room = l.room};
-    p->w = simd_alloc(l.all * sizeof *p->w);
+                             .room = l.room,
+                             .bytes = l.all * sizeof *p->w};
+    p->w = simd_alloc(p->bytes);
     if (!p->w) return err_memory(e, "a network");
     p->m = p->w + l.floats;
     p->v = p->m + l.floats;
@@ -89,8 +90,7 @@ int parity_net_make(struct parity_net *p, const struct parity_task *t, size_t wi
 
 void parity_net_free(struct parity_net *p)
 {
-    if (p->w)
-        simd_free(p->w, (4 * p->floats + 3 * p->room + p->blocks * p->room / 2) * sizeof *p->w);
+    if (p->w) simd_free(p->w, p->bytes);
     *p = (struct parity_net){.width = 0};
 }
 

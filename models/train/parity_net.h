@@ -33,7 +33,7 @@ struct parity_net {
     const struct kernels *kernels;
     float *z, *e, *loss; /* [room] of the last batch */
     uint16_t *positive;  /* [blocks][room] */
-    size_t room;
+    size_t room, bytes;  /* bytes: of all these arrays, one allocation */
 };
 
 /* width (T + n) + width + 2 width + 2. */

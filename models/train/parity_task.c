@@ -103,19 +103,18 @@ void parity_task_free(struct parity_task *t)
     *t = (struct parity_task){.subset = NULL};
 }
 
-size_t parity_task_of(const struct parity_task *t, enum parity_stream stream, uint64_t number)
+size_t parity_task_of(const struct parity_task *t, uint64_t stream, uint64_t number)
 {
-    const double u = rng_uniform(t->shape.seed, (uint64_t)stream, number);
+    const double u = rng_uniform(t->shape.seed, stream, number);
     size_t task = t->guide[(size_t)(u * GUIDE)];
     while (t->below[task] < u) task++;
     return task;
 }
 
-void parity_bits_of(const struct parity_task *t, enum parity_stream stream, uint64_t number,
-                    uint64_t bits[2])
+void parity_bits_of(const struct parity_task *t, uint64_t stream, uint64_t number, uint64_t bits[2])
 {
     const size_t n = t->shape.n;
-    rng_block(t->shape.seed, (uint64_t)stream, number, bits);
+    rng_block(t->shape.seed, stream, number, bits);
     if (n < 64) bits[0] &= (UINT64_C(1) << n) - 1;
     if (n <= 64)
         bits[1] = 0;
@@ -202,8 +201,8 @@ void parity_batch_train(struct parity_batch *b, const struct parity_task *t, uin
     }
 }
 
-void parity_batch_test(struct parity_batch *b, const struct parity_task *t,
-                       enum parity_stream stream, uint64_t first, size_t n)
+void parity_batch_test(struct parity_batch *b, const struct parity_task *t, uint64_t stream,
+                       uint64_t first, size_t n)
 {
     begin(b, n);
     for (size_t i = 0; i < n; i++) {

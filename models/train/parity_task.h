@@ -19,7 +19,8 @@
 
 enum { PARITY_BITS = 4 * PARITY_GROUPS, PARITY_TASKS = 10000 };
 
-/* What a draw is for: an own stream of numbers each. Of an epoch's order: | epoch << 8. */
+/* What a draw is for: an own stream of numbers each. Of an epoch's order: | epoch << 8; of the samples of
+ * a similarity: | its seed << 8. */
 enum parity_stream {
     PARITY_SUBSETS,
     PARITY_INIT,
@@ -55,10 +56,10 @@ int parity_task_make(struct parity_task *t, const struct parity_shape *shape, st
 void parity_task_free(struct parity_task *t); /* a zeroed one too */
 
 /* The task of sample NUMBER of a stream: inverse CDF, the first i with U <= p_1 + ... + p_i. */
-size_t parity_task_of(const struct parity_task *t, enum parity_stream stream, uint64_t number);
+size_t parity_task_of(const struct parity_task *t, uint64_t stream, uint64_t number);
 
 /* Its bits, bit j of n in word j / 64. */
-void parity_bits_of(const struct parity_task *t, enum parity_stream stream, uint64_t number,
+void parity_bits_of(const struct parity_task *t, uint64_t stream, uint64_t number,
                     uint64_t bits[2]);
 
 /* The label: the parity of the task's bits. */
@@ -92,7 +93,7 @@ void parity_batch_train(struct parity_batch *b, const struct parity_task *t, uin
 
 /* n samples for a test, of the tasks that the caller has put into task[0 .. n - 1]; sample i has the bits
  * of number FIRST + i. */
-void parity_batch_test(struct parity_batch *b, const struct parity_task *t,
-                       enum parity_stream stream, uint64_t first, size_t n);
+void parity_batch_test(struct parity_batch *b, const struct parity_task *t, uint64_t stream,
+                       uint64_t first, size_t n);
 
 #endif

@@ -25,6 +25,19 @@ void npy_header(char header[NPY_HEADER], const char *descr, uint64_t rows, uint6
     header[NPY_HEADER - 1] = '\n';
 }
 
+int npy_save(const char *path, const char *descr, uint64_t rows, uint64_t columns, const void *data,
+             size_t bytes, struct err *e)
+{
+    struct out out;
+    char header[NPY_HEADER];
+    npy_header(header, descr, rows, columns);
+    if (out_open(&out, path, e)) return -1;
+    if (!out_write(&out, header, sizeof header, e) && !out_write(&out, data, bytes, e))
+        return out_commit(&out, e);
+    out_abort(&out);
+    return -1;
+}
+
 /* The text after 'KEY': in the header's dictionary, or NULL. */
 static const char *value_of(const char *text, const char *key)
 {

@@ -15,6 +15,10 @@ enum { NPY_HEADER = 128 }; /* bytes of the headers we write; the data follow, 64
  * dimension. */
 void npy_header(char header[NPY_HEADER], const char *descr, uint64_t rows, uint64_t columns);
 
+/* Such a header and BYTES of DATA to PATH, all or nothing. Errors: cannot write. */
+int npy_save(const char *path, const char *descr, uint64_t rows, uint64_t columns, const void *data,
+             size_t bytes, struct err *e);
+
 struct npy {
     struct map map;
     char descr[8];

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static int rising(const void *a, const void *b)
+int stats_rising(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -12,6 +12,6 @@ static int rising(const void *a, const void *b)
 
 double stats_median(double *v, size_t n)
 {
-    qsort(v, n, sizeof *v, rising);
+    qsort(v, n, sizeof *v, stats_rising);
     return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }

@@ -4,27 +4,34 @@
 
 #include <inttypes.h>
 
-/* What is wrong with a pair; the first place, by rows, is reported. */
-static bool good(const struct affinity *a, size_t i, size_t j)
+/* What may be wrong with a pair; the first place, by rows, is reported. */
+enum fault { NONE, NOT_FINITE, NO_COSINE, NOT_SYMMETRIC };
+
+static enum fault fault_of(const struct affinity *a, size_t i, size_t j)
 {
     const double c = affinity_value(a, i, j);
-    return isfinite(c) && (a->kind == AFFINITY_GIVEN || fabs(c) <= 1.001) &&
-           (j > i || fabs(c - affinity_value(a, j, i)) <= 1e-6);
+    if (!isfinite(c)) return NOT_FINITE;
+    if (a->kind == AFFINITY_ANGULAR && fabs(c) > 1.001) return NO_COSINE;
+    return j > i || fabs(c - affinity_value(a, j, i)) <= 1e-6 ? NONE : NOT_SYMMETRIC;
 }
 
 static int explain(const struct affinity *a, size_t i, size_t j, struct err *e)
 {
     const double c = affinity_value(a, i, j);
-    if (!isfinite(c))
+    switch (fault_of(a, i, j)) {
+    case NOT_FINITE:
         return err_set(e, "%s: row %zu, column %zu: expected a finite number, found %g", a->name, i,
                        j, c);
-    if (a->kind == AFFINITY_ANGULAR && fabs(c) > 1.001)
+    case NO_COSINE:
         return err_set(e,
                        "%s: row %zu, column %zu: expected a cosine, found %g (--affinity given for "
                        "other measures)",
                        a->name, i, j, c);
-    return err_set(e, "%s: not symmetric: row %zu, column %zu is %.9g, row %zu, column %zu is %.9g",
-                   a->name, i, j, c, j, i, affinity_value(a, j, i));
+    default:
+        return err_set(
+            e, "%s: not symmetric: row %zu, column %zu is %.9g, row %zu, column %zu is %.9g",
+            a->name, i, j, c, j, i, affinity_value(a, j, i));
+    }
 }
 
 /* Looks at every number, in tiles so that its partner across the diagonal is at hand. */
@@ -41,7 +48,7 @@ static int examine(struct affinity *a, struct err *e)
                 for (size_t j = column; j < column + TILE && j < n; j++) {
                     const double c = affinity_value(a, i, j);
                     if (c > top) top = c;
-                    if (!good(a, i, j) && i * n + j < bad) bad = i * n + j;
+                    if (i * n + j < bad && fault_of(a, i, j)) bad = i * n + j;
                 }
             }
         }

@@ -12,8 +12,9 @@ static double pairs(double n)
 
 double agreement(const int32_t *a, const int32_t *b, size_t n, size_t k)
 {
-    uint32_t *both = calloc(k * k + 2 * k, sizeof *both), *of_a = both + k * k, *of_b = of_a + k;
+    uint32_t *both = calloc(k * k + 2 * k, sizeof *both);
     if (!both) return NAN;
+    uint32_t *of_a = both + k * k, *of_b = of_a + k;
     for (size_t i = 0; i < n; i++) {
         both[(size_t)a[i] * k + (size_t)b[i]]++;
         of_a[a[i]]++;

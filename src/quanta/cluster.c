@@ -126,15 +126,7 @@ int cluster_run(struct clustering *r, const struct affinity *a, const struct clu
 
 int clustering_write(const struct clustering *r, const char *path, struct err *e)
 {
-    char header[NPY_HEADER];
-    struct out out;
-    npy_header(header, "<i4", r->kinds, r->n);
-    if (out_open(&out, path, e)) return -1;
-    if (!out_write(&out, header, sizeof header, e) &&
-        !out_write(&out, r->labels, r->kinds * r->n * sizeof *r->labels, e))
-        return out_commit(&out, e);
-    out_abort(&out);
-    return -1;
+    return npy_save(path, "<i4", r->kinds, r->n, r->labels, r->kinds * r->n * sizeof *r->labels, e);
 }
 
 static int64_t label_at(const struct npy *a, size_t i)
@@ -201,20 +193,44 @@ static int larger(const void *a, const void *b)
     return (x->first > y->first) - (x->first < y->first);
 }
 
-int clustering_ranks(const struct clustering *r, size_t kind, size_t *size, size_t *order,
-                     struct err *e)
+/* Clusters from the largest down; NULL: out of memory. */
+static struct ranked *ranks(const struct clustering *r, size_t kind, struct err *e)
 {
     const size_t k = r->kind[kind].clusters;
     struct ranked *all = malloc(k * sizeof *all);
-    if (!all) return err_memory(e, NULL);
+    if (!all) {
+        err_memory(e, NULL);
+        return NULL;
+    }
     for (size_t c = 0; c < k; c++) all[c] = (struct ranked){c, 0, r->n + c};
     for (size_t i = 0; i < r->n; i++) {
         struct ranked *c = &all[r->labels[kind * r->n + i]];
         if (!c->size++) c->first = i;
     }
-    for (size_t c = 0; c < k; c++) size[c] = all[c].size;
     qsort(all, k, sizeof *all, larger);
-    for (size_t c = 0; c < k; c++) order[c] = all[c].cluster;
+    return all;
+}
+
+int clustering_ranks(const struct clustering *r, size_t kind, size_t *size, size_t *order,
+                     struct err *e)
+{
+    struct ranked *all = ranks(r, kind, e);
+    if (!all) return -1;
+    for (size_t c = 0; c < r->kind[kind].clusters; c++) {
+        size[all[c].cluster] = all[c].size;
+        order[c] = all[c].cluster;
+    }
     free(all);
     return 0;
+}
+
+size_t *clustering_sizes(const struct clustering *r, size_t kind, struct err *e)
+{
+    const size_t k = r->kind[kind].clusters;
+    struct ranked *all = ranks(r, kind, e);
+    size_t *size = all ? malloc(k * sizeof *size) : NULL;
+    if (all && !size) err_memory(e, NULL);
+    for (size_t c = 0; c < k && size; c++) size[c] = all[c].size;
+    free(all);
+    return size;
 }

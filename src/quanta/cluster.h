@@ -52,4 +52,7 @@ int clustering_read(struct clustering *r, const char *path, struct err *e);
 int clustering_ranks(const struct clustering *r, size_t kind, size_t *size, size_t *order,
                      struct err *e);
 
+/* Sizes of one kind [clusters] by rank, which the caller frees. NULL: out of memory. */
+size_t *clustering_sizes(const struct clustering *r, size_t kind, struct err *e);
+
 #endif

@@ -67,18 +67,10 @@ static void arrange(float *out, const float *in, const struct neox_tensor *t,
 static int write_array(const char *folder, const struct neox_tensor *t, const float *values,
                        struct err *e)
 {
-    struct out out = {.slot = -1};
-    char header[NPY_HEADER], *path = format_string("%s/%s.npy", folder, t->name);
+    char *path = format_string("%s/%s.npy", folder, t->name);
     if (!path) return err_memory(e, folder);
-    if (t->vector)
-        npy_header(header, "<f4", t->columns, 0);
-    else
-        npy_header(header, "<f4", t->rows, t->columns);
-    int status = out_open(&out, path, e);
-    if (!status) status = out_write(&out, header, sizeof header, e);
-    if (!status) status = out_write(&out, values, t->rows * t->columns * sizeof *values, e);
-    if (!status) status = out_commit(&out, e);
-    out_abort(&out);
+    int status = npy_save(path, "<f4", t->vector ? t->columns : t->rows, t->vector ? 0 : t->columns,
+                          values, t->rows * t->columns * sizeof *values, e);
     free(path);
     return status;
 }

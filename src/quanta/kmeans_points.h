@@ -1,8 +1,8 @@
 /* kmeans_points.h - the points of a k-means and all their inner products.
  *
  * A centre is a mean of points, so its inner product with a point is a mean of rows of the Gram
- * matrix: with that matrix at hand neither seeding nor a step of Lloyd's needs the coordinates, and
- * 30 restarts share one matrix product.
+ * matrix: with that matrix at hand neither seeding nor the search for the nearest centre needs the
+ * coordinates (a centre's length and the inertia do), and 30 restarts share one matrix product.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_KMEANS_POINTS_H

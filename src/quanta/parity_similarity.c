@@ -53,16 +53,17 @@ static int draw(struct samples *s, struct parity_similarity *r, struct parity_ne
     size_t n = 0;
     double sum = 0;
     if (parity_batch_make(&b, t, BATCH, e)) return -1;
-    const uint64_t most = (uint64_t)q->samples * DRAWS, first = q->seed << 40;
+    const uint64_t most = (uint64_t)q->samples * DRAWS,
+                   tasks = PARITY_SIMILARITY_TASK | q->seed << 8,
+                   bits = PARITY_SIMILARITY_BITS | q->seed << 8;
     for (r->drawn = 0; n < s->n && r->drawn < most;) {
-        const uint64_t at = first + r->drawn;
-        for (size_t i = 0; i < BATCH; i++)
-            b.task[i] = (uint16_t)parity_task_of(t, PARITY_SIMILARITY_TASK, at + i);
-        parity_batch_test(&b, t, PARITY_SIMILARITY_BITS, at, BATCH);
+        const uint64_t at = r->drawn;
+        for (size_t i = 0; i < BATCH; i++) b.task[i] = (uint16_t)parity_task_of(t, tasks, at + i);
+        parity_batch_test(&b, t, bits, at, BATCH);
         parity_net_test(p, &b);
         for (size_t i = 0; i < BATCH && n < s->n; i++, r->drawn++) {
             if (!((double)p->loss[i] < q->below)) continue;
-            parity_bits_of(t, PARITY_SIMILARITY_BITS, at + i, s->bits[n]);
+            parity_bits_of(t, bits, at + i, s->bits[n]);
             s->task[n] = b.task[i];
             s->sign[n] = parity_label(t, b.task[i], s->bits[n]) ? -1 : 1;
             sum += (double)p->loss[i];
@@ -148,20 +149,11 @@ static int write_cosines(struct parity_similarity *r, const struct samples *s,
 static int write_tasks(struct parity_similarity *r, const struct samples *s, size_t tasks,
                        const char *path, struct err *e)
 {
-    char header[NPY_HEADER];
-    struct out out;
     bool *seen = calloc(tasks, sizeof *seen);
     r->tasks_file = format_string("%.*s-tasks.npy", (int)(strlen(path) - strlen(".npy")), path);
-    int status = seen && r->tasks_file ? out_open(&out, r->tasks_file, e) : err_memory(e, path);
-    if (!status) {
-        npy_header(header, "<i4", s->n, 0);
-        status = out_write(&out, header, sizeof header, e);
-        if (!status) status = out_write(&out, s->task, s->n * sizeof *s->task, e);
-        if (!status)
-            status = out_commit(&out, e);
-        else
-            out_abort(&out);
-    }
+    int status = seen && r->tasks_file
+                     ? npy_save(r->tasks_file, "<i4", s->n, 0, s->task, s->n * sizeof *s->task, e)
+                     : err_memory(e, path);
     for (size_t i = 0; i < s->n && seen; i++) {
         r->tasks += !seen[s->task[i]];
         seen[s->task[i]] = true;

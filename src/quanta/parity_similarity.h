@@ -18,7 +18,7 @@ struct parity_similarity_request {
     const char *out; /* NAME.npy */
     size_t samples;
     double below;  /* nats: samples with a larger loss are drawn again */
-    uint64_t seed; /* of the samples */
+    uint64_t seed; /* of the samples: below 2^56 */
     const struct kernels *kernels;
 };
 struct parity_similarity {

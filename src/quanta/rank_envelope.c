@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "src/base/rng.h"
+#include "src/base/stats.h"
 
 double rank_envelope_slope(const uint32_t *size, size_t first, size_t last, double *level)
 {
@@ -76,12 +77,6 @@ static void find(uint32_t *size, size_t *kind, size_t ranks, const struct cluste
     }
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 static int bootstrap(struct rank_envelope *v, const struct clustering *r,
                      const struct rank_envelope_request *q, size_t most)
 {
@@ -117,7 +112,7 @@ static int bootstrap(struct rank_envelope *v, const struct clustering *r,
     }
     for (size_t b = 0; b < n; b++) square += pow(slope[b] - sum / (double)n, 2);
     if (n > 1) {
-        qsort(slope, n, sizeof *slope, compare);
+        qsort(slope, n, sizeof *slope, stats_rising);
         v->lo = slope[(size_t)(0.025 * (double)(n - 1) + 0.5)];
         v->hi = slope[(size_t)(0.975 * (double)(n - 1) + 0.5)];
         v->bias = sum / (double)n - v->slope;

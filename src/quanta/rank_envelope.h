@@ -29,8 +29,8 @@ struct rank_envelope {
     double lo, hi, bias, error;
 };
 
-/* OpenMP's threads; the same bits for any number. Errors: fewer than three ranks to fit, all ranks
- * one, out of memory. The caller frees. */
+/* OpenMP's threads; the same bits for any number. Errors: a line of fewer than three ranks, out of
+ * memory. The caller frees. */
 int rank_envelope_make(struct rank_envelope *v, const struct clustering *r,
                        const struct rank_envelope_request *q, struct err *e);
 void rank_envelope_free(struct rank_envelope *v);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/base/rng.h"
 
@@ -49,26 +50,57 @@ double theory_closed(enum theory_case c, double alpha, double n)
 
 /* --- draws --- */
 
+/* ln Gamma(a), a > 0. lgamma itself writes a variable of all threads'. */
+static double log_gamma(double a)
+{
+    int sign;
+    return lgamma_r(a, &sign);
+}
+
 /* P(N < needed), N Poisson's of this mean. */
 static double too_few(double mean, double needed)
 {
-    double term = exp(-mean), sum = 0;
-    for (double i = 0; i < needed; i++) {
-        sum += term;
-        term *= mean / (i + 1);
+    double term = 1, sum = 0;
+    if (mean < 700) {
+        term = exp(-mean);
+        for (double i = 0; i < needed; i++) {
+            sum += term;
+            term *= mean / (i + 1);
+        }
+        return sum;
     }
-    return sum;
+    /* exp(-mean) is nearly or wholly 0: from the last term down, in units of that */
+    for (double i = needed - 1; i >= 0; i--) {
+        sum += term;
+        term *= i / mean;
+    }
+    return fmin(exp((needed - 1) * log(mean) - mean - log_gamma(needed)) * sum, 1);
 }
 
-/* The lower incomplete gamma function of A > 0 and X >= 0, by its series. */
-static double lower_gamma(double a, double x)
+/* The lower incomplete gamma function of A > 0 and X >= 0, divided by e^SCALE: its series, or for large X
+ * what Legendre's continued fraction leaves of the whole (by Lentz's method). */
+static double lower_gamma(double a, double x, double scale)
 {
-    double term = 1 / a, sum = term;
-    for (double n = 1; term > 1e-17 * sum && n < 1e5; n++) {
-        term *= x / (a + n);
-        sum += term;
+    if (!(x > 0)) return 0;
+    const double power = exp(a * log(x) - x - scale);
+    if (x < a + 1) {
+        double term = 1 / a, sum = term;
+        for (double n = 1; term > 1e-17 * sum; n++) {
+            term *= x / (a + n);
+            sum += term;
+        }
+        return power * sum;
     }
-    return x > 0 ? exp(a * log(x) - x) * sum : 0;
+    double b = x + 1 - a, c = INFINITY, d = 1 / b, fraction = d, change = 0;
+    for (double n = 1; fabs(change - 1) > 1e-15; n++) {
+        const double by = n * (a - n);
+        b += 2;
+        d = 1 / (b + by * d);
+        c = b + by / c;
+        change = c * d;
+        fraction *= change;
+    }
+    return exp(log_gamma(a) - scale) - power * fraction;
 }
 
 /* The expected loss of the quanta beyond K, their sum an integral from K + 1/2 on. With u = D p(x) it is
@@ -77,73 +109,82 @@ static double beyond(double quanta, double samples, const struct theory_draws *q
 {
     const double s = q->alpha + 1, zeta = theory_tail(s, 1);
     const double most = samples * pow(quanta + 0.5, -s) / zeta;
-    double sum = 0, factorial = 1;
-    for (double i = 0; i < q->needed; i++) {
-        sum += lower_gamma(i + 1 - 1 / s, most) / factorial;
-        factorial *= i + 1;
-    }
+    double sum = 0;
+    for (double i = 0; i < q->needed; i++)
+        sum += lower_gamma(i + 1 - 1 / s, most, log_gamma(i + 1));
     return pow(samples / zeta, 1 / s) / (s * samples) * sum;
 }
 
-/* Quanta are drawn in blocks, whose sums are added in order. */
-enum { BLOCK = 1 << 14 };
+/* Quanta are drawn in blocks, whose sums are added in order: some blocks at a time, all runs of each, as
+ * all that is dear belongs to a quantum. */
+enum { BLOCK = 1 << 14, AT_ONCE = 128 };
 
 struct sums {
-    double loss, expected, learned;
+    double loss, learned;
 };
 
-static struct sums draw_block(uint64_t block, size_t run, double samples, double zeta,
-                              const struct theory_draws *q)
+/* SUMS [runs]; returns the block's expected loss. */
+static double draw_block(struct sums *sums, uint64_t block, double samples, double zeta,
+                         const struct theory_draws *q)
 {
-    struct sums sums = {0};
     const uint64_t first = block * BLOCK, left = q->quanta - first;
+    double expected = 0;
+    memset(sums, 0, q->runs * sizeof *sums);
     for (uint64_t i = 0; i < BLOCK && i < left; i++) {
         const double p = pow((double)(first + i + 1), -(q->alpha + 1)) / zeta;
         const double few = too_few(samples * p, q->needed);
-        const bool missed = rng_uniform(q->seed, run, first + i) < few;
-        sums.expected += few * p;
-        sums.loss += missed ? p : 0;
-        sums.learned += !missed;
+        expected += few * p;
+        for (size_t run = 0; run < q->runs; run++) {
+            const bool missed = rng_uniform(q->seed, run, first + i) < few;
+            sums[run].loss += missed ? p : 0;
+            sums[run].learned += !missed;
+        }
     }
-    return sums;
+    return expected;
 }
 
-static struct sums draw_run(struct sums *block, size_t run, double samples, double zeta,
-                            const struct theory_draws *q)
+/* ALL [runs], zeros; SOME: room for AT_ONCE times as many. Returns the expected loss. */
+static double draw_all(struct sums *all, struct sums *some, double samples, double zeta,
+                       const struct theory_draws *q)
 {
     const uint64_t blocks = (q->quanta + BLOCK - 1) / BLOCK;
-    struct sums all = {0};
+    double expected[AT_ONCE], sum = 0;
+    for (uint64_t first = 0; first < blocks; first += AT_ONCE) {
+        const uint64_t n = blocks - first < AT_ONCE ? blocks - first : AT_ONCE;
 #pragma omp parallel for schedule(static)
-    for (uint64_t b = 0; b < blocks; b++) block[b] = draw_block(b, run, samples, zeta, q);
-    for (uint64_t b = 0; b < blocks; b++) {
-        all.loss += block[b].loss;
-        all.expected += block[b].expected;
-        all.learned += block[b].learned;
+        for (uint64_t b = 0; b < n; b++)
+            expected[b] = draw_block(some + b * q->runs, first + b, samples, zeta, q);
+        for (uint64_t b = 0; b < n; b++) {
+            sum += expected[b];
+            for (size_t run = 0; run < q->runs; run++) {
+                all[run].loss += some[b * q->runs + run].loss;
+                all[run].learned += some[b * q->runs + run].learned;
+            }
+        }
     }
-    return all;
+    return sum;
 }
 
 int theory_draw(struct theory_loss *l, double samples, const struct theory_draws *q, struct err *e)
 {
     const double zeta = theory_tail(q->alpha + 1, 1);
-    struct sums *block = malloc((q->quanta / BLOCK + 1) * sizeof *block);
-    double *loss = malloc(q->runs * sizeof *loss), square = 0;
-    if (!block || !loss) {
-        free(block);
-        free(loss);
-        return err_memory(e, NULL);
+    struct sums *all = calloc(q->runs, sizeof *all),
+                *some = malloc(AT_ONCE * q->runs * sizeof *some);
+    double square = 0;
+    int status = all && some ? 0 : err_memory(e, NULL);
+    if (!status) {
+        *l = (struct theory_loss){.error = NAN, .beyond = beyond((double)q->quanta, samples, q)};
+        l->expected = draw_all(all, some, samples, zeta, q) + l->beyond;
+        for (size_t r = 0; r < q->runs; r++) {
+            all[r].loss += l->beyond;
+            l->mean += all[r].loss / (double)q->runs;
+            l->learned += all[r].learned / (double)q->runs;
+        }
+        for (size_t r = 0; r < q->runs; r++)
+            square += (all[r].loss - l->mean) * (all[r].loss - l->mean);
+        if (q->runs > 1) l->error = sqrt(square / (double)(q->runs - 1) / (double)q->runs);
     }
-    *l = (struct theory_loss){.error = NAN, .beyond = beyond((double)q->quanta, samples, q)};
-    for (size_t r = 0; r < q->runs; r++) {
-        const struct sums sums = draw_run(block, r, samples, zeta, q);
-        loss[r] = sums.loss + l->beyond;
-        l->mean += loss[r] / (double)q->runs;
-        l->learned += sums.learned / (double)q->runs;
-        l->expected = sums.expected + l->beyond;
-    }
-    for (size_t r = 0; r < q->runs; r++) square += (loss[r] - l->mean) * (loss[r] - l->mean);
-    if (q->runs > 1) l->error = sqrt(square / (double)(q->runs - 1) / (double)q->runs);
-    free(block);
-    free(loss);
-    return 0;
+    free(all);
+    free(some);
+    return status;
 }

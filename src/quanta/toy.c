@@ -79,8 +79,10 @@ static int measure(struct toy *t, const struct clustering *r, const int32_t *sub
     rank_envelope_free(&v);
     t->agreement = malloc(r->kinds * sizeof *t->agreement);
     if (!t->agreement) return err_memory(e, "toy model");
+    const size_t drawn =
+        (size_t)subtask[r->n - 1] + 1; /* of subtasks so rare there are no samples */
     for (size_t k = 0; k < r->kinds; k++) {
-        const size_t names = r->kind[k].clusters > q->subtasks ? r->kind[k].clusters : q->subtasks;
+        const size_t names = r->kind[k].clusters > drawn ? r->kind[k].clusters : drawn;
         t->agreement[k] = agreement(subtask, r->labels + k * r->n, r->n, names);
     }
     return 0;

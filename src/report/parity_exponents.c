@@ -163,8 +163,9 @@ static void to_ranks(double *out, const double *v, size_t n)
 
 static double correlation(const struct points *p)
 {
-    double *a = malloc(2 * (p->n + 1) * sizeof *a), *b = a + p->n, r = NAN;
+    double *a = malloc(2 * (p->n + 1) * sizeof *a), r = NAN;
     if (!a) return NAN;
+    double *b = a + p->n;
     struct ols_line up, down;
     to_ranks(a, p->x, p->n);
     to_ranks(b, p->y, p->n);

@@ -51,17 +51,12 @@ void report_clusters(struct sheet *s, const struct clustering *r, const struct a
 
 static json_t *sizes_json(const struct clustering *r, size_t kind)
 {
-    const size_t k = r->kind[kind].clusters;
-    size_t *size = malloc(k * sizeof *size), *order = malloc(k * sizeof *order);
     struct err e;
-    json_t *list = NULL;
-    if (size && order && !clustering_ranks(r, kind, size, order, &e)) {
-        list = json_array();
-        for (size_t c = 0; c < k; c++)
-            json_array_append_new(list, json_integer((json_int_t)size[order[c]]));
-    }
+    size_t *size = clustering_sizes(r, kind, &e);
+    json_t *list = size ? json_array() : NULL;
+    for (size_t c = 0; c < r->kind[kind].clusters && list; c++)
+        json_array_append_new(list, json_integer((json_int_t)size[c]));
     free(size);
-    free(order);
     return list;
 }
 

@@ -113,7 +113,7 @@ void report_parity_plan(struct sheet *s, json_t **json, const struct parity_grid
     uint64_t bytes = 0;
     for (size_t i = 0; i < g->n; i++) {
         const double one = parity_run_cost(&g->runs[i]) / rate;
-        flop += parity_run_flop(&g->runs[i]);
+        flop += parity_run_flop(&g->runs[i], 0, g->runs[i].steps);
         seconds += one;
         if (one > longest) longest = one;
         if (parity_run_bytes(&g->runs[i]) > bytes) bytes = parity_run_bytes(&g->runs[i]);
@@ -135,7 +135,7 @@ void report_parity_plan(struct sheet *s, json_t **json, const struct parity_grid
         else
             table_none(t);
         table_whole(t, r->steps);
-        table_real(t, parity_run_flop(r));
+        table_real(t, parity_run_flop(r, 0, r->steps));
         table_real(t, parity_run_cost(r) / rate);
         table_whole(t, parity_run_bytes(r));
     }

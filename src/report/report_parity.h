@@ -6,12 +6,14 @@
 #include "src/base/sheet.h"
 #include "src/report/parity_exponents.h"
 
-/* A row each run, then each exponent beside the published one and theory's. *JSON: the same, a new
- * reference, NULL when out of memory. Errors: out of memory. */
+/* A row each run; then, where there is any, each exponent beside the published one and theory's. *JSON:
+ * the same and the window, a new reference; NULL (cli_write then says that memory is out) or an error
+ * when out of memory. */
 int report_parity(struct sheet *s, json_t **json, const struct parity_folder *f,
                   const struct parity_window *w, struct err *e);
 
-/* What a grid would take: a row each run. RATE: of parity_run_cost's units a second and thread. */
+/* What a grid would take on so many threads, and a row each run. RATE: of parity_run_cost's units a
+ * second and thread. *JSON as above. */
 void report_parity_plan(struct sheet *s, json_t **json, const struct parity_grid *g, double rate,
                         int threads);
 

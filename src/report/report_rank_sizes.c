@@ -83,13 +83,11 @@ json_t *report_rank_sizes_json(const char *name, const struct clustering *r,
 /* SIZE [clusters] of one kind from the largest down. */
 static int ranked_sizes(double *size, const struct clustering *r, size_t kind, struct err *e)
 {
-    const size_t k = r->kind[kind].clusters;
-    size_t *all = malloc(k * sizeof *all), *order = malloc(k * sizeof *order);
-    int status = all && order ? clustering_ranks(r, kind, all, order, e) : err_memory(e, NULL);
-    for (size_t i = 0; i < k && !status; i++) size[i] = (double)all[order[i]];
+    size_t *all = clustering_sizes(r, kind, e);
+    if (!all) return -1;
+    for (size_t i = 0; i < r->kind[kind].clusters; i++) size[i] = (double)all[i];
     free(all);
-    free(order);
-    return status;
+    return 0;
 }
 
 int report_rank_sizes_plot(const char *path, const struct clustering *r,

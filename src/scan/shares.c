@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/scan/shares.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "src/base/num.h"
@@ -102,7 +103,19 @@ struct share share_by_predictions(const struct work *w, size_t index, size_t sha
     return share;
 }
 
-/* --- Slurm --- */
+/* --- which shard --- */
+
+int shard_parse(const char *text, size_t *index, size_t *shards, struct err *e)
+{
+    size_t i, n;
+    int end = 0;
+    if (sscanf(text, "%zu/%zu%n", &i, &n, &end) != 2 || text[end] || text[0] == '-' || n == 0 ||
+        n > 1000000 || i >= n)
+        return err_set(e, "--shard: expected I/N with I from 0 to N - 1, found '%s'", text);
+    *index = i;
+    *shards = n;
+    return 0;
+}
 
 /* A variable's number; FALLBACK where it is not set. */
 static int number_from(const char *name, uint64_t fallback, uint64_t *value, struct err *e)

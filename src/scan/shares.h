@@ -45,6 +45,9 @@ void shares_find(struct share *share, const struct work *work, const struct neox
 /* What shards of one model were when they were cut by predictions: for losses of before. */
 struct share share_by_predictions(const struct work *work, size_t index, size_t shards);
 
+/* --shard's "I/N". Errors: not I of 0 .. N - 1, N beyond a million; *INDEX and *SHARDS are as before. */
+int shard_parse(const char *text, size_t *index, size_t *shards, struct err *e);
+
 /* The shard of the Slurm array task this process runs in: *index of *shards, from
  * SLURM_ARRAY_TASK_ID, _COUNT, _MIN and _STEP, for ids that need not start at 0; 0 of 1 where there
  * is no array. Errors: the ids are not evenly spaced, a variable is no number. */

@@ -95,14 +95,6 @@ void token_index_find(const struct token_index *x, uint64_t row, size_t *documen
 
 int token_index_write(const struct token_index *x, const char *path, struct err *e)
 {
-    struct out out;
-    char header[NPY_HEADER];
-    const uint64_t n = (uint64_t)token_index_documents(x) + 1;
-    if (out_open(&out, path, e)) return -1;
-    npy_header(header, "<i8", n, 0);
-    int status = out_write(&out, header, sizeof header, e);
-    if (!status) status = out_write(&out, x->start, n * sizeof *x->start, e);
-    if (!status) return out_commit(&out, e);
-    out_abort(&out);
-    return -1;
+    const size_t n = token_index_documents(x) + 1;
+    return npy_save(path, "<i8", n, 0, x->start, n * sizeof *x->start, e);
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "src/base/file.h"
-#include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/progress.h"
 
@@ -75,29 +74,30 @@ void parity_grid_order(struct parity_grid *g, size_t shard, size_t shards)
 int parity_grid_run(const struct parity_grid *g, const struct parity_how *how,
                     struct parity_tally *tally, struct err *e)
 {
-    size_t logs = 0, ran = 0, there = 0;
+    uint64_t logs = 0;
+    size_t ran = 0, there = 0;
     double flop = 0;
     int status = 0;
-    for (size_t i = 0; i < g->n; i++)
-        logs += (g->runs[i].steps + g->runs[i].log - 1) / g->runs[i].log;
+    for (size_t i = 0; i < g->n; i++) logs += parity_run_logs(&g->runs[i], g->runs[i].steps);
     progress_begin("training", "logs", logs);
     out_catch_interrupts(true);
 #pragma omp parallel for schedule(dynamic, 1) reduction(+ : ran, there, flop)
     for (size_t i = 0; i < g->n; i++) {
         struct err mine;
         struct parity_how here = *how;
-        bool done;
+        struct parity_done done;
+        const struct parity_run *r = &g->runs[i];
         here.stop = &status;
         if (err_status(&status) || out_interrupted()) continue;
-        if (parity_run_do(&g->runs[i], &here, &done, &mine)) {
+        if (parity_run_do(r, &here, &done, &mine)) {
             err_first(e, &status, &mine);
-        } else if (done) {
-            there++;
-            progress_add((g->runs[i].steps + g->runs[i].log - 1) / g->runs[i].log);
-        } else {
-            ran++;
-            flop += parity_run_flop(&g->runs[i]);
+            continue;
         }
+        ran += !done.there;
+        there += done.there;
+        flop += parity_run_flop(r, done.first, done.end);
+        /* of what stopped early, or was there before */
+        progress_add(parity_run_logs(r, r->steps) - parity_run_logs(r, done.end));
     }
     out_catch_interrupts(false);
     progress_end();
@@ -126,23 +126,12 @@ static int by_name(const void *x, const void *y)
                            ((const struct parity_found *)y)->name);
 }
 
-/* A record of ours says so in its first lines. */
-static bool is_record(const char *path)
-{
-    struct err e;
-    struct map m;
-    if (map_open(&m, path, &e)) return false;
-    const bool found = m.size && memmem(m.data, m.size < 4096 ? m.size : 4096, "\"parity\": {", 11);
-    map_close(&m);
-    return found;
-}
-
 static int add_record(struct parity_folder *f, const char *folder, const char *file, struct err *e)
 {
     char *path = format_string("%s/%s", folder, file);
     if (!path) return err_memory(e, folder);
     int status = 0;
-    if (is_record(path)) {
+    if (parity_record_is(path)) {
         struct parity_found *more = realloc(f->found, (f->n + 1) * sizeof *more);
         if (more) f->found = more;
         struct parity_found one = {.name = strndup(file, strlen(file) - strlen(".json"))};

@@ -42,7 +42,7 @@ void parity_grid_order(struct parity_grid *g, size_t shard, size_t shards);
 
 struct parity_tally {
     size_t ran, there; /* finished now; before */
-    double flop;       /* of the first */
+    double flop;       /* of the steps that this call took */
 };
 
 /* Runs all, one a thread (OpenMP's). The first error stops the others where their states can be kept. */

@@ -9,6 +9,7 @@ struct parity_log {
     size_t n, room;       /* logs; log i is of step i * run.log */
     double *mean, *train; /* [n] mean test loss; the loss of that step's batch */
     float *subtask;       /* [n][tasks] */
+    double seconds;       /* that the run has taken, in all calls */
 };
 void parity_log_free(struct parity_log *l); /* a zeroed one too */
 /* Makes room for one more log: zeroed. -1: out of memory. */

@@ -75,12 +75,11 @@ static int add_part(struct parity_grid *g, const struct part *p, bool scaled, ui
     double width[MOST], data[MOST], zipf[MOST];
     parity_log_spaced(width, p->widths, p->width_lo, p->width_hi);
     parity_log_spaced(data, p->datas, p->data_lo, p->data_hi);
+    const double step = p->zipfs > 1 ? (p->zipf_hi - p->zipf_lo) / (double)(p->zipfs - 1) : 0;
     for (size_t i = 0; i < p->zipfs; i++)
-        zipf[i] = scaled && p->zipfs > 1
-                      ? middle[i]
-                      : round(100 * p->zipf_lo + (double)i * (p->zipfs > 8 ? 5 : 10)) / 100;
-    /* a width of the paper's is not cut: 500 is exact */
-    for (size_t i = 0; i < p->widths && p->widths == 1; i++) width[i] = p->width_hi;
+        zipf[i] =
+            scaled && p->zipfs > 1 ? middle[i] : round(100 * (p->zipf_lo + (double)i * step)) / 100;
+    if (p->widths == 1) width[0] = p->width_hi; /* the paper's one width is not cut: 500 is exact */
     struct parity_run base = parity_preset_base(scaled);
     base.shape.seed = seed;
     base.steps = p->steps;

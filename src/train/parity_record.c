@@ -12,7 +12,8 @@
 #include "src/base/npy.h"
 #include "src/base/provenance.h"
 
-enum { VERSION = 1, MOST_LOGS = 1 << 24 };
+#define FORMAT "tripod-parity 1"
+enum { MOST_LOGS = 1 << 24 };
 
 json_t *parity_run_json(const struct parity_run *r)
 {
@@ -50,28 +51,43 @@ static json_t *load(const char *path, struct err *e)
     if (map_open(&map, path, e)) return NULL;
     json_t *j = json_loadb((const char *)map.data, map.size, 0, &bad);
     map_close(&map);
+    const char *format = json_string_value(json_object_get(j, "format"));
     if (!j)
         err_kind(e, ERR_DAMAGED, "%s: line %d: %s", path, bad.line, bad.text);
-    else if (!json_is_object(j) || !json_is_object(json_object_get(j, "parity"))) {
+    else if (format && !strcmp(format, FORMAT))
+        return j;
+    else if (format)
+        err_set(e, "%s: format: expected \"%s\", found %s", path, FORMAT, format);
+    else
         err_set(e, "%s: expected the record of a parity run, found something else", path);
-        json_decref(j);
-        j = NULL;
-    }
-    return j;
+    json_decref(j);
+    return NULL;
+}
+
+bool parity_record_is(const char *path)
+{
+    static const char member[] = "\"format\": \"tripod-parity ";
+    struct err e;
+    struct map m;
+    if (map_open(&m, path, &e)) return false;
+    const size_t some = m.size < 4096 ? m.size : 4096;
+    const bool found = some && memmem(m.data, some, member, sizeof member - 1);
+    map_close(&m);
+    return found;
 }
 
 int parity_record_same(const char *path, const struct parity_run *r, struct err *e)
 {
-    struct parity_run found;
-    struct parity_log l;
-    uint64_t a, b;
-    if (parity_run_read(&found, &l, path, e)) return -1;
-    parity_log_free(&l);
-    if (parity_settings_hash(r, &a, e) || parity_settings_hash(&found, &b, e)) return -1;
-    return a == b
-               ? 0
-               : err_set(e, "%s: of a run with other settings: give another folder, or remove it",
-                         path);
+    json_t *found = load(path, e);
+    if (!found) return -1;
+    json_t *wanted = parity_run_json(r);
+    int status = wanted ? 0 : err_memory(e, path);
+    if (wanted && !json_equal(wanted, json_object_get(found, "parity")))
+        status =
+            err_set(e, "%s: of a run with other settings: give another folder, or remove it", path);
+    json_decref(wanted);
+    json_decref(found);
+    return status;
 }
 
 /* PATH, which ends in .json, with another end. The caller frees. */
@@ -83,15 +99,7 @@ static char *beside(const char *path, const char *end)
 static int write_array(const char *path, const float *data, size_t rows, size_t columns,
                        struct err *e)
 {
-    char header[NPY_HEADER];
-    struct out out;
-    npy_header(header, "<f4", rows, columns);
-    int status = out_open(&out, path, e);
-    if (!status) status = out_write(&out, header, sizeof header, e);
-    if (!status) status = out_write(&out, data, rows * columns * sizeof *data, e);
-    if (!status) return out_commit(&out, e);
-    out_abort(&out);
-    return -1;
+    return npy_save(path, "<f4", rows, columns, data, rows * columns * sizeof *data, e);
 }
 
 static int write_weights(const char *path, const struct parity_net *p, const struct parity_task *t,
@@ -116,8 +124,7 @@ static json_t *reals(const double *v, size_t n)
 }
 
 int parity_record_write(const char *path, const struct parity_run *r, const struct parity_log *l,
-                        const struct parity_net *p, const struct parity_task *t, double seconds,
-                        struct err *e)
+                        const struct parity_net *p, const struct parity_task *t, struct err *e)
 {
     char *matrix = beside(path, ".npy"), *weights = beside(path, "-weights.npy");
     const float *bias = p->w + p->blocks * p->block;
@@ -125,16 +132,17 @@ int parity_record_write(const char *path, const struct parity_run *r, const stru
     if (!status) status = write_array(matrix, l->subtask, l->n, r->shape.tasks, e);
     if (!status) status = write_weights(weights, p, t, e);
     if (!status)
-        status = json_save(path,
-                           json_pack("{s:i, s:o, s:I, s:s, s:I, s:o, s:o, s:[f, f], s:I, s:f, s:o}",
-                                     "version", VERSION, "parity", parity_run_json(r), "N",
-                                     (json_int_t)parity_parameters(&r->shape, r->width), "unit",
-                                     "nats", "steps_done", (json_int_t)p->steps, "mean",
-                                     reals(l->mean, l->n), "train", reals(l->train, l->n),
-                                     "output_bias", (double)bias[0], (double)bias[1], "best_step",
-                                     (json_int_t)(parity_log_best(l) * r->log), "seconds", seconds,
-                                     "provenance", provenance_json()),
-                           e);
+        status =
+            json_save(path,
+                      json_pack("{s:s, s:o, s:I, s:s, s:I, s:o, s:o, s:[o, o], s:I, s:f, s:o}",
+                                "format", FORMAT, "parity", parity_run_json(r), "N",
+                                (json_int_t)parity_parameters(&r->shape, r->width), "unit", "nats",
+                                "steps_done", (json_int_t)p->steps, "mean", reals(l->mean, l->n),
+                                "train", reals(l->train, l->n), "output_bias",
+                                json_finite((double)bias[0]), json_finite((double)bias[1]),
+                                "best_step", (json_int_t)(parity_log_best(l) * r->log), "seconds",
+                                l->seconds, "provenance", provenance_json()),
+                      e);
     free(matrix);
     free(weights);
     return status;
@@ -179,21 +187,27 @@ static int read_settings(struct parity_run *r, json_t *j, const char *path, stru
     return err_prefix(e, "%s: parity", path);
 }
 
+/* json_finite's value: null is what was no number. */
+static double known(const json_t *v)
+{
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
 static int read_reals(double **to, size_t *n, json_t *j, const char *key, const char *path,
                       struct err *e)
 {
     const json_t *a = json_object_get(j, key);
     const size_t found = json_array_size(a);
-    if (!json_is_array(a) || !found || found > MOST_LOGS || (*n && found != *n))
+    if (!json_is_array(a) || !found || found > MOST_LOGS)
+        return err_kind(e, ERR_DAMAGED, "%s: %s: expected an array of 1 to %d numbers", path, key,
+                        MOST_LOGS);
+    if (*n && found != *n)
         return err_kind(e, ERR_DAMAGED, "%s: %s: expected %zu numbers, found %zu", path, key, *n,
                         found);
     *n = found;
     *to = malloc(found * sizeof **to);
     if (!*to) return err_memory(e, path);
-    for (size_t i = 0; i < found; i++) {
-        const json_t *v = json_array_get(a, i);
-        (*to)[i] = json_is_number(v) ? json_number_value(v) : NAN;
-    }
+    for (size_t i = 0; i < found; i++) (*to)[i] = known(json_array_get(a, i));
     return 0;
 }
 
@@ -244,11 +258,16 @@ int parity_run_weights(struct parity_net *p, const struct parity_task *t, const 
     char *file = beside(path, "-weights.npy");
     const size_t rows = parity_net_rows(t);
     float *tail = p->w + p->blocks * p->block;
-    double bias[2];
     struct npy a;
     json_t *j = file ? load(path, e) : NULL;
+    const json_t *bias = json_object_get(j, "output_bias");
     int status = j ? 0 : file ? -1 : err_memory(e, path);
-    if (!status && json_unpack(j, "{s:[F, F]}", "output_bias", &bias[0], &bias[1]))
+    size_t numbers = 0;
+    for (size_t i = 0; i < json_array_size(bias); i++) {
+        const json_t *v = json_array_get(bias, i);
+        numbers += json_is_number(v) || json_is_null(v);
+    }
+    if (!status && (numbers != 2 || json_array_size(bias) != 2))
         status = err_kind(e, ERR_DAMAGED, "%s: output_bias: expected two numbers", path);
     if (!status && !npy_open(&a, file, e)) {
         const float *w = a.data;
@@ -261,7 +280,7 @@ int parity_run_weights(struct parity_net *p, const struct parity_task *t, const 
             for (size_t unit = 0; unit < p->width; unit++)
                 memcpy(&p->w[parity_net_at(p, t, row, unit)], &w[row * p->width + unit], sizeof *w);
         npy_close(&a);
-        for (int i = 0; i < 2; i++) tail[i] = (float)bias[i];
+        for (size_t i = 0; i < 2; i++) tail[i] = (float)known(json_array_get(bias, i));
     } else if (!status) {
         status = -1;
     }

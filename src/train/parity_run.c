@@ -30,6 +30,7 @@ struct work {
     struct parity_log log;
     uint32_t *order; /* [data] this epoch's; NULL: new samples for ever */
     uint64_t epoch;  /* whose order it is; UINT64_MAX: none yet */
+    double began;    /* omp_get_wtime's, less what the calls before took */
 };
 
 static int open_work(struct work *w, struct err *e)
@@ -165,11 +166,18 @@ static bool interrupted(const struct work *w)
     return out_interrupted() || (w->how->stop && err_status(w->how->stop));
 }
 
+static int keep(struct work *w, struct err *e)
+{
+    w->log.seconds = omp_get_wtime() - w->began;
+    return parity_state_write(w->state_path, w->settings, &w->net, &w->log, w->r->shape.tasks, e);
+}
+
 static int train(struct work *w, struct err *e)
 {
     const struct parity_run *r = w->r;
     double kept = omp_get_wtime();
     bool stop = w->net.steps && stops(w);
+    progress_add(w->log.n); /* of the calls before */
     while (w->net.steps < r->steps && !stop) {
         const bool log = w->net.steps % r->log == 0;
         if (log) {
@@ -188,8 +196,7 @@ static int train(struct work *w, struct err *e)
         }
         const bool stopped = interrupted(w);
         if (stopped || (log && omp_get_wtime() - kept > w->how->keep_seconds)) {
-            if (parity_state_write(w->state_path, w->settings, &w->net, &w->log, r->shape.tasks, e))
-                return -1;
+            if (keep(w, e)) return -1;
             kept = omp_get_wtime();
         }
         if (stopped)
@@ -200,28 +207,29 @@ static int train(struct work *w, struct err *e)
     return 0;
 }
 
-int parity_run_do(const struct parity_run *r, const struct parity_how *how, bool *done,
-                  struct err *e)
+int parity_run_do(const struct parity_run *r, const struct parity_how *how,
+                  struct parity_done *done, struct err *e)
 {
     char name[96];
-    struct work w = {.r = r, .how = how};
+    struct work w = {.r = r, .how = how, .began = omp_get_wtime()};
     parity_run_name(r, name, sizeof name);
-    *done = false;
+    *done = (struct parity_done){.there = false};
     if (parity_run_check(r, e)) return -1;
     char *path = format_string("%s/%s.json", how->folder, name);
     w.state_path = format_string("%s/%s.state", how->folder, name);
     int status = path && w.state_path ? 0 : err_memory(e, name);
     if (!status && file_exists(path)) {
         status = parity_record_same(path, r, e);
-        *done = !status;
+        done->there = !status;
     } else if (!status) {
-        const double start = omp_get_wtime();
         status = parity_settings_hash(r, &w.settings, e);
         if (!status) status = open_work(&w, e);
+        done->first = w.net.steps;
+        w.began -= w.log.seconds;
         if (!status) status = train(&w, e);
-        if (!status)
-            status =
-                parity_record_write(path, r, &w.log, &w.net, &w.task, omp_get_wtime() - start, e);
+        done->end = w.net.steps;
+        w.log.seconds = omp_get_wtime() - w.began;
+        if (!status) status = parity_record_write(path, r, &w.log, &w.net, &w.task, e);
     }
     if (!status) unlink(w.state_path); /* one that a kill left behind, too */
     free(path);

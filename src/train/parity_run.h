@@ -22,10 +22,16 @@ struct parity_how {
     const int *stop;     /* another thread's status: not 0 means stop; may be NULL */
 };
 
-/* Runs it, or goes on from its state, and writes its files; a run whose record is there is left alone
- * (*done true). Errors: a record or a state of other settings, a damaged state, ERR_INTERRUPTED (the
- * state is kept), cannot write, out of memory. */
-int parity_run_do(const struct parity_run *r, const struct parity_how *how, bool *done,
-                  struct err *e);
+/* What a call found and did. */
+struct parity_done {
+    bool there;          /* its record: nothing was run */
+    uint64_t first, end; /* steps first .. end - 1 were taken */
+};
+
+/* Runs it, or goes on from its state, and writes its files; a run whose record is there is left alone.
+ * Errors: a record or a state of other settings, a damaged state, ERR_INTERRUPTED (the state is kept),
+ * cannot write, out of memory. */
+int parity_run_do(const struct parity_run *r, const struct parity_how *how,
+                  struct parity_done *done, struct err *e);
 
 #endif

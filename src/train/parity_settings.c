@@ -37,21 +37,23 @@ static double tested(const struct parity_run *r)
 {
     return (double)r->shape.tasks * (double)r->task_points + (double)r->test_points;
 }
-static double logs_of(const struct parity_run *r)
+uint64_t parity_run_logs(const struct parity_run *r, uint64_t steps)
 {
-    return (double)((r->steps + r->log - 1) / r->log);
+    return (steps + r->log - 1) / r->log;
 }
-/* Samples of all steps; the last batch of an epoch may be short. */
-static double trained(const struct parity_run *r)
+/* Samples of so many steps; the last batch of an epoch may be short. */
+static double trained(const struct parity_run *r, double steps)
 {
     const double batch = (double)(r->data && r->data < r->batch ? r->data : r->batch);
-    if (!r->data) return (double)r->steps * batch;
-    return (double)r->steps * (double)r->data / ceil((double)r->data / batch);
+    if (!r->data) return steps * batch;
+    return steps * (double)r->data / ceil((double)r->data / batch);
 }
 
-double parity_run_flop(const struct parity_run *r)
+double parity_run_flop(const struct parity_run *r, uint64_t first, uint64_t end)
 {
-    return (4 * trained(r) + 2 * logs_of(r) * tested(r)) * (double)r->shape.n * (double)r->width;
+    const double logs = (double)(parity_run_logs(r, end) - parity_run_logs(r, first));
+    return (4 * trained(r, (double)(end - first)) + 2 * logs * tested(r)) * (double)r->shape.n *
+           (double)r->width;
 }
 
 /* By the kernels' times at widths 16 to 500: a scattered sum is about two looked-up ones; a sample
@@ -60,8 +62,8 @@ double parity_run_cost(const struct parity_run *r)
 {
     const double blocks = (double)((r->width + SIMD_LANES - 1) / SIMD_LANES),
                  groups = (double)((r->shape.n + 3) / 4);
-    return trained(r) * (100 + blocks * (10 + 3 * groups)) +
-           logs_of(r) * tested(r) * (80 + blocks * (5 + groups)) +
+    return trained(r, (double)r->steps) * (100 + blocks * (10 + 3 * groups)) +
+           (double)parity_run_logs(r, r->steps) * tested(r) * (80 + blocks * (5 + groups)) +
            (double)r->steps * (double)parity_parameters(&r->shape, r->width);
 }
 
@@ -70,5 +72,5 @@ uint64_t parity_run_bytes(const struct parity_run *r)
     const uint64_t batch = r->data && r->data < r->batch ? r->data : r->batch;
     const uint64_t room = batch > r->task_points ? batch : r->task_points;
     return parity_net_bytes(&r->shape, r->width, room) + r->data * sizeof(uint32_t) +
-           (uint64_t)logs_of(r) * (r->shape.tasks * sizeof(float) + 2 * sizeof(double)) * 2;
+           parity_run_logs(r, r->steps) * (r->shape.tasks * sizeof(float) + 2 * sizeof(double)) * 2;
 }

@@ -26,9 +26,12 @@ int parity_run_check(const struct parity_run *r, struct err *e);
 /* "w500-z1.4-s0", "w500-d1000000-z1.4-s0": what tells the runs of one grid apart. */
 void parity_run_name(const struct parity_run *r, char *name, size_t size);
 
-/* Multiplications and additions that the plain products of its training steps and of its tests take:
- * 4 batch n width a step, 2 n width a tested sample. */
-double parity_run_flop(const struct parity_run *r);
+/* How many of its first STEPS steps are logged. */
+uint64_t parity_run_logs(const struct parity_run *r, uint64_t steps);
+
+/* Multiplications and additions that the plain products of its steps FIRST .. END - 1 and of their tests
+ * take: 4 batch n width a step, 2 n width a tested sample. */
+double parity_run_flop(const struct parity_run *r, uint64_t first, uint64_t end);
 /* Look-ups and what is like them: what its time follows from. */
 double parity_run_cost(const struct parity_run *r);
 /* Bytes in memory while it runs. */

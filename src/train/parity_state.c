@@ -12,8 +12,9 @@
 struct header {
     char magic[8];
     uint64_t settings, steps, logs, tasks, floats;
+    double seconds;
 };
-static const char magic[8] = "parity1\n";
+static const char magic[8] = "parity2\n";
 
 /* What lies between header and checksum. */
 struct part {
@@ -36,8 +37,12 @@ static void parts_of(struct part part[PARTS], const struct parity_net *p,
 int parity_state_write(const char *path, uint64_t settings, const struct parity_net *p,
                        const struct parity_log *l, size_t tasks, struct err *e)
 {
-    struct header h = {
-        .settings = settings, .steps = p->steps, .logs = l->n, .tasks = tasks, .floats = p->floats};
+    struct header h = {.settings = settings,
+                       .steps = p->steps,
+                       .logs = l->n,
+                       .tasks = tasks,
+                       .floats = p->floats,
+                       .seconds = l->seconds};
     struct part part[PARTS];
     struct out out;
     memcpy(h.magic, magic, sizeof magic);
@@ -97,5 +102,6 @@ int parity_state_parse(struct parity_net *p, struct parity_log *l, size_t tasks,
         from += part[i].bytes;
     }
     p->steps = h.steps;
+    l->seconds = h.seconds;
     return 0;
 }

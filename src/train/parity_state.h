@@ -1,8 +1,9 @@
 /* parity_state.h - an unfinished run on the disk: everything its next step depends on but the settings.
  * As data are functions of their numbers, that is the weights, AdamW's means, the step, and the logs.
  *
- * Little-endian: "parity1\n", u64 XXH3 of the settings, steps done, logs, tasks, floats; float32 w, m, v
- * [floats each]; float64 mean, train [logs each]; float32 subtask [logs * tasks]; u64 XXH3 of all before.
+ * Little-endian: "parity2\n", u64 XXH3 of the settings, steps done, logs, tasks, floats, float64 seconds;
+ * float32 w, m, v [floats each]; float64 mean, train [logs each]; float32 subtask [logs * tasks]; u64 XXH3
+ * of all before.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_PARITY_STATE_H

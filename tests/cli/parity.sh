@@ -48,6 +48,7 @@ for i in 2 0 1; do parity "${grid[@]}" --shard $i/3 -o "$T/s" >/dev/null; done
 same "in three shards" "$T/a" "$T/s"
 ok "what is there is not run again" parity "${grid[@]}" -o "$T/a" --json
 shows "and says so" '"there": 12'
+shows "and that it took no products" '"flop": 0.0'
 
 slow=(--scaled -w 200 -d 40000 -s 250 --log 25 --threads 1)
 parity "${slow[@]}" -o "$T/whole" >/dev/null
@@ -66,18 +67,28 @@ fails "the state of other settings" 'w200-d40000-z1.4-s0.state: of a run with ot
 cp -r "$T/cut" "$T/bad"
 printf x | dd of="$T/bad/w200-d40000-z1.4-s0.state" bs=1 seek=5000 conv=notrunc 2>/dev/null
 fails "a damaged state" 's0.state: the checksum does not match' parity "${slow[@]}" -o "$T/bad"
-ok "gone on with" parity "${slow[@]}" -o "$T/cut"
+ok "gone on with" parity "${slow[@]}" -o "$T/cut" --json="$T/cut.json"
 same "the same bytes" "$T/whole" "$T/cut"
+ok "counts the steps of this call, and the time of all" $python - "$T" <<'P'
+import json, sys
+t = sys.argv[1]
+r, call = json.load(open(t + "/cut/w200-d40000-z1.4-s0.json")), json.load(open(t + "/cut.json"))["training"]
+whole = (4 * 250 * 5000 + 2 * 10 * 300 * 200) * 32 * 200
+assert call["ran"] == 1 and 0 < call["flop"] < whole, (call, whole)
+assert r["seconds"] > call["seconds"], (r["seconds"], call)
+P
 check "the state is gone" "$(ls "$T/cut")" test ! -e "$T/cut/w200-d40000-z1.4-s0.state"
 
-ok "early stop: a training set that is soon known by heart" parity --scaled --tasks 30 -n 20 -w 300 -d 200 -s 5000 --log 20 --stop-rises 3 --stop-from 100 --task-points 100 -o "$T/e"
-ok "stops after so many rises, and not before" $python - "$T/e/w300-d200-z1.4-s0.json" <<'P'
+ok "early stop: a training set that is soon known by heart" parity --scaled --tasks 30 -n 20 -w 300 -d 200 -s 5000 --log 20 --stop-rises 3 --stop-from 100 --task-points 100 -o "$T/e" --json="$T/e.json"
+ok "stops after so many rises, and not before" $python - "$T/e/w300-d200-z1.4-s0.json" "$T/e.json" <<'P'
 import json, sys
 r = json.load(open(sys.argv[1]))
 m = r["mean"]
 rises = [all(m[j] > m[j - 1] for j in range(i - 2, i + 1)) for i in range(5, len(m))]
 assert len(m) < 250 and rises[-1] and not any(rises[:-1]), m
 assert r["best_step"] == 20 * m.index(min(m)) and r["steps_done"] == 20 * (len(m) - 1) + 1
+flop = (4 * r["steps_done"] * 200 + 2 * len(m) * 30 * 100) * 20 * 300  # of the steps it took, not of 5,000
+assert json.load(open(sys.argv[2]))["training"]["flop"] == flop, flop
 P
 
 # --- cosines of gradients ---
@@ -140,6 +151,10 @@ for how in --threads=1 --simd=scalar; do
     parity --similarity "$T/D.npy" --samples 200 "$T/q/w60-z1.4-s0.json" $how >/dev/null
     check "cosines, $how: the same bytes" "they differ" cmp -s "$T/C.npy" "$T/D.npy"
 done
+ok "seeds that are far from each other" parity --similarity "$T/D.npy" --samples 200 --seed 16777216 "$T/q/w60-z1.4-s0.json"
+check "are other samples" "the same bytes" [ -n "$(cmp "$T/C.npy" "$T/D.npy" 2>&1)" ]
+ok "a name that is not UTF-8" parity --similarity "$T/"$'\xff.npy' --samples 20 "$T/q/w60-z1.4-s0.json" --json
+shows "is ? in JSON" '"similarity": "\?"'
 fails "no sample so well known" 'one sample in 1000 with a loss below 1e-08 nats, found [0-9]+ in' parity --similarity "$T/no.npy" --below 1e-8 --samples 2 "$T/q/w60-z1.4-s0.json"
 fails "another name" 'C.txt: expected a name that ends in .npy' parity --similarity "$T/C.txt" --samples 20 "$T/q/w60-z1.4-s0.json"
 fails "no run" 'nothing.json: cannot open' parity --similarity "$T/no.npy" "$T/q/nothing.json"
@@ -163,6 +178,11 @@ fails "other settings" 's[01].json: of a run with other settings' parity "${grid
 fails "too few test samples" '1 test samples: not one of the most frequent subtask' parity "${small[@]}" --test-points 1 -o "$T/no1"
 ok "a run that diverges" parity "${small[@]}" -w 9,20,40 --rate 1000 --test-points 0 -o "$T/d"
 ok "its points are read, and say nothing" parity --analyse "$T/d" --json
+ok "one that ends with no number at all" parity "${small[@]}" -w 9 --rate 1000 --decay 1000 -o "$T/nan"
+ok "is null in the record" $python -c "import json; r = json.load(open('$T/nan/w9-z1.4-s0.json')); assert r['output_bias'] == [None, None] and r['mean'][-1] is None, r"
+ok "is there the next time" parity "${small[@]}" -w 9 --rate 1000 --decay 1000 -o "$T/nan" --json
+shows "and not run again" '"there": 1'
+fails "its weights are read, and know nothing" 'found 0 in [0-9]+: train it longer' parity --similarity "$T/no.npy" --samples 2 "$T/nan/w9-z1.4-s0.json"
 mkdir -p "$T/no"
 fails "an empty folder" 'expected records of parity runs, found none' parity --analyse "$T/no"
 fails "no such folder" 'nowhere: cannot open' parity --analyse "$T/nowhere"
@@ -173,6 +193,12 @@ head -c 500 "$T/b/w40-z1.4-s0.npy" >"$T/bad/w40-z1.4-s0.npy"
 fails "a matrix cut off" 'w40-z1.4-s0.npy: expected 6 x 30 values' parity --analyse "$T/bad"
 sed 's/"tasks": 30/"tasks": -30/' "$T/b/w40-z1.4-s0.json" >"$T/bad/w40-z1.4-s0.json"
 fails "a record with nonsense" 'w40-z1.4-s0.json: parity: expected no negative number, found -30' parity --analyse "$T/bad"
+sed 's/tripod-parity 1/tripod-parity 2/' "$T/b/w40-z1.4-s0.json" >"$T/bad/w40-z1.4-s0.json"
+fails "a later form of record" 'w40-z1.4-s0.json: format: expected "tripod-parity 1", found tripod-parity 2' parity --analyse "$T/bad"
+sed '/"mean": \[/,/\]/d' "$T/b/w40-z1.4-s0.json" >"$T/bad/w40-z1.4-s0.json"
+fails "a record without its losses" 'w40-z1.4-s0.json: mean: expected an array of 1 to [0-9]+ numbers' parity --analyse "$T/bad"
+echo '{"parity": {}}' >"$T/bad/w40-z1.4-s0.json"
+fails "another program's record" 'w40-z1.4-s0.json: expected the record of a parity run, found something else' parity --similarity "$T/no.npy" "$T/bad/w40-z1.4-s0.json"
 head -c 300 "$T/b/w40-z1.4-s0.json" >"$T/bad/w40-z1.4-s0.json"
 fails "a record cut off" 'w40-z1.4-s0.json: line [0-9]+: ' parity --analyse "$T/bad"
 ok "a plan" parity --preset figure10 --dry-run

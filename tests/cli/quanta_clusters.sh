@@ -107,6 +107,8 @@ import json
 rows = json.load(open("toy.json"))["rows"]
 assert [r["alpha"] for r in rows] == [0.9, 1] and all(abs(r["difference"]) < 0.2 for r in rows), rows
 P
+ok "toy of more subtasks than there are samples of" quanta toy --subtasks 1e6 --points 40 --d 300 --sigma 0 --clusters 40 --window 1:15 --n-init 20 --json=toy.json
+ok "agreement of those that are there" $python -c "import json; r = json.load(open('toy.json'))['rows'][0]; assert r['samples'] == 158 and r['ari_40'] == 1, r"
 ok "theory" quanta theory --quanta 1e5 --runs 3 -D 1e4,1e5,1e6,1e8
 shows "closed forms within 0.3 % at 100 quanta" '^100	0\.12733[0-9]*	0\.12758[0-9]*	1\.00199[0-9]	1\.41177[0-9]*	1\.41370[0-9]*	1\.00136[0-9]'
 shows "slopes with the tail near the theory's" '^1e\+?08	[0-9.e+-]+	[0-9.e+-]+	[0-9.e+-]+	[0-9.e+-]+	[0-9.e+-]+	0\.28[0-9]+	[0-9.]+	0\.285714|^100000000	.*	0\.28[0-9]+	[0-9.]+	0\.285714'
