@@ -176,6 +176,8 @@ fails "who needs it says so" 'd.tripod@step1: gpt_neox.embed_in.weight: the stor
 ok "beyond the chain all is well" "$TRIPOD" info --verify "$T/d.tripod@step256"
 
 fails "too little memory for a checkpoint" 'step256: 2M of memory are not enough: a checkpoint of an archive is decoded into it' "$TRIPOD" scan -m "$A@step256" -c "$corpus" -o "$T/of-little" --memory 2M
+ok "its plan" "$TRIPOD" scan -m "$A@step256" -c "$corpus" -o "$T/of-little" --memory 2M --dry-run
+if grep -q streamed "$T/out"; then echo "FAIL it is not streamed: $(grep streamed "$T/out")"; code=1; else echo "ok it is not streamed"; fi
 
 # Damage to a tensor that two checkpoints share: what comes before them is computed.
 "$make_model" "$T/head-step9" --hidden 64 --layers 2 --heads 2 --vocab 3000 --updates 3 --update-size 0.01 --scale 2
