@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/csv.h"
 #include "src/base/progress.h"
 #include "src/scan/gather.h"
 #include "src/scan/loss_column.h"
@@ -186,16 +187,23 @@ static int write_documents(struct documents *d, struct err *e)
     return status;
 }
 
+/* ",WHAT:NAME" */
+static int put_name(struct out *out, const char *what, const char *name, struct err *e)
+{
+    char *text = format_string("%s:%s", what, name);
+    int status = text ? out_printf(out, e, ",") : err_memory(e, out->path);
+    if (!status) status = csv_write_text(out, text, e);
+    free(text);
+    return status;
+}
+
 static int write_header(struct documents *d, struct err *e)
 {
     int status = out_printf(&d->out, e, "document,tokens,predictions%s", d->bytes ? ",bytes" : "");
     for (size_t j = 0; j < d->g->count && !status; j++) {
         char *name = record_checkpoint(&d->g->checkpoints[j].whole);
-        const char *quote = name && strpbrk(name, ",\"") ? "\"" : "";
-        status = name ? out_printf(&d->out, e, ",%sloss:%s%s", quote, name, quote)
-                      : err_memory(e, d->o->path);
-        if (!status && d->bytes)
-            status = out_printf(&d->out, e, ",%sbits_per_byte:%s%s", quote, name, quote);
+        status = name ? put_name(&d->out, "loss", name, e) : err_memory(e, d->o->path);
+        if (!status && d->bytes) status = put_name(&d->out, "bits_per_byte", name, e);
         free(name);
     }
     return status ? status : out_printf(&d->out, e, "\n");

@@ -118,4 +118,18 @@ same "nothing was written over" "$T/bare.csv" "$T/kept.csv"
 is "nothing half-written is left" 0 "$(find "$T" -name '*.part-*' | wc -l)"
 misuse "a corpus for nothing" '^tripod: gather: -c needs --documents|-c needs --documents' "$TRIPOD" gather "$T/l" -c "$T/c"
 misuse "a tokenizer for nothing" 'needs --documents' "$TRIPOD" gather "$T/l" -t "$T/tokenizer.json"
+# A name with what CSV is made of.
+cp -r "$demo/demo-3k/step16" "$T/we\"ird, \"name"
+"$TRIPOD" scan "$T/we\"ird, \"name" "$demo"/demo-{7k,25k,59k,115k}/step1000 -c "$T/plain" -t "$T/tokenizer.json" -o "$T/odd" --max-tokens 40 >/dev/null
+ok "a name with quotes" "$TRIPOD" gather "$T/odd" --documents "$T/odd.csv"
+ok "is read back from both" $python - "$T/odd/points.csv" "$T/odd.csv" <<'P'
+import csv, sys
+points, documents = (list(csv.reader(open(p), strict=True)) for p in sys.argv[1:])
+name = 'we"ird, "name'
+assert len(points) == 6 and sum(r[0].startswith(name) for r in points) == 1, points
+assert len(documents) == 2501 and sum(x.startswith("loss:" + name) for x in documents[0]) == 1, documents[0]
+assert all(len(r) == len(rows[0]) for rows in (points, documents) for r in rows)
+P
+ok "and by fit" "$TRIPOD" fit power "$T/odd/points.csv"
+
 exit $code
