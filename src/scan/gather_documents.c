@@ -49,15 +49,9 @@ static int open_corpus(struct documents *d, struct err *e)
         return err_kind(e, ERR_MISSING, "%s: its corpus %s is not there: give it with -c",
                         r->losses, prefix);
     if (protocol_open_corpus(&d->corpus, &p, prefix, e)) return -1;
-    if (!documents || documents > d->corpus.documents) documents = d->corpus.documents;
-    uint64_t hash;
-    char text[17];
-    if (known_hash(&d->corpus, documents, d->o->directory, &hash, e)) return -1;
-    snprintf(text, sizeof text, "%016" PRIx64, hash);
-    if (strcmp(text, r->corpus_hash))
-        return err_set(e, "%s: expected the corpus %s of %s, found %s", d->corpus.prefix,
-                       r->corpus_hash, r->losses, text);
-    if (plan_make(&d->plan, &d->corpus, &p, 0, documents, e)) return -1;
+    if (corpus_is(&d->corpus, documents, r->corpus_hash, r->losses, d->o->directory, e) ||
+        plan_make(&d->plan, &d->corpus, &p, 0, documents ? documents : SIZE_MAX, e))
+        return -1;
     return (double)d->plan.predictions == r->moments.predictions
                ? 0
                : err_kind(e, ERR_DAMAGED,

@@ -105,7 +105,7 @@ sed 's/<|endoftext|>/<|end|>/g' "$T/tokenizer.json" >"$T/other.json"
 if cmp -s "$T/other.json" "$T/tokenizer.json"; then echo "FAIL the other tokenizer is the same"; code=1; fi
 fails "another tokenizer" 'expected the [0-9]* bytes of text .* found' "$TRIPOD" gather "$T/rows" --documents "$T/kept.csv" -t "$T/other.json"
 fails "another than the corpus's" 'expected the tokenizer the corpus was made with' "$TRIPOD" gather "$T/l" --documents "$T/kept.csv" -t "$T/other.json"
-fails "another corpus" 'c: expected the corpus [0-9a-f]* of .*, found' "$TRIPOD" gather "$T/l" --documents "$T/kept.csv" -c "$T/c"
+fails "another corpus" 'c: expected the corpus of .*/l/demo-3k-step16.npy \([0-9a-f]{16}\), found another \([0-9a-f]{16}\)$' "$TRIPOD" gather "$T/l" --documents "$T/kept.csv" -c "$T/c"
 mv "$T/r.idx" "$T/away.idx"; mv "$T/r.bin" "$T/away.bin"
 fails "no corpus" 'its corpus .*/r is not there: give it with -c' "$TRIPOD" gather "$T/rows" --documents "$T/kept.csv"
 ok "it is somewhere else" "$TRIPOD" gather "$T/rows" --documents "$T/moved.csv" -c "$T/away"
@@ -118,6 +118,12 @@ same "nothing was written over" "$T/bare.csv" "$T/kept.csv"
 is "nothing half-written is left" 0 "$(find "$T" -name '*.part-*' | wc -l)"
 misuse "a corpus for nothing" '^tripod: gather: -c needs --documents|-c needs --documents' "$TRIPOD" gather "$T/l" -c "$T/c"
 misuse "a tokenizer for nothing" 'needs --documents' "$TRIPOD" gather "$T/l" -t "$T/tokenizer.json"
+# A scan of more documents than there are is one of all.
+"$TRIPOD" scan "${models[@]}" -c "$T/plain" -t "$T/tokenizer.json" -o "$T/more" --max-tokens 40 --documents 9999 >/dev/null 2>&1
+ok "more documents than there are" "$TRIPOD" gather "$T/more" -o "$T/more.npy" --documents "$T/more.csv"
+same "all of them" "$T/d.csv" "$T/more.csv"
+ok "and tokens of their matrix" "$TRIPOD" tokens show "$T/more.npy" -c "$T/plain" 5
+
 # A name with what CSV is made of.
 cp -r "$demo/demo-3k/step16" "$T/we\"ird, \"name"
 "$TRIPOD" scan "$T/we\"ird, \"name" "$demo"/demo-{7k,25k,59k,115k}/step1000 -c "$T/plain" -t "$T/tokenizer.json" -o "$T/odd" --max-tokens 40 >/dev/null
