@@ -13,9 +13,9 @@
 #include "src/base/progress.h"
 #include "src/scan/gather.h"
 #include "src/scan/loss_column.h"
+#include "src/scan/model_tokenizer.h"
 #include "src/scan/text_counts.h"
 #include "src/text/known.h"
-#include "src/text/origin.h"
 #include "src/text/unicode.h"
 
 enum { DROP_LOSSES = 1 << 20 }; /* after so many their pages are given back */
@@ -59,30 +59,22 @@ static int open_corpus(struct documents *d, struct err *e)
                           r->losses, d->plan.predictions, r->protocol, r->moments.predictions);
 }
 
-/* The tokenizer given, else that of the corpus, else that of the scan; without one a warning. */
+/* Without a tokenizer there is a warning. */
 static int open_counter(struct documents *d, struct err *e)
 {
-    const char *given = d->o->tokenizer, *scan = d->g->checkpoints[0].whole.tokenizer;
-    char *named = origin_tokenizer(d->corpus.prefix);
-    const char *path = given                         ? given
-                       : named && file_exists(named) ? named
-                       : scan && file_exists(scan)   ? scan
-                                                     : NULL;
-    struct tokenizer *t = NULL;
-    int status = path ? tokenizer_open(&t, path, e) : 0;
-    if (!path)
+    const char *scan = d->g->checkpoints[0].whole.tokenizer;
+    struct tokenizer *t;
+    char *gone;
+    int status = corpus_tokenizer_open(&t, &gone, d->corpus.prefix, d->o->tokenizer, scan, e);
+    if (!status && !t)
         progress_warn(
             "%s: bytes and bits per byte are left out: there is no tokenizer at hand%s%s; "
             "give one with -t",
-            d->o->path, named || scan ? ", it is no longer " : "",
-            named  ? named
-            : scan ? scan
-                   : "");
-    if (t && !status) status = origin_check_tokenizer(d->corpus.prefix, t, e);
-    if (t && !status) status = text_counter_open(&d->counter, t, e);
+            d->o->path, gone ? ", it is no longer " : "", gone ? gone : "");
+    if (!status && t) status = text_counter_open(&d->counter, t, e);
     d->bytes = t != NULL;
     tokenizer_close(t);
-    free(named);
+    free(gone);
     return status;
 }
 

@@ -118,6 +118,12 @@ same "nothing was written over" "$T/bare.csv" "$T/kept.csv"
 is "nothing half-written is left" 0 "$(find "$T" -name '*.part-*' | wc -l)"
 misuse "a corpus for nothing" '^tripod: gather: -c needs --documents|-c needs --documents' "$TRIPOD" gather "$T/l" -c "$T/c"
 misuse "a tokenizer for nothing" 'needs --documents' "$TRIPOD" gather "$T/l" -t "$T/tokenizer.json"
+# A folder holds it, as for tokens.
+mkdir "$T/hollow"
+ok "the folder of a tokenizer" "$TRIPOD" gather "$T/l" --documents "$T/folder.csv" -t "$demo"
+same "is the tokenizer" "$T/d.csv" "$T/folder.csv"
+fails "a folder without one" 'hollow/tokenizer.json: cannot open' "$TRIPOD" gather "$T/l" --documents "$T/kept.csv" -t "$T/hollow"
+
 # A scan of more documents than there are is one of all.
 "$TRIPOD" scan "${models[@]}" -c "$T/plain" -t "$T/tokenizer.json" -o "$T/more" --max-tokens 40 --documents 9999 >/dev/null 2>&1
 ok "more documents than there are" "$TRIPOD" gather "$T/more" -o "$T/more.npy" --documents "$T/more.csv"
