@@ -7,7 +7,6 @@ G=$ROOT/tests/golden/folders
 corpus=$G/corpus
 export HF_HUB_CACHE=$T/hub
 mkdir "$T/hub"
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
 # absent NAME FILE...: none of them exists, nor a part of one.
 absent() {
     local name=$1 f

@@ -15,7 +15,6 @@ files() { stat -c '%n %i %y' "$@"; }
 keep() { files "$@" >"$T/before"; }
 kept() { local name=$1; shift; if files "$@" 2>&1 | cmp -s - "$T/before"; then echo "ok $name"; else echo "FAIL $name: written again"; code=1; fi; }
 made() { local name=$1; shift; if files "$@" 2>&1 | cmp -s - "$T/before"; then echo "FAIL $name: not written again"; code=1; else echo "ok $name"; fi; }
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
 quiet() { if [ -s "$T/err" ]; then echo "FAIL $1: $(head -c 300 "$T/err")"; code=1; else echo "ok $1"; fi; }
 warns() { if [ "$(wc -l <"$T/err")" -eq 1 ] && grep -Eq "^tripod: warning: $2" "$T/err"; then echo "ok $1"; else echo "FAIL $1: $(head -c 300 "$T/err")"; code=1; fi; }
 count() { local name=$1 n=$2; shift 2; if [ $# -eq "$n" ] && [ -e "$1" ]; then echo "ok $name"; else echo "FAIL $name: $*"; code=1; fi; }

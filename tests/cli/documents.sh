@@ -3,8 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
 demo=$ROOT/models/demo
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 
 # 2500 documents of many lengths, among them empty ones, of one token, of several bytes a character.
 cp "$demo/tokenizer.json" "$T/tokenizer.json"

@@ -4,8 +4,6 @@
 make_model=${B:-$ROOT/build}/tests/golden/make_model
 golden=$ROOT/tests/golden/score
 python=/usr/bin/python3
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 
 # The harness's answers.
 cp -r "$ROOT/models/demo" "$T/demo" 2>/dev/null
