@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/csv.h"
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/provenance.h"
@@ -74,18 +75,6 @@ static const char *data(const struct eval *r)
 
 /* --- CSV, for tripod fit --- */
 
-/* A field of a CSV file: quoted when it has to be. */
-static int put_text(struct out *o, const char *text, struct err *e)
-{
-    if (!strpbrk(text, ",\"\r\n")) return out_printf(o, e, "%s", text);
-    int status = out_printf(o, e, "\"");
-    for (; *text && !status; text++) {
-        status = out_write(o, text, 1, e);
-        if (!status && *text == '"') status = out_write(o, text, 1, e);
-    }
-    return status ? status : out_printf(o, e, "\"");
-}
-
 static int put_rows(const struct args *a, const struct evals *v, struct out *o, struct err *e)
 {
     const size_t values = EVALS_FIXED + a->metrics.n;
@@ -106,7 +95,7 @@ static int put_rows(const struct args *a, const struct evals *v, struct out *o, 
             status = isfinite(r->value[k]) ? out_printf(o, e, ",%.17g", r->value[k])
                                            : out_printf(o, e, ",");
         if (!status) status = out_printf(o, e, ",");
-        if (!status) status = put_text(o, r->file, e);
+        if (!status) status = csv_write_text(o, r->file, e);
         if (!status) status = out_printf(o, e, "\n");
     }
     return status;

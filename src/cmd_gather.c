@@ -40,10 +40,9 @@ static const struct option_row options[] = {
     OPTION_TEXT("corpus", 'c', "P", corpus,
                 "For --documents the tokenised corpus P.bin/P.idx, where it is no longer where the "
                 "losses say"),
-    OPTION_TEXT(
-        "tokenizer", 't', "FILE", tokenizer,
-        "For --documents the tokenizer.json that bytes are counted with (default: where the corpus or the "
-        "losses say)"),
+    OPTION_TEXT("tokenizer", 't', "FILE", tokenizer,
+                "For --documents the tokenizer.json that bytes are counted with, or a folder that "
+                "holds it (default: where the corpus or the losses say)"),
     OPTION_TEXT("plot", 0, "FIGURE", plot,
                 "Draw loss against size and step: FIGURE.png, .svg or .pdf, with its data and "
                 "gnuplot script"),
@@ -146,12 +145,13 @@ const struct command cmd_gather = {
         "(training tokens seen), step, predictions, loss (mean, nats), se (clustered by "
         "document), perplexity, bits_per_byte, word_perplexity, same_as (the first checkpoint of "
         "equal weights, empty where there is none or a record does not tell).\n\n"
-        "--documents has the columns document (from 0 within what was scanned), tokens (of the whole "
-        "document, before it was cut), predictions (of the document as it was cut, all tokens but the "
-        "first), bytes (of the UTF-8 text of the predicted tokens, as the tokenizer writes each: text "
-        "that is not predicted does not count, an added token such as <|endoftext|> does), and for each "
-        "checkpoint loss:NAME (mean over the predictions, nats) and bits_per_byte:NAME (the sum of the "
-        "losses in bits over those bytes). A document without predictions has empty cells.",
+        "--documents has the columns document (from 0 within what was scanned), tokens (of the "
+        "whole document, before it was cut), predictions (of the document as it was cut, all "
+        "tokens but the first), bytes (of the UTF-8 text of the predicted tokens, as the tokenizer "
+        "writes each: text that is not predicted does not count, an added token such as "
+        "<|endoftext|> does), and for each checkpoint loss:NAME (mean over the predictions, nats) "
+        "and bits_per_byte:NAME (the sum of the losses in bits over those bytes). A document "
+        "without predictions has empty cells.",
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,

@@ -295,7 +295,26 @@ static int info_array(const struct arguments *a, const char *path, json_t *o, st
     return status;
 }
 
-/* A result of ours: its own keys, under the kind that they tell. */
+/* Of a record "tripod-KIND VERSION"; of a result without a format what its keys tell. The caller
+ * frees. */
+static json_t *json_kind(const json_t *root)
+{
+    const char *format = json_string_value(json_object_get(root, "format"));
+    size_t length = 0;
+    if (format && !strncmp(format, "tripod-", 7)) {
+        format += 7;
+        length = strspn(format, "abcdefghijklmnopqrstuvwxyz-");
+        if (format[length] != ' ') length = 0;
+    }
+    if (length) return json_stringn(format, length);
+    return json_string(json_object_get(root, "law")                   ? "fit"
+                       : json_object_get(root, "mean_loss")           ? "losses"
+                       : json_is_array(json_object_get(root, "runs")) ? "scan"
+                       : json_object_get(root, "sketch")              ? "gradients"
+                                                                      : "json");
+}
+
+/* A result of ours: its own keys, under its kind. */
 static int info_json(const char *path, json_t *o, struct err *e)
 {
     json_error_t error;
@@ -305,12 +324,7 @@ static int info_json(const char *path, json_t *o, struct err *e)
         json_decref(root);
         return err_set(e, "%s: expected a JSON object", path);
     }
-    const char *kind = json_object_get(root, "law")         ? "fit"
-                       : json_object_get(root, "mean_loss") ? "losses"
-                       : json_object_get(root, "runs")      ? "scan"
-                       : json_object_get(root, "sketch")    ? "gradients"
-                                                            : "json";
-    json_object_set_new(o, "kind", json_string(kind));
+    json_object_set_new(o, "kind", json_kind(root));
     json_object_update_missing(o, root);
     json_decref(root);
     return 0;

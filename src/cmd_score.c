@@ -47,9 +47,9 @@ static const struct option_row options[] = {
                  "repeated; plain arguments but the last are models too"),
     OPTION_TEXT("out", 'o', "FILE", request.out,
                 "Where the answers go, a JSON line for each of the requests' and each model"),
-    OPTION_TEXT(
-        "tokenizer", 't', "FILE", request.tokenizer,
-        "tokenizer.json for text (default: the first model's, which has to be that of the others, too)"),
+    OPTION_TEXT("tokenizer", 't', "FILE", request.tokenizer,
+                "tokenizer.json for text (default: the first model's, which has to be that of the "
+                "others, too)"),
     OPTION_CALL("prefix-token", 0, "ID", take_prefix,
                 "What stands before an empty context (default: the tokenizer's <|endoftext|>)"),
     OPTION_CALL("shard", 0, "I/N", take_part,
@@ -189,7 +189,8 @@ const struct command cmd_score = {
     .more =
         "A line of the requests is one of\n"
         "  {\"context\": \"The cat sat on the\", \"continuation\": \" mat\"}\n"
-        "  {\"context\": \"2 + 2 =\", \"choices\": [\"3\", \"4\"], \"gold\": 1, \"delimiter\": \" \"}\n"
+        "  {\"context\": \"2 + 2 =\", \"choices\": [\"3\", \"4\"], \"gold\": 1, "
+        "\"delimiter\": \" \"}\n"
         "or the same with token ids: context_ids, continuation_ids, choices_ids. The delimiter is "
         "put before each choice and not counted in its length; an \"id\" is handed through. "
         "Tokens at the seam, empty and too long contexts are as in lm-evaluation-harness.\n\n"
@@ -199,7 +200,8 @@ const struct command cmd_score = {
         "perplexity, exp of minus their mean log-likelihood (LAMBADA's, of the last word).\n\n"
         "Examples:\n"
         "  tripod score pythia-70m/ lambada.jsonl -o answers.jsonl\n"
-        "  tripod score models/*.tripod questions.jsonl.zst -o answers.jsonl --json=summary.json\n\n"
+        "  tripod score models/*.tripod questions.jsonl.zst -o answers.jsonl "
+        "--json=summary.json\n\n"
         "A run that was stopped goes on where it was.\n",
     .options = options,
     .defaults = &defaults,

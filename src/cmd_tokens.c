@@ -11,7 +11,7 @@
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/commands.h"
-#include "src/text/origin.h"
+#include "src/scan/model_tokenizer.h"
 
 #define ARGS struct cmd_tokens_matrix
 const struct option_row cmd_tokens_columns[] = {
@@ -75,31 +75,15 @@ int cmd_tokens_index(struct token_index *x, const struct matrix *m,
     return token_index_open(x, m, a->prefix, &p, e);
 }
 
-static char *tokenizer_file(const char *path)
-{
-    return directory_exists(path) ? format_string("%s/tokenizer.json", path) : strdup(path);
-}
-
 int cmd_tokens_tokenizer(struct tokenizer **t, const struct token_index *x,
                          const struct cmd_tokens_corpus *a, struct err *e)
 {
-    *t = NULL;
-    char *named = a->tokenizer ? NULL : origin_tokenizer(x->corpus.prefix);
-    const char *wanted = a->tokenizer ? a->tokenizer : named;
-    char *file = wanted ? tokenizer_file(wanted) : NULL;
-    int status = 0;
-    if (!file || (!a->tokenizer && !file_exists(file)))
+    char *gone;
+    int status = corpus_tokenizer_open(t, &gone, x->corpus.prefix, a->tokenizer, NULL, e);
+    free(gone);
+    if (!status && !*t)
         progress_warn("%s: no tokenizer found: tokens are shown as ids; give one with -t",
                       x->corpus.prefix);
-    else
-        status = tokenizer_open(t, file, e);
-    if (*t) status = origin_check_tokenizer(x->corpus.prefix, *t, e);
-    if (status) {
-        tokenizer_close(*t);
-        *t = NULL;
-    }
-    free(file);
-    free(named);
     return status;
 }
 

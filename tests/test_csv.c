@@ -6,9 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/base/csv.h"
+#include "src/base/file.h"
 
 static int parse(struct csv *c, const char *text, struct err *e)
 {
@@ -106,12 +110,41 @@ static void refusals(void **state)
     assert_non_null(strstr(e.text, "/nonexistent/x.csv: cannot open"));
 }
 
+/* What is written is read back. */
+static void written(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"plain",      "a,b",    "we\"ird", "\"",
+                                        "two\nlines", "cr\rlf", ""};
+    enum { N = sizeof texts / sizeof *texts };
+    char path[] = "/tmp/tripod-csv-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    struct out out = {0};
+    struct err e;
+    assert_int_equal(out_open(&out, path, &e), 0);
+    assert_int_equal(out_printf(&out, &e, "text,x\n"), 0);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(csv_write_text(&out, texts[i], &e), 0);
+        assert_int_equal(out_printf(&out, &e, ",1\n"), 0);
+    }
+    assert_int_equal(out_commit(&out, &e), 0);
+    struct csv c;
+    assert_int_equal(csv_read(&c, path, &e), 0);
+    assert_int_equal(c.rows, N);
+    for (size_t i = 0; i < N; i++) assert_string_equal(csv_field(&c, i, 0), texts[i]);
+    csv_close(&c);
+    remove(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grammar),
         cmocka_unit_test(last_line),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

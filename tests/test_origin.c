@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +246,15 @@ static void known_until_it_changes(void **state)
     known_put(folder, key, &wrong, 1);
     assert_int_equal(known_hash(&c, 1, folder, &hash, &e), 0);
     assert_true(hash == wrong);
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, wrong);
+    for (size_t n = 0; n < 3; n++) { /* of all, of so many, of more than there are */
+        assert_int_equal(corpus_is(&c, n, text, "m.npy", folder, &e), 0);
+        assert_int_equal(corpus_is(&c, n, text, "m.npy", NULL, &e), -1);
+        assert_non_null(strstr(e.text, "expected the corpus of m.npy (0000000000000007), found"));
+    }
+    snprintf(text, sizeof text, "%016" PRIx64, real);
+    assert_int_equal(corpus_is(&c, 1, text, "m.npy", NULL, &e), 0);
     assert_int_equal(known_hash(&c, 0, folder, &hash, &e), 0); /* another question */
     assert_true(hash != wrong);
     char *path = format_string("%s/.known/%s", folder, key);
@@ -269,6 +279,7 @@ static void known_until_it_changes(void **state)
     fclose(f);
     assert_int_equal(known_hash(&c, 1, folder, &hash, &e), 0);
     assert_true(hash != wrong && hash != real);
+    assert_int_equal(corpus_is(&c, 1, text, "m.npy", folder, &e), -1);
     corpus_close(&c);
     assert_int_equal(corpus_open(&c, "tests/golden/folders/corpus", &e), 0);
     assert_false(known_key(&c, "hash 1", key)); /* too small */

@@ -73,7 +73,7 @@ static void check_plan(const struct corpus *c, const struct protocol *protocol, 
         assert_int_equal(at, plan.predictions);
         assert_int_equal(plan_offset(&plan, plan.end), at);
         assert_int_equal(inputs, plan.inputs);
-        assert_int_equal(pairs, plan.pairs);
+        assert_int_equal(pairs, plan.sums.pairs);
         predictions += at;
         plan_free(&plan);
     }

@@ -319,3 +319,14 @@ int csv_missing(const struct csv *c, struct err *e, const char *name, const char
     return err_set(e, "%s: line %zu: expected a column for %s, found %s; name it with an option",
                    c->path, c->line[0], what, list);
 }
+
+int csv_write_text(struct out *o, const char *text, struct err *e)
+{
+    if (!strpbrk(text, ",\"\r\n")) return out_printf(o, e, "%s", text);
+    int status = out_printf(o, e, "\"");
+    for (; *text && !status; text++) {
+        status = out_write(o, text, 1, e);
+        if (!status && *text == '"') status = out_write(o, text, 1, e);
+    }
+    return status ? status : out_printf(o, e, "\"");
+}

@@ -1,4 +1,4 @@
-/* csv.h - a CSV file in memory: RFC 4180 (libcsv, strict), header row first.
+/* csv.h - a CSV file in memory: RFC 4180 (libcsv, strict), header row first; and text for one.
  *
  * Comma-separated; when the header has no comma, tabs, else semicolons. Blank lines are passed
  * over, a byte-order mark too; blanks around unquoted fields are cut. Every other row must have as
@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #include "src/base/err.h"
+
+struct out;
 
 struct csv {
     char *path;     /* as given, for messages */
@@ -53,5 +55,8 @@ int csv_missing(const struct csv *c, struct err *e, const char *name, const char
 /* err_set with "FILE: line L, column C (NAME): " before the message. Returns -1. */
 int csv_err(const struct csv *c, size_t row, size_t column, struct err *e, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* Writes TEXT as a field: in quotes where it has to be, which are doubled inside it. */
+int csv_write_text(struct out *o, const char *text, struct err *e);
 
 #endif

@@ -4,29 +4,18 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "src/quanta/sketches.h"
+#include "src/text/known.h"
 
 static int open_corpus(struct sampled *s, const struct gradients_record *r, const char *path,
                        const char *prefix, struct err *e)
 {
     struct protocol p;
     size_t documents;
-    uint64_t hash;
-    char text[17];
     if (protocol_parse(&p, &documents, r->protocol, path, e)) return -1;
     if (token_index_open(&s->index, NULL, prefix, &p, e)) return -1;
-    const struct corpus *c = &s->index.corpus;
-    if (documents > c->documents)
-        return err_set(e, "%s: expected the corpus of %s (%zu documents or more), found %zu",
-                       prefix, path, documents, c->documents);
-    if (corpus_hash(c, documents ? documents : c->documents, &hash, e)) return -1;
-    snprintf(text, sizeof text, "%016" PRIx64, hash);
-    return strcmp(text, r->corpus_hash) == 0
-               ? 0
-               : err_set(e, "%s: expected the corpus of %s (%s), found another (%s)", prefix, path,
-                         r->corpus_hash, text);
+    return corpus_is(&s->index.corpus, documents, r->corpus_hash, path, path, e);
 }
 
 /* Every row is one of the corpus. */

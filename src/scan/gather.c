@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/csv.h"
 #include "src/base/json.h"
 #include "src/base/provenance.h"
 
@@ -172,14 +173,8 @@ static int find_same(struct gathered *g, struct err *e)
     return 0;
 }
 
-/* A text cell. A name cannot hold line ends: it was a file name. */
-static int csv_text(struct out *out, const char *text, struct err *e)
-{
-    return out_printf(out, e, strpbrk(text, ",\"") ? "\"%s\"" : "%s", text);
-}
-
 /* ",VALUE", nothing after the comma when it is not known. */
-static int csv_number(struct out *out, int digits, double v, struct err *e)
+static int put_number(struct out *out, int digits, double v, struct err *e)
 {
     return isfinite(v) && v >= 0 ? out_printf(out, e, ",%.*g", digits, v) : out_printf(out, e, ",");
 }
@@ -200,11 +195,11 @@ int gather_points(const struct gathered *g, const char *path, struct err *e)
                            m->predictions,          moments_mean(m),
                            moments_error(m),        record_perplexity(r),
                            record_bits_per_byte(r), record_word_perplexity(r)};
-        status = csv_text(&out, r->model, e);
+        status = csv_write_text(&out, r->model, e);
         for (size_t j = 0; j < sizeof values / sizeof *values && !status; j++)
-            status = csv_number(&out, j < 5 ? 15 : 17, values[j], e);
+            status = put_number(&out, j < 5 ? 15 : 17, values[j], e);
         if (!status) status = out_printf(&out, e, ",");
-        if (!status && r->same_as) status = csv_text(&out, r->same_as, e);
+        if (!status && r->same_as) status = csv_write_text(&out, r->same_as, e);
         if (!status) status = out_printf(&out, e, "\n");
     }
     if (!status) return out_commit(&out, e);

@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/csv.h"
 #include "src/base/progress.h"
 #include "src/scan/gather.h"
 #include "src/scan/loss_column.h"
+#include "src/scan/model_tokenizer.h"
 #include "src/scan/text_counts.h"
 #include "src/text/known.h"
-#include "src/text/origin.h"
 #include "src/text/unicode.h"
 
 enum { DROP_LOSSES = 1 << 20 }; /* after so many their pages are given back */
@@ -48,15 +49,9 @@ static int open_corpus(struct documents *d, struct err *e)
         return err_kind(e, ERR_MISSING, "%s: its corpus %s is not there: give it with -c",
                         r->losses, prefix);
     if (protocol_open_corpus(&d->corpus, &p, prefix, e)) return -1;
-    if (!documents || documents > d->corpus.documents) documents = d->corpus.documents;
-    uint64_t hash;
-    char text[17];
-    if (known_hash(&d->corpus, documents, d->o->directory, &hash, e)) return -1;
-    snprintf(text, sizeof text, "%016" PRIx64, hash);
-    if (strcmp(text, r->corpus_hash))
-        return err_set(e, "%s: expected the corpus %s of %s, found %s", d->corpus.prefix,
-                       r->corpus_hash, r->losses, text);
-    if (plan_make(&d->plan, &d->corpus, &p, 0, documents, e)) return -1;
+    if (corpus_is(&d->corpus, documents, r->corpus_hash, r->losses, d->o->directory, e) ||
+        plan_make(&d->plan, &d->corpus, &p, 0, documents ? documents : SIZE_MAX, e))
+        return -1;
     return (double)d->plan.predictions == r->moments.predictions
                ? 0
                : err_kind(e, ERR_DAMAGED,
@@ -64,30 +59,22 @@ static int open_corpus(struct documents *d, struct err *e)
                           r->losses, d->plan.predictions, r->protocol, r->moments.predictions);
 }
 
-/* The tokenizer given, else that of the corpus, else that of the scan; without one a warning. */
+/* Without a tokenizer there is a warning. */
 static int open_counter(struct documents *d, struct err *e)
 {
-    const char *given = d->o->tokenizer, *scan = d->g->checkpoints[0].whole.tokenizer;
-    char *named = origin_tokenizer(d->corpus.prefix);
-    const char *path = given                         ? given
-                       : named && file_exists(named) ? named
-                       : scan && file_exists(scan)   ? scan
-                                                     : NULL;
-    struct tokenizer *t = NULL;
-    int status = path ? tokenizer_open(&t, path, e) : 0;
-    if (!path)
+    const char *scan = d->g->checkpoints[0].whole.tokenizer;
+    struct tokenizer *t;
+    char *gone;
+    int status = corpus_tokenizer_open(&t, &gone, d->corpus.prefix, d->o->tokenizer, scan, e);
+    if (!status && !t)
         progress_warn(
             "%s: bytes and bits per byte are left out: there is no tokenizer at hand%s%s; "
             "give one with -t",
-            d->o->path, named || scan ? ", it is no longer " : "",
-            named  ? named
-            : scan ? scan
-                   : "");
-    if (t && !status) status = origin_check_tokenizer(d->corpus.prefix, t, e);
-    if (t && !status) status = text_counter_open(&d->counter, t, e);
+            d->o->path, gone ? ", it is no longer " : "", gone ? gone : "");
+    if (!status && t) status = text_counter_open(&d->counter, t, e);
     d->bytes = t != NULL;
     tokenizer_close(t);
-    free(named);
+    free(gone);
     return status;
 }
 
@@ -186,16 +173,23 @@ static int write_documents(struct documents *d, struct err *e)
     return status;
 }
 
+/* ",WHAT:NAME" */
+static int put_name(struct out *out, const char *what, const char *name, struct err *e)
+{
+    char *text = format_string("%s:%s", what, name);
+    int status = text ? out_printf(out, e, ",") : err_memory(e, out->path);
+    if (!status) status = csv_write_text(out, text, e);
+    free(text);
+    return status;
+}
+
 static int write_header(struct documents *d, struct err *e)
 {
     int status = out_printf(&d->out, e, "document,tokens,predictions%s", d->bytes ? ",bytes" : "");
     for (size_t j = 0; j < d->g->count && !status; j++) {
         char *name = record_checkpoint(&d->g->checkpoints[j].whole);
-        const char *quote = name && strpbrk(name, ",\"") ? "\"" : "";
-        status = name ? out_printf(&d->out, e, ",%sloss:%s%s", quote, name, quote)
-                      : err_memory(e, d->o->path);
-        if (!status && d->bytes)
-            status = out_printf(&d->out, e, ",%sbits_per_byte:%s%s", quote, name, quote);
+        status = name ? put_name(&d->out, "loss", name, e) : err_memory(e, d->o->path);
+        if (!status && d->bytes) status = put_name(&d->out, "bits_per_byte", name, e);
         free(name);
     }
     return status ? status : out_printf(&d->out, e, "\n");

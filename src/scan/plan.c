@@ -147,7 +147,6 @@ static int measure(struct plan *plan, struct err *e)
 {
     const struct protocol *p = &plan->protocol;
     size_t n = plan->end - plan->begin, blocks = (n + PLAN_BLOCK - 1) / PLAN_BLOCK;
-    struct piece_sums sums = {0};
     plan->before = malloc((blocks + 1) * sizeof *plan->before);
     if (!plan->before)
         return err_kind(e, ERR_MEMORY, "%s: out of memory for %zu documents", plan->corpus->prefix,
@@ -159,11 +158,9 @@ static int measure(struct plan *plan, struct err *e)
         if (longest > plan->longest) plan->longest = longest;
         plan->documents += inputs > 0;
         plan->predictions += inputs;
-        piece_sums_add(&sums, p, inputs);
+        piece_sums_add(&plan->sums, p, inputs);
     }
-    plan->inputs = (uint64_t)sums.rows;
-    plan->pairs = (uint64_t)sums.pairs;
-    plan->near = (uint64_t)sums.near;
+    plan->inputs = (uint64_t)plan->sums.rows;
     plan->before[blocks] = plan->predictions;
     return 0;
 }

@@ -63,11 +63,10 @@ struct plan {
     const struct corpus *corpus;
     size_t begin, end; /* its documents */
     size_t documents;  /* those of them that predict anything */
-    /* piece_sums: */
-    uint64_t predictions; /* scored */
+    struct piece_sums sums;
+    uint64_t predictions; /* of the sums: scored */
     uint64_t inputs;      /* rows to compute, context included */
-    uint64_t pairs, near;
-    size_t longest; /* inputs of the longest piece */
+    size_t longest;       /* inputs of the longest piece */
     /* private */
     uint64_t *before; /* predictions before every PLAN_BLOCK-th document, and all of them */
     uint8_t *drawn;   /* plan_draw: a bit a document; NULL: all of them */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/flat/archived.h"
 #include "src/base/npy.h"
 #include "src/base/room.h"
 #include "src/scan/scan_streamed.h"
@@ -26,17 +27,24 @@ bool queue_open_work(const struct queue_entry *x)
 
 static double flop_of(const struct neox_config *c, const struct plan *plan)
 {
-    const struct piece_sums sums = {plan->inputs, plan->pairs, plan->near, plan->predictions};
     const struct neox_cost cost = neox_cost(c);
-    return pieces_flop(&sums, &cost);
+    return pieces_flop(&plan->sums, &cost);
 }
 
-/* Rows of a thread's batches. */
-static size_t batch_rows(const struct job *job)
+/* What a model takes of memory, and whether it is streamed. */
+static void find_way(struct queue_entry *x, const struct job *job)
 {
-    size_t rows = job->o->batch_tokens;
-    if (rows > job->plan.inputs) rows = (size_t)job->plan.inputs;
-    return rows > job->plan.longest ? rows : job->plan.longest;
+    const struct scan_request *o = job->o;
+    const struct scan_options options = {
+        .threads = o->threads, .batch_tokens = o->batch_tokens, .memory = o->memory};
+    const struct catalog_entry *m = x->model;
+    const struct neox_config *c = &m->is.config;
+    const struct scan_way way =
+        scan_way(c, o->gemm, &job->plan, &options, m->bytes, !archived_is(m->model));
+    const uint64_t threads = (uint64_t)o->threads, batch = threads * way.rows;
+    x->memory = m->bytes + threads * neox_run_bytes(c, o->gemm, way.rows);
+    x->streamed = way.streamed;
+    x->reads = m->bytes * ((job->plan.inputs + batch - 1) / batch);
 }
 
 int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
@@ -51,10 +59,7 @@ int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
     }
     if (job_plan(q->job, x->share, e)) return -1;
     x->flop = flop_of(&m->is.config, &q->job->plan);
-    x->memory = m->bytes + (uint64_t)q->job->o->threads *
-                               neox_run_bytes(&m->is.config, q->job->o->gemm, batch_rows(q->job));
-    uint64_t batch = (uint64_t)q->job->o->threads * batch_rows(q->job);
-    x->reads = m->bytes * ((q->job->plan.inputs + batch - 1) / batch);
+    find_way(x, q->job);
     x->disk = NPY_HEADER + q->job->plan.predictions * sizeof(float);
     /* Losses belong to weights, which an import has yet to read. */
     if (m->state == CATALOG_TO_IMPORT) return 0;
@@ -171,7 +176,7 @@ struct queue_needs queue_needs(const struct queue *q)
     struct queue_needs s = {.memory_available = memory_available(),
                             .losses_free = UINT64_MAX,
                             .imports_free = UINT64_MAX};
-    uint64_t device = 0, other = 0, limit = scan_memory(q->job ? q->job->o->memory : 0);
+    uint64_t device = 0, other = 0;
     if (q->job) disk_available(q->job->o->out, &s.losses_free, &device);
     for (size_t i = 0; i < q->n; i++) {
         const struct queue_entry *x = &q->entries[i];
@@ -180,7 +185,7 @@ struct queue_needs queue_needs(const struct queue *q)
         s.flop += x->flop;
         s.losses_bytes += x->disk;
         if (x->memory > s.memory) s.memory = x->memory;
-        if (x->memory > limit) {
+        if (x->streamed) {
             s.streamed++;
             s.streamed_read += x->reads;
         }

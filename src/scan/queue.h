@@ -25,7 +25,8 @@ struct queue_entry {
     struct share share; /* its documents */
     double flop;     /* useful ones of all its losses (neox_flop); 0 for missing and failed ones */
     uint64_t memory; /* weights and the threads' workspaces */
-    uint64_t reads;  /* bytes of its weights, were they streamed (scan_streamed.h) */
+    bool streamed;   /* memory does not hold that beside what the process takes (scan_way) */
+    uint64_t reads;  /* bytes of its weights, were they streamed */
     uint64_t disk;   /* to be written beside the import: 0 when it is there */
     struct record record; /* of its losses: done */
 };

@@ -97,8 +97,10 @@ static int close_request(struct reader *in, struct request q, size_t context)
     size_t count = ids->count - (size_t)q.at;
     if (context == 0 && count) {
         int64_t prefix = in->o->prefix;
-        if (prefix < 0 && in->o->tokenizer)
+        if (prefix < 0 && in->o->tokenizer) {
             prefix = tokenizer_added(in->o->tokenizer, "<|endoftext|>");
+            in->r->encoded = true;
+        }
         if (prefix < 0)
             return err_set(in->e, "an empty context needs a prefix token: the tokenizer has no "
                                   "<|endoftext|>, give one with --prefix-token");
@@ -135,6 +137,7 @@ static int add_text(struct reader *in, const json_t *context, const char *delimi
     if (!in->encoder)
         return err_set(in->e, "text needs a tokenizer: no tokenizer.json found beside the model, "
                               "give one with -t");
+    in->r->encoded = true;
     if (own && encoder_encode(in->encoder, before, own, ids, NULL, in->e)) return -1;
     size_t tokens = ids->count - (size_t)q.at;
     in->text.count = 0;
@@ -294,6 +297,7 @@ static int append(struct requests *r, struct requests *part, struct err *e)
     if (part->ids.count)
         memcpy(r->ids.id + ids, part->ids.id, part->ids.count * sizeof *part->ids.id);
     r->ids.count += part->ids.count;
+    r->encoded |= part->encoded;
     for (size_t i = 0; i < part->n; i++) {
         struct request q = part->item[i];
         q.at += ids;

@@ -46,6 +46,7 @@ struct requests {
     struct ids ids;
     size_t n, lines;
     uint64_t predictions; /* tokens of all continuations */
+    bool encoded;         /* some ids are the tokenizer's: of text, or its prefix token */
     /* private */
     size_t room, lines_room;
 };

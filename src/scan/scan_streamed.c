@@ -51,9 +51,10 @@ uint64_t scan_memory(uint64_t given)
     return left ? (memory_resident() + left) / 10 * 9 : UINT64_MAX;
 }
 
-static uint64_t workspaces(const struct neox *m, const struct scan_options *o, size_t rows)
+static uint64_t workspaces(const struct neox_config *c, const struct products *products,
+                           const struct scan_options *o, size_t rows)
 {
-    return (uint64_t)o->threads * (neox_run_bytes(&m->config, m->products, rows) + ROUNDING);
+    return (uint64_t)o->threads * (neox_run_bytes(c, products, rows) + ROUNDING);
 }
 
 static size_t at_least(size_t a, size_t b)
@@ -64,6 +65,22 @@ static size_t at_least(size_t a, size_t b)
 static size_t at_most(uint64_t a, uint64_t b)
 {
     return (size_t)(a < b ? a : b);
+}
+
+struct scan_way scan_way(const struct neox_config *c, const struct products *products,
+                         const struct plan *plan, const struct scan_options *o, uint64_t weights,
+                         bool mapped)
+{
+    struct scan_way w = {.rows = at_least(at_most(o->batch_tokens, plan->inputs), plan->longest)};
+    w.need = memory_resident() + weights + OVERHEAD + workspaces(c, products, o, w.rows);
+    w.streamed = mapped && w.need > scan_memory(o->memory);
+    return w;
+}
+
+static uint64_t streamed_workspaces(const struct streamed *s)
+{
+    const struct neox *m = s->stream.model;
+    return workspaces(&m->config, m->products, s->options, s->rows);
 }
 
 static uint64_t input_bytes(const struct streamed *s)
@@ -81,7 +98,7 @@ static size_t least_inputs(const struct streamed *s)
 static bool fits(struct streamed *s)
 {
     size_t least = least_inputs(s), wanted = at_most(at_least(least, s->wanted), s->plan->inputs);
-    uint64_t fixed = s->fixed + workspaces(s->stream.model, s->options, s->rows);
+    uint64_t fixed = s->fixed + streamed_workspaces(s);
     uint64_t room = s->memory > fixed ? (s->memory - fixed) / input_bytes(s) : 0;
     s->inputs = at_most(room, wanted);
     return room >= (s->spill ? least : at_least(least, wanted / 2));
@@ -98,8 +115,7 @@ static int choose(struct streamed *s, struct err *e)
         } else if (!s->spill && s->options->spill) {
             s->spill = true;
         } else {
-            uint64_t need = s->fixed + workspaces(s->stream.model, s->options, s->rows) +
-                            input_bytes(s) * least_inputs(s);
+            uint64_t need = s->fixed + streamed_workspaces(s) + input_bytes(s) * least_inputs(s);
             char all[24];
             /* One more: what is resident is not quite the same from run to run. */
             return err_kind(
@@ -281,11 +297,10 @@ int scan_within(const struct neox *model, const struct plan *plan,
                 const struct scan_options *options, struct loss_file *file,
                 struct scan_result *result, struct err *e)
 {
-    size_t rows = at_least(at_most(options->batch_tokens, plan->inputs), plan->longest);
+    const struct map *map = &model->flat->map;
     neox_weights_release(model);
-    uint64_t need =
-        memory_resident() + model->flat->map.size + OVERHEAD + workspaces(model, options, rows);
-    if (!model->flat->map.data && check_unmapped(options, need, e)) return -1;
-    bool resident = !model->flat->map.data || need <= scan_memory(options->memory);
-    return (resident ? scan_model : scan_streamed)(model, plan, options, file, result, e);
+    const struct scan_way way =
+        scan_way(&model->config, model->products, plan, options, map->size, map->data != NULL);
+    if (!map->data && check_unmapped(options, way.need, e)) return -1;
+    return (way.streamed ? scan_streamed : scan_model)(model, plan, options, file, result, e);
 }

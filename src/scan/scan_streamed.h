@@ -17,9 +17,22 @@
  * grow too. UINT64_MAX: not known. */
 uint64_t scan_memory(uint64_t given);
 
-/* As scan_model, within options->memory bytes. Losses are kept as parts of a large batch come
- * out of the head: what an interruption loses is at most one large batch. Warns of what it costs. Errors: as there; so much memory is not
- * enough (the message says how much is); the disk's. */
+/* How a model is computed. */
+struct scan_way {
+    size_t rows;   /* inputs of a thread's batches */
+    uint64_t need; /* bytes this process takes with all of the weights resident */
+    bool streamed; /* because that is more than it may take */
+};
+
+/* The rule of scan_within, for plans too. WEIGHTS: bytes of them that are not resident yet; MAPPED:
+ * they are a file's. An archive's checkpoint is decoded into memory, and is not streamed. */
+struct scan_way scan_way(const struct neox_config *c, const struct products *products,
+                         const struct plan *plan, const struct scan_options *options,
+                         uint64_t weights, bool mapped);
+
+/* As scan_model, within options->memory bytes. Losses are kept as parts of a large batch come out of
+ * the head: what an interruption loses is at most one large batch. Warns of what it costs. Errors: as
+ * there; so much memory is not enough (the message says how much is); the disk's. */
 int scan_streamed(const struct neox *model, const struct plan *plan,
                   const struct scan_options *options, struct loss_file *file,
                   struct scan_result *result, struct err *e);

@@ -15,11 +15,12 @@
 #include "src/scan/model_tokenizer.h"
 
 /* Everything the losses depend on. */
-static uint64_t key_of(const struct scored *s, const struct flat_model *flat, int gelu)
+static int find_key(uint64_t *key, const struct scored *s, const struct flat_model *flat, int gelu,
+                    struct err *e)
 {
     const uint64_t first[3] = {flat_weights_hash(flat), (uint64_t)gelu, flat->config.max_positions};
     XXH64_state_t *state = XXH64_createState();
-    if (!state) return 0;
+    if (!state) return err_memory(e, flat->path);
     XXH64_reset(state, 0);
     XXH64_update(state, first, sizeof first);
     for (size_t i = 0; i < s->requests.n; i++) {
@@ -29,9 +30,32 @@ static uint64_t key_of(const struct scored *s, const struct flat_model *flat, in
         XXH64_update(state, s->requests.ids.id + q->at,
                      ((size_t)q->context + q->tokens) * sizeof *s->requests.ids.id);
     }
-    uint64_t key = XXH64_digest(state);
+    *key = XXH64_digest(state);
     XXH64_freeState(state);
-    return key;
+    return 0;
+}
+
+/* Whether the tokenizer.json of MODEL's FOLDER (NULL: it has none) is FIRST's. Files are hashed, for
+ * to parse one takes 70 ms; what differs is parsed for what is wrong with it. */
+static int check_tokenizer(const struct score_request *o, const char *model, const char *folder,
+                           const struct tokenizer *first, struct err *e)
+{
+    char *path = folder ? model_tokenizer(folder) : NULL;
+    uint64_t hash = tokenizer_hash(first);
+    struct tokenizer *t = NULL;
+    int status = 0;
+    if (path && strcmp(path, tokenizer_path(first))) status = tokenizer_file_hash(&hash, path, e);
+    if (!status && hash != tokenizer_hash(first)) {
+        status = tokenizer_open(&t, path, e);
+        tokenizer_close(t);
+        if (!status)
+            status = err_set(e,
+                             "%s: expected the tokenizer of %s (%016" PRIx64
+                             "), found another (%016" PRIx64 "): give one for all with -t",
+                             model, o->models[0], tokenizer_hash(first), hash);
+    }
+    free(path);
+    return status;
 }
 
 /* Whether the other models have the FIRST's tokenizer, or none. Models that are not there are said to be
@@ -42,17 +66,10 @@ static int check_tokenizers(const struct score_request *o, const struct tokenize
     int status = 0;
     for (size_t i = 1; i < o->models_n && !status; i++) {
         struct flat_model flat;
-        struct tokenizer *t = NULL;
         struct err ignored;
         char *folder, *import;
         if (model_peek(&flat, o->models[i], &folder, &import, &ignored)) continue;
-        status = model_tokenizer_open(&t, NULL, folder, e);
-        if (!status && t && tokenizer_hash(t) != tokenizer_hash(first))
-            status = err_set(e,
-                             "%s: expected the tokenizer of %s (%016" PRIx64
-                             "), found another (%016" PRIx64 "): give one for all with -t",
-                             o->models[i], o->models[0], tokenizer_hash(first), tokenizer_hash(t));
-        tokenizer_close(t);
+        status = check_tokenizer(o, o->models[i], folder, first, e);
         if (!import) flat_close(&flat);
         free(folder);
         free(import);
@@ -72,8 +89,8 @@ static int open_requests(struct scored *s, const struct score_request *o, struct
     size_t positions = flat.config.max_positions;
     flat_close(&flat);
     struct requests_options options = {.tokenizer = tokenizer, .prefix = o->prefix};
-    if (!status && tokenizer && !o->tokenizer) status = check_tokenizers(o, tokenizer, e);
     if (!status) status = requests_read(&s->requests, o->requests, &options, e);
+    if (!status && s->requests.encoded && !o->tokenizer) status = check_tokenizers(o, tokenizer, e);
     tokenizer_close(tokenizer);
     if (status) return -1;
     requests_part(&s->requests, o->part, o->parts);
@@ -88,22 +105,35 @@ static int open_requests(struct scored *s, const struct score_request *o, struct
 /* Losses that are being kept, and all of them once they are there. */
 struct kept_losses {
     struct loss_file file;
+    uint64_t key;
     float *all; /* [predictions] */
 };
 
-static int open_losses(struct kept_losses *k, const char *out, uint64_t key, uint64_t n,
-                       struct err *e)
+static int open_losses(struct kept_losses *k, const char *out, uint64_t n, struct err *e)
 {
-    k->all = malloc((n + 1) * sizeof *k->all);
-    if (!k->all) return err_memory(e, out);
-    int status = loss_file_open(&k->file, out, key, n, e);
+    int status = loss_file_open(&k->file, out, k->key, n, e);
     return status > 0 ? err_prefix(e, "%s: is being written by another process", out) : status;
 }
 
-/* One model's losses, and what they come to. */
-static int compute(struct scored *s, struct scored_model *m, const struct score_request *o,
-                   const struct flat_model *flat, struct kept_losses *k, struct err *e)
+/* Takes the losses of an earlier model of this run that are the same; their file is open, and nobody
+ * else's. */
+static bool copy(struct scored *s, const struct kept_losses *kept, struct kept_losses *k)
 {
+    for (const struct kept_losses *other = kept; other < k; other++) {
+        if (other->key != k->key) continue;
+        memcpy(k->all, other->all, s->requests.predictions * sizeof *k->all);
+        s->models[k - kept].summary = s->models[other - kept].summary;
+        return true;
+    }
+    return false;
+}
+
+/* One model's losses KEPT[s->n], and what they come to. */
+static int compute(struct scored *s, const struct score_request *o, const struct flat_model *flat,
+                   struct kept_losses *kept, struct err *e)
+{
+    struct scored_model *m = &s->models[s->n];
+    struct kept_losses *k = &kept[s->n];
     struct neox model;
     struct score_result result;
     size_t longest;
@@ -112,10 +142,14 @@ static int compute(struct scored *s, struct scored_model *m, const struct score_
         return err_prefix(e, "%s", flat->path);
     }
     int gelu = o->gelu < 0 ? (int)flat->config.activation : o->gelu;
+    const uint64_t n = s->requests.predictions;
+    k->all = malloc((n + 1) * sizeof *k->all);
+    if (!k->all) return err_memory(e, o->out);
+    if (find_key(&k->key, s, flat, gelu, e)) return -1;
+    if (copy(s, kept, k)) return 0;
     if (neox_load(&model, flat, o->kernels, &products_native, longest, e)) return -1;
     model.config.activation = (enum neox_activation)gelu;
-    const uint64_t n = s->requests.predictions;
-    int status = open_losses(k, o->out, key_of(s, flat, gelu), n, e);
+    int status = open_losses(k, o->out, n, e);
     out_catch_interrupts(true);
     if (!status) status = score_model(&model, &s->requests, &o->compute, &k->file, &result, e);
     out_catch_interrupts(false);
@@ -206,7 +240,7 @@ int score_job(struct scored *s, const struct score_request *o, struct err *e)
         if ((status = model_open(&flat, o->models[s->n], NULL, e))) break;
         m->model = flat_label(&flat);
         m->step = flat.step;
-        status = m->model ? compute(s, m, o, &flat, &kept[s->n], e) : err_memory(e, NULL);
+        status = m->model ? compute(s, o, &flat, kept, e) : err_memory(e, NULL);
         flat_close(&flat);
     }
     if (!status) status = write_lines(s, o, kept, e);

@@ -356,8 +356,8 @@ static int open_slots(struct token_find *f, struct err *e)
     f->slot = calloc(f->slots, sizeof *f->slot);
     for (size_t i = 0; f->slot && i < f->slots; i++) {
         struct find_slot *s = &f->slot[i];
-        s->first_below = calloc(columns + 1, sizeof *s->first_below);
-        s->stay_below = calloc(columns + 1, sizeof *s->stay_below);
+        s->first_below = calloc(columns, sizeof *s->first_below);
+        s->stay_below = calloc(columns, sizeof *s->stay_below);
         s->row = calloc(columns, sizeof *s->row);
         s->bits = calloc((columns + 4) * words + columns, sizeof *s->bits);
         if (!s->first_below || !s->stay_below || !s->row || !s->bits)

@@ -7,22 +7,18 @@
 #include <string.h>
 
 #include "src/base/npy.h"
+#include "src/text/known.h"
 
-/* Whether this is the corpus of the record, which has its first DOCUMENTS, 0: all. */
+/* Whether this is the corpus of the record, which has its first DOCUMENTS, 0: all. What is known of
+ * it lies beside the matrix. */
 static int match_record(const struct token_index *x, const struct matrix *m, size_t documents,
                         struct err *e)
 {
-    uint64_t hash;
-    char text[17];
-    if (documents > x->corpus.documents)
-        return err_set(e, "%s: expected the corpus of %s (%zu documents or more), found %zu",
-                       x->corpus.prefix, m->path, documents, x->corpus.documents);
-    if (corpus_hash(&x->corpus, documents ? documents : x->corpus.documents, &hash, e)) return -1;
-    snprintf(text, sizeof text, "%016" PRIx64, hash);
-    return strcmp(text, m->corpus_hash) == 0
-               ? 0
-               : err_set(e, "%s: expected the corpus of %s (%s), found another (%s)",
-                         x->corpus.prefix, m->path, m->corpus_hash, text);
+    const char *slash = strrchr(m->path, '/');
+    char *folder = slash ? strndup(m->path, (size_t)(slash - m->path) + 1) : strdup(".");
+    int status = corpus_is(&x->corpus, documents, m->corpus_hash, m->path, folder, e);
+    free(folder);
+    return status;
 }
 
 static int find_starts(struct token_index *x, struct err *e)

@@ -19,7 +19,8 @@ struct token_index {
 
 /* Opens the corpus PREFIX and lays it out as MATRIX's record says, whose corpus hash must be this
  * one's; without a record as PROTOCOL says. Either way the number of losses must be the matrix's
- * rows. Without a MATRIX (NULL) the rows are the protocol's. Errors, a line each: no such corpus, another corpus or protocol. */
+ * rows. Without a MATRIX (NULL) the rows are the protocol's. Errors, a line each: no such corpus,
+ * another corpus or protocol. */
 int token_index_open(struct token_index *x, const struct matrix *m, const char *prefix,
                      const struct protocol *protocol, struct err *e);
 void token_index_close(struct token_index *x);

@@ -73,3 +73,17 @@ int known_hash(const struct corpus *c, size_t documents, const char *folder, uin
     if (known_key(c, what, now) && !strcmp(key, now)) known_put(folder, key, hash, 1);
     return 0;
 }
+
+int corpus_is(const struct corpus *c, size_t documents, const char *hash, const char *of,
+              const char *folder, struct err *e)
+{
+    uint64_t found;
+    char text[17];
+    if (!documents || documents > c->documents) documents = c->documents;
+    if (folder ? known_hash(c, documents, folder, &found, e) : corpus_hash(c, documents, &found, e))
+        return -1;
+    snprintf(text, sizeof text, "%016" PRIx64, found);
+    return strcmp(text, hash) ? err_set(e, "%s: expected the corpus of %s (%s), found another (%s)",
+                                        c->prefix, of, hash, text)
+                              : 0;
+}

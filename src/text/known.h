@@ -26,4 +26,10 @@ void known_put(const char *folder, const char *key, const uint64_t *values, size
 int known_hash(const struct corpus *c, size_t documents, const char *folder, uint64_t *hash,
                struct err *e);
 
+/* Whether C is the corpus that OF, a name for the message, is made of: HASH, 16 hexadecimal digits, is
+ * that of its first DOCUMENTS (0, or more than there are: of all). FOLDER: where that may be known;
+ * NULL: nowhere. */
+int corpus_is(const struct corpus *c, size_t documents, const char *hash, const char *of,
+              const char *folder, struct err *e);
+
 #endif

@@ -34,6 +34,8 @@ void tokenizer_close(struct tokenizer *t);
 size_t tokenizer_size(const struct tokenizer *t);   /* the largest id + 1 */
 uint64_t tokenizer_hash(const struct tokenizer *t); /* XXH3-64 of the file */
 const char *tokenizer_path(const struct tokenizer *t);
+/* What tokenizer_hash would say of PATH, which is not parsed. */
+int tokenizer_file_hash(uint64_t *hash, const char *path, struct err *e);
 
 /* Appends the ids of TEXT to *out; adds to *invalid_utf8 (may be NULL) the number of sequences
  * replaced. Any number of threads may share a tokenizer. Errors: out of memory. */

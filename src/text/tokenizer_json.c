@@ -468,6 +468,15 @@ int tokenizer_open(struct tokenizer **t, const char *path, struct err *e)
     return status;
 }
 
+int tokenizer_file_hash(uint64_t *hash, const char *path, struct err *e)
+{
+    struct map m;
+    if (map_open(&m, path, e)) return -1;
+    *hash = XXH3_64bits(m.data, m.size);
+    map_close(&m);
+    return 0;
+}
+
 void tokenizer_close(struct tokenizer *t)
 {
     if (!t) return;

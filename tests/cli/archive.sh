@@ -7,7 +7,6 @@ G=$ROOT/tests/golden/folders
 corpus=$G/corpus
 export HF_HUB_CACHE=$T/hub
 mkdir "$T/hub"
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
 # absent NAME FILE...: none of them exists, nor a part of one.
 absent() {
     local name=$1 f
@@ -176,6 +175,8 @@ fails "who needs it says so" 'd.tripod@step1: gpt_neox.embed_in.weight: the stor
 ok "beyond the chain all is well" "$TRIPOD" info --verify "$T/d.tripod@step256"
 
 fails "too little memory for a checkpoint" 'step256: 2M of memory are not enough: a checkpoint of an archive is decoded into it' "$TRIPOD" scan -m "$A@step256" -c "$corpus" -o "$T/of-little" --memory 2M
+ok "its plan" "$TRIPOD" scan -m "$A@step256" -c "$corpus" -o "$T/of-little" --memory 2M --dry-run
+if grep -q streamed "$T/out"; then echo "FAIL it is not streamed: $(grep streamed "$T/out")"; code=1; else echo "ok it is not streamed"; fi
 
 # Damage to a tensor that two checkpoints share: what comes before them is computed.
 "$make_model" "$T/head-step9" --hidden 64 --layers 2 --heads 2 --vocab 3000 --updates 3 --update-size 0.01 --scale 2

@@ -3,8 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
 tokenizer=$ROOT/models/demo/tokenizer.json
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 
 # 40 rows of 65 tokens in 3 shards that end anywhere, and in one piece.
 mkdir "$T/s" "$T/w"

@@ -5,10 +5,6 @@
 golden=$ROOT/tests/golden
 python=/usr/bin/python3
 
-# same NAME FILE FILE
-same() {
-    if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi
-}
 # scan DIR OPTIONS...: one model over $corpus; the losses are $T/DIR/*.npy
 scan() {
     local dir=$T/$1

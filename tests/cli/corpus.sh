@@ -15,7 +15,6 @@ files() { stat -c '%n %i %y' "$@"; }
 keep() { files "$@" >"$T/before"; }
 kept() { local name=$1; shift; if files "$@" 2>&1 | cmp -s - "$T/before"; then echo "ok $name"; else echo "FAIL $name: written again"; code=1; fi; }
 made() { local name=$1; shift; if files "$@" 2>&1 | cmp -s - "$T/before"; then echo "FAIL $name: not written again"; code=1; else echo "ok $name"; fi; }
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
 quiet() { if [ -s "$T/err" ]; then echo "FAIL $1: $(head -c 300 "$T/err")"; code=1; else echo "ok $1"; fi; }
 warns() { if [ "$(wc -l <"$T/err")" -eq 1 ] && grep -Eq "^tripod: warning: $2" "$T/err"; then echo "ok $1"; else echo "FAIL $1: $(head -c 300 "$T/err")"; code=1; fi; }
 count() { local name=$1 n=$2; shift 2; if [ $# -eq "$n" ] && [ -e "$1" ]; then echo "ok $name"; else echo "FAIL $name: $*"; code=1; fi; }
@@ -57,6 +56,18 @@ import json, sys
 runs = [json.load(open(p)) for p in sys.argv[1:]]
 assert len({(r["bytes"], r["words"], r["corpus_hash"]) for r in runs}) == 1 and runs[0]["words"] > 100, runs
 E
+# What tokens asks of it is known beside its matrix, and gather's beside the losses; until the corpus is another.
+mkdir "$T/matrix"
+ok "its matrix" "$TRIPOD" gather "$T/large" -o "$T/matrix/m.npy"
+ok "a row of it" "$TRIPOD" tokens show "$T/matrix/m.npy" -c "$T/large/large" 5
+count "what is known of it is kept there" 1 "$T"/matrix/.known/*
+keep "$T"/matrix/.known/*
+ok "another row" "$TRIPOD" tokens show "$T/matrix/m.npy" -c "$T/large/large" 6
+kept "is of what is known" "$T"/matrix/.known/*
+ok "its documents" "$TRIPOD" gather "$T/large" --documents "$T/matrix/d.csv"
+printf x | dd of="$T/large/large.bin" bs=1 seek=100 conv=notrunc 2>/dev/null
+fails "another token in the same file" 'large: expected the corpus of .*m.npy \([0-9a-f]{16}\), found another' "$TRIPOD" tokens show "$T/matrix/m.npy" -c "$T/large/large" 6
+fails "and in its documents" 'large: expected the corpus of .*large/.*.npy \([0-9a-f]{16}\), found another' "$TRIPOD" gather "$T/large" --documents "$T/matrix/d.csv"
 ok "made when the text is old" scan "$one" old "$text"
 if grep -q '"stamp": "' "$T/old/book.json"; then echo "ok its stamp is known"; else echo "FAIL its stamp is known"; code=1; fi
 sed -i '/"path": ".*book.jsonl"/,/"stamp"/s/"hash": ".*"/"hash": "0123456789abcdef"/' "$T/old/book.json" # nobody looks

@@ -3,8 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
 demo=$ROOT/models/demo
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 
 # 2500 documents of many lengths, among them empty ones, of one token, of several bytes a character.
 cp "$demo/tokenizer.json" "$T/tokenizer.json"
@@ -105,7 +103,7 @@ sed 's/<|endoftext|>/<|end|>/g' "$T/tokenizer.json" >"$T/other.json"
 if cmp -s "$T/other.json" "$T/tokenizer.json"; then echo "FAIL the other tokenizer is the same"; code=1; fi
 fails "another tokenizer" 'expected the [0-9]* bytes of text .* found' "$TRIPOD" gather "$T/rows" --documents "$T/kept.csv" -t "$T/other.json"
 fails "another than the corpus's" 'expected the tokenizer the corpus was made with' "$TRIPOD" gather "$T/l" --documents "$T/kept.csv" -t "$T/other.json"
-fails "another corpus" 'c: expected the corpus [0-9a-f]* of .*, found' "$TRIPOD" gather "$T/l" --documents "$T/kept.csv" -c "$T/c"
+fails "another corpus" 'c: expected the corpus of .*/l/demo-3k-step16.npy \([0-9a-f]{16}\), found another \([0-9a-f]{16}\)$' "$TRIPOD" gather "$T/l" --documents "$T/kept.csv" -c "$T/c"
 mv "$T/r.idx" "$T/away.idx"; mv "$T/r.bin" "$T/away.bin"
 fails "no corpus" 'its corpus .*/r is not there: give it with -c' "$TRIPOD" gather "$T/rows" --documents "$T/kept.csv"
 ok "it is somewhere else" "$TRIPOD" gather "$T/rows" --documents "$T/moved.csv" -c "$T/away"
@@ -118,4 +116,30 @@ same "nothing was written over" "$T/bare.csv" "$T/kept.csv"
 is "nothing half-written is left" 0 "$(find "$T" -name '*.part-*' | wc -l)"
 misuse "a corpus for nothing" '^tripod: gather: -c needs --documents|-c needs --documents' "$TRIPOD" gather "$T/l" -c "$T/c"
 misuse "a tokenizer for nothing" 'needs --documents' "$TRIPOD" gather "$T/l" -t "$T/tokenizer.json"
+# A folder holds it, as for tokens.
+mkdir "$T/hollow"
+ok "the folder of a tokenizer" "$TRIPOD" gather "$T/l" --documents "$T/folder.csv" -t "$demo"
+same "is the tokenizer" "$T/d.csv" "$T/folder.csv"
+fails "a folder without one" 'hollow/tokenizer.json: cannot open' "$TRIPOD" gather "$T/l" --documents "$T/kept.csv" -t "$T/hollow"
+
+# A scan of more documents than there are is one of all.
+"$TRIPOD" scan "${models[@]}" -c "$T/plain" -t "$T/tokenizer.json" -o "$T/more" --max-tokens 40 --documents 9999 >/dev/null 2>&1
+ok "more documents than there are" "$TRIPOD" gather "$T/more" -o "$T/more.npy" --documents "$T/more.csv"
+same "all of them" "$T/d.csv" "$T/more.csv"
+ok "and tokens of their matrix" "$TRIPOD" tokens show "$T/more.npy" -c "$T/plain" 5
+
+# A name with what CSV is made of.
+cp -r "$demo/demo-3k/step16" "$T/we\"ird, \"name"
+"$TRIPOD" scan "$T/we\"ird, \"name" "$demo"/demo-{7k,25k,59k,115k}/step1000 -c "$T/plain" -t "$T/tokenizer.json" -o "$T/odd" --max-tokens 40 >/dev/null
+ok "a name with quotes" "$TRIPOD" gather "$T/odd" --documents "$T/odd.csv"
+ok "is read back from both" $python - "$T/odd/points.csv" "$T/odd.csv" <<'P'
+import csv, sys
+points, documents = (list(csv.reader(open(p), strict=True)) for p in sys.argv[1:])
+name = 'we"ird, "name'
+assert len(points) == 6 and sum(r[0].startswith(name) for r in points) == 1, points
+assert len(documents) == 2501 and sum(x.startswith("loss:" + name) for x in documents[0]) == 1, documents[0]
+assert all(len(r) == len(rows[0]) for rows in (points, documents) for r in rows)
+P
+ok "and by fit" "$TRIPOD" fit power "$T/odd/points.csv"
+
 exit $code

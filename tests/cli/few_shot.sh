@@ -3,7 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 golden=$ROOT/tests/golden/score
 python=/usr/bin/python3
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
 cp -r "$ROOT/models/demo" "$T/demo"
 for reference in "$golden"/few_shot-*.json; do
     name=$(basename "$reference" .json)

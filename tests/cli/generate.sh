@@ -3,8 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 golden=$ROOT/tests/golden
 python=/usr/bin/python3
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 mkdir "$T/tests" "$T/models"
 cp -r "$golden/folders" "$T/tests/"
 cp -r "$ROOT/models/demo" "$T/models/" 2>/dev/null

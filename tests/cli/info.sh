@@ -26,6 +26,16 @@ echo '{"law": "power", "params": {"a": {"value": 1.5}}, "verdict": "fits"}' >"$T
 ok info_fit "$TRIPOD" info "$T/fit.json"
 has info_fit_kind '^kind	fit$'
 has info_fit_verdict '^verdict	fits$'
+# kind NAME JSON KIND: a record is what its format says, another result what its keys tell.
+kind() { echo "$2" >"$T/kind.json"; ok "$1" "$TRIPOD" info "$T/kind.json"; has "$1_kind" "^kind	$3\$"; }
+for k in losses gradients gradient similarity clusters corpus matrix parity; do
+    kind "info_$k" "{\"format\": \"tripod-$k 1\", \"law\": 5, \"runs\": [], \"sketch\": 6, \"mean_loss\": 1}" $k
+done
+kind info_another_format '{"format": "jsonl", "law": "power"}' fit
+kind info_no_version '{"format": "tripod-matrix", "mean_loss": 1}' losses
+kind info_runs '{"runs": [{"model": "m"}]}' scan
+kind info_number_of_runs '{"runs": 4}' json
+kind info_sketch '{"sketch": {"size": 4}}' gradients
 ok info_json "$TRIPOD" info --json "$T/m.tripod" "$G/corpus" "$G/losses.npy"
 if python3 -c 'import json,sys
 f = json.load(open(sys.argv[1]))["files"]

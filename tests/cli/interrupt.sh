@@ -5,10 +5,7 @@
 make_model=${B:-$ROOT/build}/tests/golden/make_model
 suite=$ROOT/models/demo
 python=/usr/bin/python3
-good() { echo "ok $1"; }
 bad() { echo "FAIL $1: $2"; code=1; }
-# check NAME TEXT COMMAND...: the command succeeds; TEXT says more where it does not
-check() { local name=$1 text=$2; shift 2; if "$@"; then good "$name"; else bad "$name" "$text"; fi; }
 # same NAME A B: the losses of two directories are the same files, and no part is left
 same() {
     local a b
@@ -16,8 +13,6 @@ same() {
     check "$1" "losses differ or a part is left: $(ls "$3")" test "$a$(ls "$3" | grep -c '\.npy\.part')" = "${b}0"
 }
 no_losses() { check "$1: no losses under a final name" "$(ls "$2")" test -z "$(ls "$2"/*.npy 2>/dev/null)"; }
-# until_true CONDITION...: waits for it, ten seconds at most
-until_true() { for _ in $(seq 500); do if "$@" 2>/dev/null; then return 0; fi; sleep 0.02; done; return 1; }
 bytes() { cat "$@" 2>/dev/null | wc -c; }
 # records DIR N: its log has N records or more
 records() { [ "$(bytes "$1"/*.log)" -ge $((128 + 32 * $2)) ]; }

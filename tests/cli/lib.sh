@@ -16,6 +16,17 @@ ok() {
     if [ $status -eq 0 ]; then echo "ok $name"; else echo "FAIL $name: exit $status: $(head -c 300 "$T/err")"; code=1; fi
 }
 
+# same NAME FILE FILE: the same bytes. is NAME EXPECTED FOUND: the same text.
+same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
+is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
+
+good() { echo "ok $1"; }
+# check NAME TEXT COMMAND...: the command succeeds; TEXT says more where it does not.
+check() { local name=$1 text=$2; shift 2; if "$@"; then good "$name"; else echo "FAIL $name: $text"; code=1; fi; }
+
+# until_true CONDITION...: waits for it, ten seconds at most.
+until_true() { for _ in $(seq 500); do if "$@" 2>/dev/null; then return 0; fi; sleep 0.02; done; return 1; }
+
 # shows NAME REGEX: a line of the last command's stdout matches.
 shows() {
     if grep -Eq -- "$2" "$T/out"; then echo "ok $1"; else echo "FAIL $1: no line like $2"; code=1; fi

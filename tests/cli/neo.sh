@@ -4,7 +4,6 @@
 make_model=${B:-$ROOT/build}/tests/golden/make_model
 golden=$ROOT/tests/golden
 python=/usr/bin/python3
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
 model() { local name=$1; shift; "$make_model" "$T/$name" --neo 1 --hidden 96 --layers 4 --heads 2 --vocab 512 "$@" >/dev/null; }
 
 # Heads of 48, windows within and across the blocks of attention.

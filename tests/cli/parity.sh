@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
-good() { echo "ok $1"; }
-check() { local name=$1 text=$2; shift 2; if "$@"; then good "$name"; else echo "FAIL $name: $text"; code=1; fi; }
 parity() { "$TRIPOD" parity "$@"; }
 small=(--scaled --tasks 30 -n 20 --batch 700 -s 300 --log 50 --task-points 40)
 grid=("${small[@]}" -w 9,40,100 -d 3000,900 --seeds 2)

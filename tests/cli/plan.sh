@@ -4,7 +4,6 @@
 make_model=${B:-$ROOT/build}/tests/golden/make_model
 corpus=$ROOT/tests/golden/folders/corpus
 python=/usr/bin/python3
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 # stderr NAME REGEX...: the last command's stderr has exactly these lines, in order.
 stderr() {
     local name=$1 i=0 line good=1

@@ -7,7 +7,6 @@ reference="$python $ROOT/tests/golden/clusters_reference.py"
 suite=$ROOT/models/demo
 cd "$T" || exit 2
 quanta() { "$TRIPOD" quanta "$@"; }
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
 
 # --- clusters ---
 ok "cosines of planted clusters" $reference make .

@@ -6,8 +6,6 @@ make_model=${B:-$ROOT/build}/tests/golden/make_model
 python=/usr/bin/python3
 suite=$ROOT/models/demo
 model=$suite/demo-25k/step1000
-good() { echo "ok $1"; }
-check() { local name=$1 text=$2; shift 2; if "$@"; then good "$name"; else echo "FAIL $name: $text"; code=1; fi; }
 # same NAME A B: the arrays of two folders are the same files, and nothing unfinished is left
 same() {
     local a b
@@ -165,7 +163,6 @@ shows "as what it is" 'gradients'
 
 # --- what stops it ---
 
-until_true() { for _ in $(seq 500); do if "$@" 2>/dev/null; then return 0; fi; sleep 0.02; done; return 1; }
 records() { [ "$(cat "$1"/*.log 2>/dev/null | wc -c)" -ge $((128 + 32 * $2)) ]; }
 "$make_model" "$T/slow" --hidden 64 --layers 2 --heads 2 --vocab 2000 --seed 1 >/dev/null
 "$TRIPOD" import "$T/slow" -o "$T/slow.tripod" >/dev/null

@@ -6,8 +6,6 @@ make_model=${B:-$ROOT/build}/tests/golden/make_model
 python=/usr/bin/python3
 suite=$ROOT/models/demo
 model=$suite/demo-25k/step1000
-good() { echo "ok $1"; }
-check() { local name=$1 text=$2; shift 2; if "$@"; then good "$name"; else echo "FAIL $name: $text"; code=1; fi; }
 gradients() { "$TRIPOD" quanta gradients "$@"; }
 similarity() { "$TRIPOD" quanta similarity "$@"; }
 

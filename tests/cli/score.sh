@@ -4,8 +4,6 @@
 make_model=${B:-$ROOT/build}/tests/golden/make_model
 golden=$ROOT/tests/golden/score
 python=/usr/bin/python3
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 
 # The harness's answers.
 cp -r "$ROOT/models/demo" "$T/demo" 2>/dev/null
@@ -139,6 +137,35 @@ ok "two models, zstd" "$TRIPOD" score -m "$T/m" -m "$T/s" "$T/bits.jsonl.zst" -o
 "$TRIPOD" score "$T/s" - -o "$T/second.jsonl" <"$T/bits.jsonl" >/dev/null
 cat "$T/base.jsonl" "$T/second.jsonl" >"$T/joined.jsonl"
 same "one after the other, stdin" "$T/joined.jsonl" "$T/both.jsonl"
+cp -r "$T/m" "$T/copy"
+ok "two copies of a model" "$TRIPOD" score "$T/m" "$T/s" "$T/copy" "$T/bits.jsonl" -o "$T/copies.jsonl" --json="$T/copies.json"
+"$TRIPOD" score "$T/copy" "$T/bits.jsonl" -o "$T/second.jsonl" >/dev/null
+cat "$T/both.jsonl" "$T/second.jsonl" >"$T/joined.jsonl"
+same "have the answers of each" "$T/joined.jsonl" "$T/copies.jsonl"
+ok "which are computed once" $python - "$T/copies.json" <<'P'
+import json, sys
+a, b, c = json.load(open(sys.argv[1]))["models"]
+assert a["computed"] > 0 and b["computed"] > 0 and c["computed"] == c["inputs"] == 0
+assert a["loglikelihood"] == c["loglikelihood"] != b["loglikelihood"] and a["greedy"] == c["greedy"]
+P
+
+# Models of two tokenizers have the ids in common, not the text.
+mkdir -p "$T/theirs"
+cp -r "$T/demo/demo-3k/step0" "$T/theirs/demo-3k"
+sed '$ s/$/ /' "$T/demo/tokenizer.json" >"$T/theirs/demo-3k/tokenizer.json"
+two=("$T/demo/demo-3k/step0" "$T/theirs/demo-3k")
+printf '{"context": "a", "continuation": " b"}\n' >"$T/text.jsonl"
+printf '{"context_ids": [], "continuation_ids": [3, 4]}\n' >"$T/empty.jsonl"
+printf '{"context_ids": [7], "continuation_ids": [3, 4]}\n' >"$T/seven.jsonl"
+fails "text for two tokenizers" 'theirs/demo-3k: expected the tokenizer of .*, found another .*: give one for all with -t' "$TRIPOD" score "${two[@]}" "$T/text.jsonl" -o "$T/none.jsonl"
+fails "their prefix token" 'theirs/demo-3k: expected the tokenizer of' "$TRIPOD" score "${two[@]}" "$T/empty.jsonl" -o "$T/none.jsonl"
+ok "text with one for all" "$TRIPOD" score "${two[@]}" "$T/text.jsonl" -o "$T/two.jsonl" -t "$T/demo/tokenizer.json"
+ok "ids for two tokenizers" "$TRIPOD" score "${two[@]}" "$T/seven.jsonl" -o "$T/two.jsonl"
+ok "a prefix token of one's own for two tokenizers" "$TRIPOD" score "${two[@]}" "$T/empty.jsonl" -o "$T/two.jsonl" --prefix-token 7
+cp "$T/demo/tokenizer.json" "$T/theirs/demo-3k/tokenizer.json"
+ok "two files of one tokenizer" "$TRIPOD" score "${two[@]}" "$T/text.jsonl" -o "$T/two.jsonl"
+echo '{' >"$T/theirs/demo-3k/tokenizer.json"
+fails "a broken tokenizer" 'theirs/demo-3k/tokenizer.json: ' "$TRIPOD" score "${two[@]}" "$T/text.jsonl" -o "$T/none.jsonl"
 
 # Going on.
 fails "the second model is missing" 'nowhere: cannot open' "$TRIPOD" score "$T/m" "$T/nowhere" "$T/bits.jsonl" -o "$T/resumed.jsonl"
@@ -182,12 +209,9 @@ $python -c 'import json; print(json.dumps({"context_ids": [1], "continuation_ids
 fails "a continuation longer than the context" 'line 1: expected a continuation of at most 256 tokens, found 257' "$TRIPOD" score "$T/demo/demo-3k/step0" "$T/bad.jsonl" -o "$T/none.jsonl"
 : >"$T/bad.jsonl"
 fails "an empty file" 'bad.jsonl: expected requests, found no line' "$TRIPOD" score "$T/demo/demo-3k/step0" "$T/bad.jsonl" -o "$T/none.jsonl"
-printf '{"context": "a", "continuation": " b"}\n' >"$T/text.jsonl"
 fails "text without a tokenizer" 'text.jsonl: line 1: text needs a tokenizer' "$TRIPOD" score "$T/m" "$T/text.jsonl" -o "$T/none.jsonl"
-printf '{"context_ids": [], "continuation_ids": [3, 4]}\n' >"$T/empty.jsonl"
 fails "no prefix token" 'empty.jsonl: line 1: an empty context needs a prefix token' "$TRIPOD" score "$T/m" "$T/empty.jsonl" -o "$T/none.jsonl"
 ok "a prefix token of one's own" "$TRIPOD" score "$T/m" "$T/empty.jsonl" -o "$T/prefix.jsonl" --prefix-token 7
-printf '{"context_ids": [7], "continuation_ids": [3, 4]}\n' >"$T/seven.jsonl"
 ok "is the context" "$TRIPOD" score "$T/m" "$T/seven.jsonl" -o "$T/seven.out"
 same "and nothing else" "$T/prefix.jsonl" "$T/seven.out"
 is "nothing half-written" 0 "$(ls "$T" | grep -c '^none')"

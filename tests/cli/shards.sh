@@ -4,8 +4,6 @@
 golden=$ROOT/tests/golden
 make_model=${B:-$ROOT/build}/tests/golden/make_model
 python=/usr/bin/python3
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 
 # Models of several sizes and steps, documents of many lengths, some of which predict nothing.
 mkdir "$T/models"

@@ -5,8 +5,6 @@
 python=/usr/bin/python3
 make_model=${B:-$ROOT/build}/tests/golden/make_model
 unset "${!SLURM_@}" "${!SBATCH_@}"
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 has() { if grep -Eq -- "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: no line like $2 in: $(head -c 600 "$3")"; code=1; fi; }
 
 # --- the script ---

@@ -36,6 +36,16 @@ silent "is scanned as ever"
 above "with all its weights resident" $((small + 20))
 ok "the plan of one that does not" "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/dry" --threads 2 --memory ${small}M --dry-run
 shows "says so, and what it costs" '^# streamed, as memory does not hold them: 1 models, 7[0-9.]* MB of weights to read$'
+# The plan follows the scan's rule: a scan needs more than weights and workspaces, the program itself for one.
+ok "the plan of one that fits" "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/dry" --threads 2 --memory 1G --dry-run --json
+memory=$($python -c 'import json, sys; p = json.load(open(sys.argv[1]))["plan"]; assert p["streamed"] == 0; print(p["memory"] >> 20)' "$T/out")
+for more in 8 200; do
+    ok "the plan for $more MB more" "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/dry" --threads 2 --memory $((memory + more))M --dry-run --json
+    planned=$($python -c 'import json, sys; print(json.load(open(sys.argv[1]))["plan"]["streamed"])' "$T/out")
+    ok "the scan with these" "$TRIPOD" scan "$T/m.tripod" -c "$T/c" -o "$T/more$more" --threads 2 --memory $((memory + more))M
+    streamed=$(grep -c 'do not fit' "$T/err")
+    if [ "$planned $streamed" = "$((more < 100)) $((more < 100))" ]; then echo "ok is as it was planned"; else echo "FAIL is as it was planned: $planned, $streamed"; code=1; fi
+done
 scan "one that does not" small --threads 2 --memory ${small}M
 said "is streamed, which is said" \
     "m.tripod: 7[0-9.]*M of weights do not fit into ${small}M of memory: read again for every [0-9.]*K tokens, .*[0-9]M/s or more\$"

@@ -5,10 +5,6 @@
 J=$ROOT/tests/golden/tokenizer_small.json
 ODD=$ROOT/tests/golden/tokenizer_odd.json
 
-# same NAME A B: two files are equal.
-same() {
-    if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi
-}
 # absent NAME FILE...: nothing of the kind is there.
 absent() {
     local name=$1

@@ -7,11 +7,6 @@ reference="$python $ROOT/tests/golden/tokens_reference.py"
 suite=$ROOT/models/demo
 cd "$T" || exit 2
 
-same() {
-    local name=$1
-    shift
-    if cmp -s "$1" "$2"; then echo "ok $name"; else echo "FAIL $name: $1 and $2 differ"; code=1; fi
-}
 tokens() { "$TRIPOD" tokens "$@"; }
 
 ok "a matrix with planted rows" $reference make . "$([ -n "${LONG:-}" ] && echo 2000000 || echo 200000)"

@@ -3,8 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
 demo=$ROOT/models/demo
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
 
 # 4 steps of 1024 rows of 9 tokens, in 3 shards that end anywhere; and rows 1500 to 2999 as a corpus of their own.
 mkdir "$T/p" "$T/cut"

@@ -4,8 +4,6 @@
 make_model=${B:-$ROOT/build}/tests/golden/make_model
 corpus=$ROOT/tests/golden/folders/corpus
 python=/usr/bin/python3
-is() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: expected '$2', found '$3'"; code=1; fi; }
-same() { if cmp -s "$2" "$3"; then echo "ok $1"; else echo "FAIL $1: $2 and $3 differ"; code=1; fi; }
 # warned NAME LINE...: stderr of the last command is these warnings and nothing else.
 warned() {
     local name=$1
