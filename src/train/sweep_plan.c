@@ -1,0 +1,199 @@
+/* sweep_plan.c - see sweep_plan.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/train/sweep_plan.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/num.h"
+
+enum { WIDTH_STEP = 4, MOST_WIDTH = 8192, MOST_LAYERS = 96, ASPECT = 32, LEAST_LAYERS = 2 };
+
+double sweep_rate(uint64_t width)
+{
+    return 6e-3 * sqrt(32 / (double)width);
+}
+
+double sweep_seconds(const struct sweep_cell *c, double peak)
+{
+    const double width = (double)c->shape.width;
+    return c->C / (peak * 0.75 * width / (width + 43)); /* 0.45 of the peak at 64, 0.64 at 256 */
+}
+
+uint64_t sweep_n(const struct count_config *c, enum count_f rule)
+{
+    struct count_params p;
+    count_params(c, &p);
+    return count_n(&p, c,
+                   rule == COUNT_F_6N_BODY    ? COUNT_N_BODY
+                   : rule == COUNT_F_6N_TOTAL ? COUNT_N_TOTAL
+                                              : COUNT_N_HEAD);
+}
+
+static uint64_t heads_of(uint64_t width)
+{
+    uint64_t best = width;
+    const double wanted = sqrt(8 * (double)width);
+    for (uint64_t size = width; size >= 4; size -= 4)
+        if (width % size == 0 &&
+            fabs(log((double)size / wanted)) < fabs(log((double)best / wanted)) - 1e-9)
+            best = size;
+    return width / best;
+}
+
+static void shape(struct count_config *c, uint64_t width, uint64_t layers, size_t vocab,
+                  size_t length)
+{
+    *c = (struct count_config){.family = COUNT_NEOX,
+                               .layers = layers,
+                               .width = width,
+                               .heads = heads_of(width),
+                               .key = width / heads_of(width),
+                               .ffn = 4 * width,
+                               .vocab = vocab,
+                               .sequence = length};
+}
+
+void sweep_shape_of(struct count_config *c, uint64_t width, size_t vocab, size_t length)
+{
+    const uint64_t layers = (width + ASPECT / 2) / ASPECT;
+    shape(c, width, layers < LEAST_LAYERS ? LEAST_LAYERS : layers, vocab, length);
+}
+
+void sweep_shape(struct count_config *c, double target, enum count_f rule, size_t vocab,
+                 size_t length)
+{
+    double best = INFINITY;
+    for (uint64_t width = WIDTH_STEP; width <= MOST_WIDTH; width += WIDTH_STEP) {
+        for (uint64_t layers = LEAST_LAYERS; layers <= MOST_LAYERS; layers++) {
+            /* A factor of two in the aspect is worth a tenth in N. */
+            struct count_config one;
+            const double aspect = fabs(log((double)width / (double)(ASPECT * layers)));
+            if (0.15 * aspect >= best) continue;
+            shape(&one, width, layers, vocab, length);
+            const double off = fabs(log((double)sweep_n(&one, rule) / target)) + 0.15 * aspect;
+            if (off < best) {
+                best = off;
+                *c = one;
+            }
+        }
+    }
+}
+
+/* 1e12 as "1e12", 250000 as "2.5e5": exact to four digits. */
+static void short_number(double v, char *text, size_t size)
+{
+    char exponent[32];
+    snprintf(exponent, sizeof exponent, "%.3e", v);
+    char *at = strchr(exponent, 'e');
+    const long power = strtol(at + 1, NULL, 10);
+    while (at[-1] == '0') at--;
+    if (at[-1] == '.') at--;
+    snprintf(text, size, "%.*se%ld", (int)(at - exponent), exponent, power);
+}
+
+/* The cell's run of this seed, or why there is none. */
+static void fill(struct sweep_cell *c, const struct sweep_request *r, double budget, size_t seed)
+{
+    char number[32];
+    const double step = (double)r->rows * (double)r->length;
+    const double cost = count_training(&c->shape, r->rule);
+    c->budget = budget;
+    c->N = sweep_n(&c->shape, r->rule);
+    c->steps = (uint64_t)(budget / cost / step + 0.5);
+    c->D = c->steps * r->rows * r->length;
+    c->C = cost * (double)c->D;
+    c->rate = sweep_rate(c->shape.width);
+    c->warmup = (c->steps + 10) / 20;
+    c->seed = r->seed + seed;
+    c->epochs = r->tokens ? (double)c->D / (double)r->tokens : 0;
+    c->skip = c->steps < SWEEP_STEPS  ? SWEEP_SHORT
+              : c->epochs > r->epochs ? SWEEP_EPOCHS
+                                      : SWEEP_RUN;
+    short_number(budget, number, sizeof number);
+    snprintf(c->name, sizeof c->name, "c%s-d%" PRIu64 "-l%" PRIu64 "-s%" PRIu64, number,
+             c->shape.width, c->shape.layers, c->seed);
+}
+
+static int by_length(const void *x, const void *y)
+{
+    const struct sweep_cell *a = x, *b = y;
+    if ((a->skip != SWEEP_RUN) != (b->skip != SWEEP_RUN)) return a->skip != SWEEP_RUN ? 1 : -1;
+    const double s = sweep_seconds(a, 1), t = sweep_seconds(b, 1);
+    if (s > t || s < t) return s < t ? 1 : -1;
+    return compare_natural(a->name, b->name);
+}
+
+static int check(const struct sweep_request *r, struct err *e)
+{
+    for (size_t i = 0; i < r->n_budgets; i++)
+        if (!(r->budgets[i] >= 1e6 && r->budgets[i] <= 1e30))
+            return err_set(e, "budget: expected 1e6 to 1e30 FLOP, found %g", r->budgets[i]);
+    for (size_t i = 0; i < r->n_widths; i++) {
+        const double w = r->widths[i];
+        if (!(w >= WIDTH_STEP && w <= MOST_WIDTH) || fmod(w, WIDTH_STEP) > 0)
+            return err_set(e, "width: expected a multiple of %d up to %d, found %g", WIDTH_STEP,
+                           MOST_WIDTH, w);
+    }
+    return 0;
+}
+
+/* Whether the budget's cells from FIRST on have this shape already. */
+static bool known(const struct sweep_plan *p, size_t first, const struct count_config *c)
+{
+    for (size_t i = first; i < p->n; i++)
+        if (p->cells[i].shape.width == c->width && p->cells[i].shape.layers == c->layers)
+            return true;
+    return false;
+}
+
+int sweep_plan_make(struct sweep_plan *p, const struct sweep_request *r, struct err *e)
+{
+    const size_t sizes = r->n_widths ? r->n_widths : r->sizes;
+    *p = (struct sweep_plan){.n = 0};
+    if (check(r, e)) return -1;
+    p->cells = calloc(r->n_budgets * sizes * r->seeds + 1, sizeof *p->cells);
+    if (!p->cells) return err_memory(e, "the sweep's runs");
+    for (size_t b = 0; b < r->n_budgets; b++) {
+        const size_t first = p->n;
+        for (size_t k = 0; k < sizes; k++) {
+            struct sweep_cell c = {.N = 0};
+            if (r->n_widths) {
+                sweep_shape_of(&c.shape, (uint64_t)r->widths[k], r->vocab, r->length);
+            } else {
+                const double share = sizes > 1 ? (double)k / (double)(sizes - 1) : 0.5;
+                const double ratio = r->ratio[1] * pow(r->ratio[0] / r->ratio[1], share);
+                sweep_shape(&c.shape, sqrt(r->budgets[b] / 6 / ratio), r->rule, r->vocab,
+                            r->length);
+            }
+            if (known(p, first, &c.shape)) continue;
+            for (size_t s = 0; s < r->seeds; s++) {
+                fill(&c, r, r->budgets[b], s);
+                p->skipped += c.skip != SWEEP_RUN;
+                p->cells[p->n++] = c;
+            }
+        }
+    }
+    qsort(p->cells, p->n, sizeof *p->cells, by_length);
+    return 0;
+}
+
+void sweep_plan_free(struct sweep_plan *p)
+{
+    free(p->cells);
+    *p = (struct sweep_plan){.n = 0};
+}
+
+void sweep_plan_shard(struct sweep_plan *p, size_t shard, size_t shards)
+{
+    size_t kept = 0;
+    p->skipped = 0;
+    for (size_t i = shard; i < p->n; i += shards) {
+        p->skipped += p->cells[i].skip != SWEEP_RUN;
+        p->cells[kept++] = p->cells[i];
+    }
+    p->n = kept;
+}
