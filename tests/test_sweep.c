@@ -10,12 +10,53 @@
 #include <string.h>
 
 #include "src/base/rng.h"
+#include "src/text/html_text.h"
 #include "src/train/plateau.h"
 #include "src/train/sweep_plan.h"
 
 static void assert_near(double got, double want, double most)
 {
     if (!(fabs(got - want) <= most)) fail_msg("expected %.9g +- %g, found %.9g", want, most, got);
+}
+
+/* --- pages --- */
+
+static void test_html(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *page, *text;
+    } cases[] = {
+        {"", ""},
+        {" \n<p> </p>", ""},
+        {"<!DOCTYPE html><html><head><title>T</title></head><body><h1>A  b</h1>\n<p>c <b>d</b>"
+         "e</p></body></html>",
+         "A b\nc de\n"},
+        {"one<br>two<br/>three", "one\ntwo\nthree\n"},
+        {"<ul><li>x<li>y</ul>z", "x\ny\nz\n"},
+        {"a<!-- <p> > -->b<?php x ?>c", "abc\n"},
+        {"<a href=\"x>y\" title='>'>link</a>", "link\n"},
+        {"<script>if (a < b) \"</p>\"</script>t<style>p { }</STYLE>u", "t\nu\n"},
+        {"<header>seen</header><heading>x", "seen\nx\n"},
+        {"&lt;tag&gt; &amp;amp; &#65;&#x42;&mdash;&nbsp;&nbsp;&rsquo;",
+         "<tag> &amp; AB\xE2\x80\x94 \xE2\x80\x99\n"},
+        {"&unknown; &; & &# &#x; &#xD800; &#1114112; &#99999999999; AT&T",
+         "&unknown; &; & &# &#x; &#xD800; &#1114112; &#99999999999; AT&T\n"},
+        {"<head>x</header>y</head>z", "z\n"},
+        {"1 < 2 <3 a<", "1 < 2 <3 a<\n"},
+        {"cut <b", "cut\n"},
+        {"cut <!-- x", "cut\n"},
+        {"na\xC3\xAFve", "na\xC3\xAFve\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes text = {0};
+        const char *page = cases[i].page, *want = cases[i].text;
+        assert_int_equal(html_text((const uint8_t *)page, strlen(page), &text), 0);
+        if (text.count != strlen(want) || (text.count && memcmp(text.data, want, text.count)))
+            fail_msg("'%s': expected '%s', found '%.*s'", page, want, (int)text.count,
+                     text.data ? (char *)text.data : "");
+        bytes_free(&text);
+    }
 }
 
 /* --- plateau --- */
@@ -218,9 +259,13 @@ static void test_plan_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grams_by_hand), cmocka_unit_test(test_grams_of_a_chain),
-        cmocka_unit_test(test_plateau_rule),  cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_plan_spacing),  cmocka_unit_test(test_plan_others),
+        cmocka_unit_test(test_html),
+        cmocka_unit_test(test_grams_by_hand),
+        cmocka_unit_test(test_grams_of_a_chain),
+        cmocka_unit_test(test_plateau_rule),
+        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_plan_spacing),
+        cmocka_unit_test(test_plan_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

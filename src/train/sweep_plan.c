@@ -67,7 +67,7 @@ void sweep_shape(struct count_config *c, double target, enum count_f rule, size_
                  size_t length)
 {
     double best = INFINITY;
-    for (uint64_t width = WIDTH_STEP; width <= MOST_WIDTH; width += WIDTH_STEP) {
+    for (uint64_t width = 8; width <= MOST_WIDTH; width += width < 32 ? 4 : width < 64 ? 8 : 16) {
         for (uint64_t layers = LEAST_LAYERS; layers <= MOST_LAYERS; layers++) {
             /* A factor of two in the aspect is worth a tenth in N. */
             struct count_config one;

@@ -50,8 +50,9 @@ void sweep_plan_free(struct sweep_plan *p);
 /* Part SHARD of SHARDS: every SHARDS-th of the cells from SHARD on. */
 void sweep_plan_shard(struct sweep_plan *p, size_t shard, size_t shards);
 
-/* The shape with N nearest to TARGET: widths in steps of 4, as many layers, 2 at least, as make width / layers 32
- * or so, heads of the size that divides the width, is a multiple of 4 and nearest to sqrt(8 width). */
+/* The shape with N nearest to TARGET: widths in steps of 4 below 32, 8 below 64, then 16; as many layers,
+ * 2 at least, as make width / layers 32 or so; heads of the size that divides the width, is a
+ * multiple of 4 and nearest to sqrt(8 width). */
 void sweep_shape(struct count_config *c, double target, enum count_f rule, size_t vocab,
                  size_t length);
 /* The same of one width, with width / 32 layers, 2 at least. */
