@@ -22,7 +22,7 @@ static const struct neox_config shape = {.layers = 2,
                                          .head_size = 10,
                                          .rotary = 4,
                                          .ffn = 90,
-                                         .vocab = 75,
+                                         .vocab = 1675, /* a tensor of more than one chunk */
                                          .max_positions = 64,
                                          .rope_theta = 10000,
                                          .layer_norm_eps = 1e-5,
