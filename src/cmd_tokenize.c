@@ -7,6 +7,7 @@
 #include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/commands.h"
+#include "src/text/byte_tokenizer.h"
 #include "src/text/corpus.h"
 #include "src/base/file.h"
 #include "src/base/json.h"
@@ -18,7 +19,7 @@ struct arguments {
     struct cli_common common;
     struct tokenize_options options;
     const char *tokenizer, *output;
-    bool decode;
+    bool bytes, decode;
     struct texts paths;
 };
 #define ARGS struct arguments
@@ -30,6 +31,9 @@ static const struct option_row options[] = {
     OPTION_HEADING("Tokenizer and corpus:"),
     OPTION_TEXT("tokenizer", 't', "FILE", tokenizer,
                 "The tokenizer.json, or the folder of a model that holds it"),
+    OPTION_FLAG("bytes", 0, bytes,
+                "A token a byte, without a tokenizer: 256 ids and '<|endoftext|>', written as "
+                "P-tokenizer.json"),
     OPTION_TEXT("output", 'o', "P", output, "Write P.bin, P.idx and P.json"),
     OPTION_HEADING("Text:"),
     OPTION_CHOICE("format", 0, options.format, formats,
@@ -52,7 +56,8 @@ static int check(void *args, struct err *e)
 {
     const struct arguments *a = args;
     if (!a->paths.n) return err_set(e, "expected files to read ('-' is stdin)");
-    if (!a->tokenizer) return err_set(e, "expected -t tokenizer.json");
+    if (a->tokenizer && a->bytes) return err_set(e, "give -t or --bytes, not both");
+    if (!a->tokenizer && !a->bytes) return err_set(e, "expected -t tokenizer.json, or --bytes");
     if (a->decode && a->paths.n != 1) return err_set(e, "--decode reads one corpus");
     if (a->decode && a->common.json) return err_set(e, "--decode prints text, not --json");
     if (!a->decode && !a->output)
@@ -200,11 +205,25 @@ static int encode(struct arguments *a, const struct tokenizer *t, struct err *e)
     return status;
 }
 
+/* The tokenizer of bytes goes beside the corpus, where P.json says it is. */
+static int run_bytes(struct arguments *a, struct err *e)
+{
+    struct tokenizer *t = NULL;
+    char *path = format_string("%s-tokenizer.json", a->decode ? a->paths.item[0] : a->output);
+    int status = path ? byte_tokenizer_open(&t, path, e) : err_memory(e, "--bytes");
+    if (!status) status = a->decode ? decode(a, t, e) : encode(a, t, e);
+    if (!status && !a->decode) status = byte_tokenizer_write(path, e);
+    tokenizer_close(t);
+    free(path);
+    return status;
+}
+
 static int run(void *args, struct err *e)
 {
     struct arguments *a = args;
     struct tokenizer *t;
     cli_use_threads(a->common.threads);
+    if (a->bytes) return run_bytes(a, e);
     if (open_tokenizer(&t, a->tokenizer, e)) return -1;
     int status = a->decode ? decode(a, t, e) : encode(a, t, e);
     tokenizer_close(t);

@@ -10,9 +10,7 @@
 
 enum { MAX_ID = (1 << 24) - 1 }; /* a table of ids is kept: a larger one is a damaged file */
 
-/* GPT-2's alphabet: bytes that print stand for themselves, the others for U+0100 onwards in
- * order. */
-static void byte_alphabet(int32_t byte_of[512])
+void byte_alphabet(int32_t byte_of[512])
 {
     for (int i = 0; i < 512; i++) byte_of[i] = -1;
     int next = 256;

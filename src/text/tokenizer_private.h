@@ -38,6 +38,10 @@ struct encoder {
     struct bpe_words *words;
 };
 
+/* GPT-2's alphabet: bytes that print stand for themselves, the others for U+0100 onwards in order. The
+ * byte that each code point stands for, or -1. */
+void byte_alphabet(int32_t byte_of[512]);
+
 /* White space in ASCII. */
 static inline bool is_space_byte(uint8_t b)
 {

@@ -243,6 +243,36 @@ misuse "no output" 'expected -o' "$TRIPOD" tokenize "$T/0.txt" -t "$J"
 misuse "unknown format" 'expected auto, text or jsonl' "$TRIPOD" tokenize "$T/0.txt" -t "$J" -o "$T/x" --format csv
 absent "nothing is left of what failed" "$T"/x* "$T"/*.part-*
 
+# The vocabulary of bytes: ids are the text's UTF-8, what Hugging Face makes of the file beside the corpus is the same.
+cp "$ROOT/README.md" "$T/plain.txt"
+ok "--bytes" "$TRIPOD" tokenize "$T/plain.txt" --bytes --append '<|endoftext|>' -o "$T/bytes"
+ok "its ids are the bytes" "$PYTHON" - "$T" <<'EOF'
+import sys
+import numpy as np
+t = sys.argv[1]
+ids = np.fromfile(t + "/bytes.bin", "<u2").tolist()
+assert ids == list(open(t + "/plain.txt", "rb").read()) + [256] and max(ids[:-1]) > 127
+EOF
+ok "its tokenizer is read like any other" "$TRIPOD" tokenize "$T/plain.txt" -t "$T/bytes-tokenizer.json" --append '<|endoftext|>' -o "$T/bytes2"
+same "and gives the same" "$T/bytes.bin" "$T/bytes2.bin"
+"$PYTHON" -c 'import json, sys; [print(json.dumps(r)) for r in json.load(sys.stdin)]' <"$ROOT/tests/golden/bytes.json" >"$T/reference.jsonl"
+ok "--bytes of texts of every kind" "$TRIPOD" tokenize "$T/reference.jsonl" --bytes -o "$T/bytes3"
+ok "ids are Hugging Face's" "$PYTHON" - "$T" <<'EOF'
+import json, sys
+import numpy as np
+t = sys.argv[1]
+ids = sum((json.loads(l)["ids"] for l in open(t + "/reference.jsonl")), [])
+assert np.fromfile(t + "/bytes3.bin", "<u2").tolist() == ids and 256 in ids
+EOF
+ok "--bytes --decode" "$TRIPOD" tokenize --decode --bytes "$T/bytes3" -o "$T/decoded.jsonl"
+ok "gives the texts back" "$PYTHON" - "$T" <<'EOF'
+import json, sys
+t = sys.argv[1]
+texts = [[json.loads(l)["text"] for l in open(p)] for p in (t + "/decoded.jsonl", t + "/reference.jsonl")]
+assert texts[0] == texts[1]
+EOF
+misuse "-t and --bytes" 'not both' "$TRIPOD" tokenize "$T/0.txt" -t "$J" --bytes -o "$T/x"
+
 # A full disk: a small tmpfs where we may mount one.
 mkdir "$T/full"
 if mount -t tmpfs -o size=64k tmpfs "$T/full" 2>/dev/null; then
