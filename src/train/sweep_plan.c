@@ -102,6 +102,7 @@ static void fill(struct sweep_cell *c, const struct sweep_request *r, double bud
     const double step = (double)r->rows * (double)r->length;
     const double cost = count_training(&c->shape, r->rule);
     c->budget = budget;
+    c->rows = r->rows;
     c->N = sweep_n(&c->shape, r->rule);
     c->steps = (uint64_t)(budget / cost / step + 0.5);
     c->D = c->steps * r->rows * r->length;

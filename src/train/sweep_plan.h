@@ -32,6 +32,7 @@ struct sweep_cell {
     struct count_config shape;
     double budget, C; /* asked for; what the whole steps come to */
     uint64_t N, D, steps, warmup, seed;
+    size_t rows;         /* of a step, of shape.sequence tokens each */
     double rate, epochs; /* peak rate; epochs 0: not known */
     enum sweep_skip skip;
     char name[SWEEP_NAME]; /* "c1e12-d48-l2-s0" */
