@@ -65,7 +65,7 @@ static double factor(const struct allocate *p)
 bool allocate_can(const struct law *law)
 {
     return (law->variables & LAW_N) && (law->variables & LAW_D) &&
-           !(law->variables & (LAW_ANY | LAW_STEP));
+           !(law->variables & (LAW_ANY | LAW_STEP | LAW_V | LAW_C));
 }
 
 double allocate_loss(const struct allocate *p, double N, double D)
@@ -324,7 +324,7 @@ int allocate_price(const struct allocate *p, double N, double D, struct allocate
 
 static bool positive(const struct law *law, int i)
 {
-    return law->param[i].map != MAP_PLAIN;
+    return law_param_positive(&law->param[i]);
 }
 
 int allocate_draw(const struct law *law, const double *params, const double *covariance, size_t n,

@@ -16,7 +16,7 @@
 /* The natural parameter on the scale it is nearly normal on: coefficients in logarithms. */
 static double on_scale(const struct law *law, int i, double value)
 {
-    return law->param[i].map == MAP_PLAIN ? value : log(value);
+    return law_param_positive(&law->param[i]) ? log(value) : value;
 }
 
 static double cpu_seconds(void)
@@ -58,7 +58,7 @@ static struct interval normal_interval(const struct law *law, int i, double valu
 {
     double se = sqrt(variance), z = gsl_cdf_ugaussian_Pinv((1 + level) / 2);
     if (!(variance > 0)) return (struct interval){NAN, NAN, NAN};
-    if (law->param[i].map == MAP_PLAIN || i == law->constant)
+    if (!law_param_positive(&law->param[i]) || i == law->constant)
         return (struct interval){se, value - z * se, value + z * se};
     double f = exp(z * se / value);
     return (struct interval){se, value / f, value * f};
@@ -88,7 +88,7 @@ static int intervals(struct analysis *a, const struct analysis_options *o, struc
             if (interval_percentile(values, b->n, o->level, &k->percentile, e) ||
                 interval_bca(values, b->n, jack, b->n_jack, k->value, o->level, &k->bca, e))
                 goto fail;
-            if (o->profile && a->covariance.unit > 0) {
+            if (o->profile && a->covariance.unit > 0 && law->param[i].map != MAP_WOVEN) {
                 if (profile_parameter(&k->profile, f, &a->data, &o->fit, i, rise, e)) goto fail;
                 k->has_profile = true;
             }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fit/scatter.h"
+
 struct sorted {
     double C;
     size_t row;
@@ -43,42 +45,26 @@ size_t compare_budgets(const double *C, size_t n, size_t *group)
     return count;
 }
 
+/* A law of one variable is another question, and so is one that reads a schedule. */
 static bool applies(const struct law *law, const struct points *p)
 {
-    unsigned have = p->have;
-    if (law->variables & LAW_ANY) return false; /* a law of one variable is another question */
-    if (law->variables & LAW_U && !(have >> POINTS_UNIQUE & 1)) return false;
-    if (law->variables & LAW_STEP) {
-        for (size_t i = 0; i < p->n; i++) {
-            if (!(p->step[i] > 0)) return false;
+    if (law->variables & (LAW_ANY | LAW_SCHEDULE)) return false;
+    for (int k = 0; k < 3; k++) {
+        enum points_column column = fit_data_column(law, k, POINTS_N);
+        if (column == POINTS_COLUMNS) continue;
+        if (!(p->have >> column & 1)) return false;
+        for (size_t i = 0; i < p->n && k > 0; i++) {
+            if (!(points_values(p, column)[i] > 0)) return false;
         }
-        return have >> POINTS_STEP & 1;
     }
-    for (size_t i = 0; i < p->n; i++) {
-        if (law->variables & LAW_D && !(p->D[i] > 0)) return false;
-        if (law->variables & LAW_U && !(p->unique[i] > 0)) return false;
-    }
-    return have >> POINTS_N & 1;
-}
-
-static double variable(const struct points *p, enum points_column x, size_t i)
-{
-    switch (x) {
-    case POINTS_D:
-        return p->D[i];
-    case POINTS_C:
-        return p->C[i];
-    case POINTS_STEP:
-        return p->step[i];
-    default:
-        return p->N[i];
-    }
+    return true;
 }
 
 static double predicted(const struct fit *f, const struct points *p, enum points_column x, size_t i)
 {
-    double first = f->law->variables & LAW_ANY ? variable(p, x, i) : p->N[i];
-    return fit_predict(f, first, f->law->variables & LAW_STEP ? p->step[i] : p->D[i], p->unique[i]);
+    double v[3];
+    for (int k = 0; k < 3; k++) v[k] = fit_data_value(f->law, k, x, p, i);
+    return fit_predict(f, v[0], v[1], v[2]);
 }
 
 static int fit_rows_of(struct fit *f, const struct points *p, const size_t *rows, size_t n,
@@ -163,7 +149,7 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
         goto done;
     }
     /* Without a C, the variable itself orders the runs. */
-    for (size_t i = 0; i < p->n; i++) compute[i] = p->C[i] > 0 ? p->C[i] : variable(p, x, i);
+    for (size_t i = 0; i < p->n; i++) compute[i] = p->C[i] > 0 ? p->C[i] : points_values(p, x)[i];
     used->budgets = compare_budgets(compute, p->n, group);
     /* The top budget, or as many as hold 5 rows: an error of one row says little. */
     used->cut = INFINITY;
@@ -193,7 +179,7 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
         information(c, p, x, &own);
         if (c->reason[0]) continue;
         size_t n;
-        if (own.grid == 0) own.grid = 4; /* the hold-outs are many */
+        if (own.grid == 0) own.grid = scatter_has(law) ? 2 : 4; /* the hold-outs are many */
         for (size_t i = 0; i < p->n; i++) out[i] = compute[i] >= used->cut;
         double sum = left_out(p, out, law, x, &own, &n);
         c->test = n;

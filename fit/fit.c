@@ -28,7 +28,6 @@ static int distinct(const double *x, size_t n)
 static int check_rows(const struct law *law, const struct fit_data *d, const struct fit_options *o,
                       struct err *e)
 {
-    static const char *const names[3] = {"N", "D", "U"};
     int n_free = 0;
     double low = INFINITY, high = 0;
     for (int i = 0; i < law->n; i++) n_free += !o->pinned[i];
@@ -43,7 +42,9 @@ static int check_rows(const struct law *law, const struct fit_data *d, const str
     if (low == high)
         return err_set(e, "all %zu losses are equal (%.6g): there is no law in them", d->n, low);
     for (int v = 0; v < 3; v++) {
-        if (!(law->variables >> v & 1) || (v == 2 && law->variables & LAW_U)) continue;
+        if (!(law->variables >> v & 1)) continue;
+        /* Unique tokens may be the same in every row, as they may be all tokens. */
+        if (v == 2 && !(law->variables & LAW_V)) continue;
         int need = law->constant >= 0 && !o->pinned[law->constant], place = 0;
         for (int i = 0; i < law->n; i++) {
             const struct law_param *p = &law->param[i];
@@ -56,10 +57,9 @@ static int check_rows(const struct law *law, const struct fit_data *d, const str
             need += !o->pinned[i] + (!o->pinned[p->exponent] && !shared);
         }
         need += place;
+        if (law->function && need < 2) need = 2; /* of some form: it has to vary at least */
         int found = distinct(d->rows.x[v], d->n);
-        const char *name = law->variables & LAW_ANY              ? "the variable"
-                           : v == 1 && law->variables & LAW_STEP ? "the step"
-                                                                 : names[v];
+        const char *name = fit_data_name(law, v);
         if (found == 1 && need > 0)
             return err_set(e, "%s is the same in all %zu rows (%.6g): %s cannot be fitted", name,
                            d->n, exp(d->rows.x[v][0] + d->centre[v]), law->name);
@@ -108,37 +108,6 @@ static double condition_of(int n, const double *m, const double *T, const bool *
     return value;
 }
 
-/* d internal / d natural: the inverse of law_jacobian, by its structure. */
-static void inverse_jacobian(const struct law *law, const double *centre, const double *t,
-                             double *T)
-{
-    int n = law->n;
-    double params[LAW_PARAMS];
-    law_to_natural(law, centre, t, params);
-    memset(T, 0, (size_t)(n * n) * sizeof *T);
-    for (int i = 0; i < n; i++) {
-        const struct law_param *p = &law->param[i];
-        double c = centre[p->variable];
-        switch (p->map) {
-        case MAP_PLAIN:
-            T[i * n + i] = 1;
-            break;
-        case MAP_LOG:
-        case MAP_PLACE:
-            T[i * n + i] = 1 / params[i];
-            break;
-        case MAP_COEFFICIENT:
-            T[i * n + i] = 1 / params[i];
-            T[i * n + p->exponent] = -c;
-            break;
-        case MAP_SCALE:
-            T[i * n + i] = params[p->exponent] / params[i];
-            T[i * n + p->exponent] = log(params[i]) - c;
-            break;
-        }
-    }
-}
-
 static void describe(struct fit *f, const struct fit_problem *p, const struct fit_data *d,
                      const struct solve_result *r)
 {
@@ -168,7 +137,7 @@ static void describe(struct fit *f, const struct fit_problem *p, const struct fi
     fit_problem_delta(&q, INFINITY);
     fit_evaluate(&q, f->t, &ls, g, h, m);
     f->condition = condition_of(law->n, m, NULL, f->at_bound);
-    inverse_jacobian(law, f->centre, f->t, T);
+    law_inverse_jacobian(law, f->centre, f->t, T);
     f->condition_raw = condition_of(law->n, m, T, f->at_bound);
     f->rss = f->rss_log = 0;
     for (size_t i = 0; i < d->n; i++) {

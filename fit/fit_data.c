@@ -23,20 +23,29 @@ static int by_key(const void *a, const void *b)
     return (p->row > q->row) - (p->row < q->row);
 }
 
-static const double *column(const struct points *p, enum points_column x)
+enum points_column fit_data_column(const struct law *law, int k, enum points_column x)
 {
-    switch (x) {
-    case POINTS_D:
-        return p->D;
-    case POINTS_C:
-        return p->C;
-    case POINTS_STEP:
-        return p->step;
-    case POINTS_UNIQUE:
-        return p->unique;
-    default:
-        return p->N;
-    }
+    const unsigned has = law->variables;
+    if (!(has >> k & 1)) return POINTS_COLUMNS;
+    if (k == 0) return has & LAW_ANY ? x : has & LAW_C ? POINTS_C : POINTS_N;
+    if (k == 1) return has & LAW_STEP ? POINTS_STEP : POINTS_D;
+    return has & LAW_V ? POINTS_VOCABULARY : POINTS_UNIQUE;
+}
+
+double fit_data_value(const struct law *law, int k, enum points_column x, const struct points *p,
+                      size_t row)
+{
+    const enum points_column column = fit_data_column(law, k, x);
+    return column == POINTS_COLUMNS ? 0 : points_values(p, column)[row];
+}
+
+const char *fit_data_name(const struct law *law, int k)
+{
+    static const char *const names[POINTS_COLUMNS] = {
+        [POINTS_N] = "N",           [POINTS_D] = "D",      [POINTS_C] = "C",
+        [POINTS_STEP] = "the step", [POINTS_UNIQUE] = "U", [POINTS_VOCABULARY] = "V"};
+    return law->variables & LAW_ANY && k == 0 ? "the variable"
+                                              : names[fit_data_column(law, k, POINTS_N)];
 }
 
 int fit_data_open(struct fit_data *d, const struct points *p, const struct law *law,
@@ -52,16 +61,13 @@ int fit_data_open(struct fit_data *d, const struct points *p, const struct law *
         fit_data_close(d);
         return err_memory(e, p->path);
     }
-    const double *source[3] = {law->variables & LAW_ANY ? column(p, x) : p->N,
-                               law->variables & LAW_STEP ? p->step : p->D, p->unique};
-    bool used[3] = {law->variables & LAW_N, law->variables & LAW_D, law->variables & LAW_U};
     for (size_t i = 0; i < n; i++) {
         keys[i] = (struct key){.L = p->loss[i], .w = p->weight[i], .row = i};
         for (int k = 0; k < 3; k++) {
-            keys[i].x[k] = used[k] ? source[k][i] : 1;
+            keys[i].x[k] = law->variables >> k & 1 ? fit_data_value(law, k, x, p, i) : 1;
             if (keys[i].x[k] > 0 && isfinite(keys[i].x[k])) continue;
-            err_set(e, "%s: line %zu: expected a positive number for %c, found %g", p->path,
-                    p->line[i], "NDU"[k], keys[i].x[k]);
+            err_set(e, "%s: line %zu: expected a positive number for %s, found %g", p->path,
+                    p->line[i], fit_data_name(law, k), keys[i].x[k]);
             free(keys);
             fit_data_close(d);
             return -1;

@@ -23,6 +23,14 @@ struct fit_data {
     double centre[3];
     double *block; /* what rows point into */
 };
+/* The column a law reads as its k-th variable (0 to 2), POINTS_COLUMNS when it has none; x: that of
+ * a law of one variable. */
+enum points_column fit_data_column(const struct law *law, int k, enum points_column x);
+/* The k-th variable of a row; 0 where the law has none. */
+double fit_data_value(const struct law *law, int k, enum points_column x, const struct points *p,
+                      size_t row);
+/* What the variable is called in messages: "N", "the step". */
+const char *fit_data_name(const struct law *law, int k);
 /* X: the column a law of one variable reads; ignored by the others. The caller frees with
  * fit_data_close. */
 int fit_data_open(struct fit_data *d, const struct points *p, const struct law *law,

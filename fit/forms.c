@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fit/jet.h"
+#include "fit/laws.h"
 
 static double deliver(int n, const struct jet *j, double *g, double *h)
 {
@@ -27,9 +28,10 @@ static struct jet power_term(int n, const double *t, int c, int k, double x)
 }
 
 /* L = (A N^-alphaN)^(1/alphaD) ... in the paper's form [(Nc/N)^(alphaN/alphaD) + Dc/D]^alphaD. */
-double form_kaplan(int n, const double *t, const double *x, const double *centre, double *g,
-                   double *h)
+double form_kaplan(const struct law *law, const double *t, const double *x, const double *centre,
+                   double *g, double *h)
 {
+    const int n = law->n;
     (void)centre;
     struct jet q = jet_variable(n, 3, t[3]);
     struct jet u = power_term(n, t, 0, 2, x[0]), v = power_term(n, t, 1, 3, x[1]);
@@ -41,9 +43,10 @@ double form_kaplan(int n, const double *t, const double *x, const double *centre
     return deliver(n, &u, g, h);
 }
 
-double form_coupled(int n, const double *t, const double *x, const double *centre, double *g,
-                    double *h)
+double form_coupled(const struct law *law, const double *t, const double *x, const double *centre,
+                    double *g, double *h)
 {
+    const int n = law->n;
     (void)centre;
     struct jet k = jet_variable(n, 5, t[5]), e = jet_variable(n, 0, t[0]);
     k = jet_exp(n, &k);
@@ -59,9 +62,10 @@ double form_coupled(int n, const double *t, const double *x, const double *centr
 }
 
 /* Smoothly broken power law; parameters a, b, c0, then (c, d, f) of each break. */
-double form_broken(int n, const double *t, const double *x, const double *centre, double *g,
-                   double *h)
+double form_broken(const struct law *law, const double *t, const double *x, const double *centre,
+                   double *g, double *h)
 {
+    const int n = law->n;
     (void)centre;
     struct jet l = power_term(n, t, 1, 2, x[0]);
     for (int i = 3; i < n; i += 3) {
@@ -97,9 +101,10 @@ static struct jet effective(int n, double x, const struct jet *u, const struct j
     return jet_add(n, &repeats, u);
 }
 
-double form_repeated(int n, const double *t, const double *x, const double *centre, double *g,
-                     double *h)
+double form_repeated(const struct law *law, const double *t, const double *x, const double *centre,
+                     double *g, double *h)
 {
+    const int n = law->n;
     enum { E, A, B, ALPHA, BETA, RD, RN };
     struct jet alpha = jet_variable(n, ALPHA, t[ALPHA]), beta = jet_variable(n, BETA, t[BETA]);
     double ln_n = x[0] + centre[0], ln_d = x[1] + centre[1], ln_u = fmin(x[2] + centre[2], ln_d);

@@ -5,12 +5,22 @@
 #ifndef TRIPOD_FIT_FORMS_H
 #define TRIPOD_FIT_FORMS_H
 
+struct law;
+
 /* L and its derivatives in the law's n internal parameters t at centred logarithms x[3] of the
  * variables (x = ln variable - centre). g [n], h packed lower triangle [n (n + 1) / 2], row by row;
  * both or none. Which parameter is which: the law's row in laws.c. */
-typedef double law_function(int n, const double *t, const double *x, const double *centre,
-                            double *g, double *h);
+typedef double law_function(const struct law *law, const double *t, const double *x,
+                            const double *centre, double *g, double *h);
 
-law_function form_kaplan, form_coupled, form_broken, form_repeated;
+law_function form_kaplan, form_coupled, form_broken, form_repeated; /* forms.c */
+/* Farseer's natural parameters from the internal ones and back (struct law, weave). */
+void form_farseer_weave(const double *centre, const double *t, double *params, double *jacobian);
+void form_farseer_unweave(const double *centre, const double *params, double *t);
+/* Draws to internal parameters (struct law, place). */
+void form_bounded_place(const double *centre, double *t);
+law_function form_farseer, form_bounded, form_vocabulary; /* forms_surface.c */
+law_function form_mpl;                                    /* schedule.c */
+law_function form_expression;                             /* expression.c */
 
 #endif

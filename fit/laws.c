@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/laws.h"
 
+#include <gsl/gsl_linalg.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,6 +162,64 @@ const struct law laws[] = {
                P_BREAK("c3", "d3", "f3")},
      .constant = 0,
      .function = form_broken},
+    {.name = "farseer",
+     .formula = "L = exp(s N^q + S) + exp(B N^b + Q) D^-exp(A N^a + E)",
+     .text = "both terms and the exponent of D change with N: needs many rows",
+     .citation = "Li et al. 2025, arXiv 2506.10972",
+     .variables = LAW_N | LAW_D,
+     .n = 9,
+     .param = {{"s", "coefficient of N in the loss of infinite data", MAP_WOVEN, 1, 0, -20, 20,
+                -0.5, 0},
+               {"q", "its exponent", MAP_PLAIN, 0, 0, -3, 3, -0.3, 0.3},
+               {"S", "its constant", MAP_WOVEN, 0, 0, -60, 60, 0, 0},
+               {"B", "coefficient of N in the term of D", MAP_WOVEN, 4, 0, -20, 20, -0.5, 0.5},
+               {"b", "its exponent", MAP_PLAIN, 0, 0, -3, 3, -0.5, 0.3},
+               {"Q", "its constant", MAP_WOVEN, 0, 0, -60, 60, -4, -0.5},
+               {"A", "coefficient of N in the exponent of D", MAP_WOVEN, 7, 0, -5, 5, -0.3, 0.2},
+               {"a", "its exponent", MAP_PLAIN, 0, 0, -3, 3, -0.3, 0.3},
+               {"E", "its constant", MAP_WOVEN, 0, 0, -10, 3, -1.8, -0.3}},
+     .constant = -1,
+     .function = form_farseer,
+     .scale = 1u << 2 | 1u << 5,
+     .weave = form_farseer_weave,
+     .unweave = form_farseer_unweave},
+    {.name = "bounded",
+     .formula = "L = E + (L0 - E) h / (1 + h), h = a N^-alpha + b D^-beta + c N^gamma U^-delta",
+     .text =
+         "scarce data: D tokens seen, U of them unique; from E up to the loss L0 of no training",
+     .citation = "Practical Scaling Laws, 2026, arXiv 2605.09189 (its T is D here, its D is U)",
+     .variables = LAW_N | LAW_D | LAW_U,
+     .n = 9,
+     .param = {P_E,
+               {"L0", "loss before training", MAP_LOG, 0, 0, -5, 8, 0, 0},
+               {"a", "coefficient of N in h", MAP_COEFFICIENT, 5, 0, -40, 40, -5, 0},
+               {"b", "coefficient of D in h", MAP_COEFFICIENT, 6, 1, -40, 40, -5, 0},
+               {"c", "coefficient of overfitting", MAP_COEFFICIENT, 8, 2, -120, 40, -8, -1},
+               {"alpha", "exponent of N", MAP_PLAIN, 0, 0, -3, 10, 0.1, 1},
+               {"beta", "exponent of D", MAP_PLAIN, 0, 0, -3, 10, 0.1, 1},
+               {"gamma", "exponent of N in overfitting", MAP_PLAIN, 0, 0, -3, 10, 0, 1},
+               {"delta", "exponent of U", MAP_PLAIN, 0, 0, -3, 10, 0.1, 1.5}},
+     .constant = 0,
+     .function = form_bounded,
+     .linear = 1u << 0 | 1u << 1,
+     .place = form_bounded_place},
+    {.name = "vocabulary",
+     .formula = "L = E + A N^-alpha + B D^-beta + W V^-nu",
+     .text = "the vocabulary too: N without it, V its size or its parameters, L per byte or minus "
+             "the unigram loss plus a constant",
+     .citation = "Tao et al. 2024, arXiv 2407.13623, approach 3",
+     .variables = LAW_N | LAW_D | LAW_U | LAW_V,
+     .n = 7,
+     .param = {P_E,
+               P_A(4),
+               P_B(5),
+               {"W", "coefficient of the term in V", MAP_COEFFICIENT, 6, 2, -40, 80, 0, 0},
+               {"alpha", "exponent of N", MAP_PLAIN, 0, 0, -3, 10, 0.05, 1.2},
+               {"beta", "exponent of D", MAP_PLAIN, 0, 0, -3, 10, 0.05, 1.2},
+               {"nu", "exponent of V", MAP_PLAIN, 0, 0, -3, 10, 0.05, 1.5}},
+     .constant = 0,
+     .function = form_vocabulary,
+     .linear = 15},
 };
 const size_t n_laws = sizeof laws / sizeof *laws;
 
@@ -205,6 +264,11 @@ int law_param_index(const struct law *law, const char *name)
     return -1;
 }
 
+bool law_param_positive(const struct law_param *p)
+{
+    return p->map != MAP_PLAIN && p->map != MAP_WOVEN;
+}
+
 /* Sums of power terms: L, and its derivatives, which are the terms themselves. */
 static double sum_of_terms(const struct law *law, const double *t, const double *x, double *g,
                            double *h)
@@ -234,7 +298,7 @@ static double sum_of_terms(const struct law *law, const double *t, const double 
 double law_internal(const struct law *law, const double *t, const double *x, const double *centre,
                     double *g, double *h)
 {
-    return law->terms ? sum_of_terms(law, t, x, g, h) : law->function(law->n, t, x, centre, g, h);
+    return law->terms ? sum_of_terms(law, t, x, g, h) : law->function(law, t, x, centre, g, h);
 }
 
 static double safe_log(double v)
@@ -266,11 +330,21 @@ double law_gradient(const struct law *law, const double *params, const struct la
     at_logs(at, x);
     law_to_internal(law, no_centre, params, t);
     double L = law_internal(law, t, x, no_centre, g, h);
+    if (law->weave) {
+        double inverse[LAW_PARAMS * LAW_PARAMS];
+        law_inverse_jacobian(law, no_centre, t, inverse);
+        for (int i = 0; i < law->n; i++) {
+            gradient[i] = 0;
+            for (int k = 0; k < law->n; k++) gradient[i] += g[k] * inverse[k * law->n + i];
+        }
+        return L;
+    }
     for (int i = 0; i < law->n; i++) gradient[i] = 0;
     for (int i = 0; i < law->n; i++) {
         const struct law_param *p = &law->param[i];
         switch (p->map) {
         case MAP_PLAIN:
+        case MAP_WOVEN:
             gradient[i] += g[i];
             break;
         case MAP_SCALE:
@@ -287,6 +361,10 @@ double law_gradient(const struct law *law, const double *params, const struct la
 
 void law_to_internal(const struct law *law, const double *centre, const double *params, double *t)
 {
+    if (law->unweave) {
+        law->unweave(centre, params, t);
+        return;
+    }
     for (int i = 0; i < law->n; i++) {
         const struct law_param *p = &law->param[i];
         double c = centre[p->variable], l = params[i] > 0 ? log(params[i]) : -60;
@@ -306,12 +384,18 @@ void law_to_internal(const struct law *law, const double *centre, const double *
         case MAP_PLACE:
             t[i] = l - c;
             break;
+        case MAP_WOVEN:
+            break;
         }
     }
 }
 
 void law_to_natural(const struct law *law, const double *centre, const double *t, double *params)
 {
+    if (law->weave) {
+        law->weave(centre, t, params, NULL);
+        return;
+    }
     for (int i = 0; i < law->n; i++) {
         const struct law_param *p = &law->param[i];
         double c = centre[p->variable];
@@ -331,6 +415,8 @@ void law_to_natural(const struct law *law, const double *centre, const double *t
         case MAP_PLACE:
             params[i] = exp(t[i] + c);
             break;
+        case MAP_WOVEN:
+            break;
         }
     }
 }
@@ -339,6 +425,10 @@ void law_jacobian(const struct law *law, const double *centre, const double *t, 
 {
     int n = law->n;
     double params[LAW_PARAMS];
+    if (law->weave) {
+        law->weave(centre, t, params, jacobian);
+        return;
+    }
     law_to_natural(law, centre, t, params);
     memset(jacobian, 0, (size_t)(n * n) * sizeof *jacobian);
     for (int i = 0; i < n; i++) {
@@ -360,13 +450,67 @@ void law_jacobian(const struct law *law, const double *centre, const double *t, 
             row[i] = params[i] / k;
             row[p->exponent] -= params[i] * t[i] / (k * k);
             break;
+        case MAP_WOVEN:
+            break;
+        }
+    }
+}
+
+/* The general way, for the Jacobian of woven parameters. */
+static void invert_woven(const struct law *law, const double *centre, const double *t,
+                         double *inverse)
+{
+    int n = law->n, sign;
+    size_t order[LAW_PARAMS];
+    double params[LAW_PARAMS], jacobian[LAW_PARAMS * LAW_PARAMS];
+    law->weave(centre, t, params, jacobian);
+    gsl_matrix_view a = gsl_matrix_view_array(jacobian, (size_t)n, (size_t)n),
+                    b = gsl_matrix_view_array(inverse, (size_t)n, (size_t)n);
+    gsl_permutation p = {(size_t)n, order};
+    if (gsl_linalg_LU_decomp(&a.matrix, &p, &sign) ||
+        gsl_linalg_LU_invert(&a.matrix, &p, &b.matrix))
+        for (int i = 0; i < n * n; i++) inverse[i] = NAN;
+}
+
+void law_inverse_jacobian(const struct law *law, const double *centre, const double *t,
+                          double *inverse)
+{
+    int n = law->n;
+    double params[LAW_PARAMS];
+    law_to_natural(law, centre, t, params);
+    if (law->weave) {
+        invert_woven(law, centre, t, inverse);
+        return;
+    }
+    memset(inverse, 0, (size_t)(n * n) * sizeof *inverse);
+    for (int i = 0; i < n; i++) {
+        const struct law_param *p = &law->param[i];
+        double c = centre[p->variable];
+        switch (p->map) {
+        case MAP_PLAIN:
+            inverse[i * n + i] = 1;
+            break;
+        case MAP_LOG:
+        case MAP_PLACE:
+            inverse[i * n + i] = 1 / params[i];
+            break;
+        case MAP_COEFFICIENT:
+            inverse[i * n + i] = 1 / params[i];
+            inverse[i * n + p->exponent] = -c;
+            break;
+        case MAP_SCALE:
+            inverse[i * n + i] = params[p->exponent] / params[i];
+            inverse[i * n + p->exponent] = log(params[i]) - c;
+            break;
+        case MAP_WOVEN:
+            break;
         }
     }
 }
 
 bool law_optimum(const struct law *law, const double *params, double *a, double *b, double *G)
 {
-    if (law->terms != 2 || law->variables & (LAW_STEP | LAW_U)) return false;
+    if (law->terms != 2 || law->variables & (LAW_STEP | LAW_U | LAW_C)) return false;
     double A = params[law->term[0].coefficient], B = params[law->term[1].coefficient];
     double alpha = params[law->term[0].exponent], beta = params[law->term[1].exponent];
     if (!(A > 0 && B > 0 && alpha > 0 && beta > 0)) return false;

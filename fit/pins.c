@@ -34,7 +34,7 @@ int pin_parse(struct fit_options *o, const struct law *law, const char *text, st
     const char *value;
     int i = parameter(law, text, "--pin", &value, e);
     if (i < 0 || parse_real(value, "--pin", &o->pin[i], e)) return -1;
-    if (o->pin[i] < 0 && law->param[i].map != MAP_PLAIN)
+    if (o->pin[i] < 0 && law_param_positive(&law->param[i]))
         return err_set(e, "--pin %s: expected at least 0, found '%s'", law->param[i].name, value);
     o->pinned[i] = true;
     return 0;

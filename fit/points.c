@@ -28,13 +28,15 @@ static const char *const known[POINTS_COLUMNS][24] = {
                      "bits_per_byte", "bpb", "bits_per_character", "bpc", NULL},
     [POINTS_STEP] = {"step", "steps", "S", "iteration", NULL},
     [POINTS_UNIQUE] = {"unique_tokens", "unique", "U", "D_unique", NULL},
+    [POINTS_VOCABULARY] = {"V", "vocab_size", "vocabulary_size", "vocabulary", "vocab", "n_vocab",
+                           "vocab_params", NULL},
     [POINTS_WEIGHT] = {"weight", NULL},
     [POINTS_RUN] = {"model", "run", "run_name", "name", "run_id", NULL},
     [POINTS_BY] = {NULL},
 };
 
 static const char *const column_text[POINTS_COLUMNS] = {
-    "N", "D", "C", "loss", "step", "unique tokens", "weight", "run", "group",
+    "N", "D", "C", "loss", "step", "unique tokens", "vocabulary", "weight", "run", "group",
 };
 
 const char *points_names(enum points_column column)
@@ -164,7 +166,8 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
 
 static int allocate(struct points *p, size_t n)
 {
-    double **arrays[] = {&p->N, &p->D, &p->C, &p->loss, &p->step, &p->unique, &p->weight};
+    double **arrays[] = {&p->N,    &p->D,      &p->C,          &p->loss,
+                         &p->step, &p->unique, &p->vocabulary, &p->weight};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         *arrays[i] = malloc(n * sizeof **arrays[i]);
         if (!*arrays[i]) return -1;
@@ -183,6 +186,7 @@ static void copy_row(struct points *to, size_t i, const struct points *from, siz
     to->loss[i] = from->loss[k];
     to->step[i] = from->step[k];
     to->unique[i] = from->unique[k];
+    to->vocabulary[i] = from->vocabulary[k];
     to->weight[i] = from->weight[k];
     to->line[i] = from->line[k];
     to->run[i] = from->run[k];
@@ -275,6 +279,7 @@ static int read_row(struct points *p, const struct csv *c, size_t row, const str
     p->loss[i] = v[POINTS_LOSS];
     p->step[i] = v[POINTS_STEP];
     p->unique[i] = v[POINTS_UNIQUE];
+    p->vocabulary[i] = v[POINTS_VOCABULARY];
     p->weight[i] = v[POINTS_WEIGHT];
     p->line[i] = line;
     p->run[i] = p->by[i] = 0;
@@ -451,6 +456,7 @@ void points_close(struct points *p)
     free(p->loss);
     free(p->step);
     free(p->unique);
+    free(p->vocabulary);
     free(p->weight);
     free(p->line);
     free(p->run);
@@ -461,6 +467,19 @@ void points_close(struct points *p)
     free_names(p->notes, p->n_notes);
     for (int k = 0; k < POINTS_COLUMNS; k++) free(p->column[k]);
     *p = (struct points){0};
+}
+
+const double *points_values(const struct points *p, enum points_column column)
+{
+    const double *values[POINTS_RUN] = {[POINTS_N] = p->N,
+                                        [POINTS_D] = p->D,
+                                        [POINTS_C] = p->C,
+                                        [POINTS_LOSS] = p->loss,
+                                        [POINTS_STEP] = p->step,
+                                        [POINTS_UNIQUE] = p->unique,
+                                        [POINTS_VOCABULARY] = p->vocabulary,
+                                        [POINTS_WEIGHT] = p->weight};
+    return column < POINTS_RUN ? values[column] : NULL;
 }
 
 static int copy_names(char ***to, size_t *n_to, char **from, size_t n)

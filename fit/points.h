@@ -18,15 +18,16 @@
 
 /* What a column stands for. */
 enum points_column {
-    POINTS_N,      /* parameters */
-    POINTS_D,      /* training tokens */
-    POINTS_C,      /* training FLOP, or the budget of an isoFLOP group */
-    POINTS_LOSS,   /* nats per token, whatever unit the file has */
-    POINTS_STEP,   /* optimiser step of a checkpoint */
-    POINTS_UNIQUE, /* unique training tokens, for laws of repeated data */
-    POINTS_WEIGHT, /* multiplies the row's term of the objective; 1 where there is none */
-    POINTS_RUN,    /* name of the training run (cluster of the bootstrap) */
-    POINTS_BY,     /* name of the group to be fitted by itself */
+    POINTS_N,          /* parameters */
+    POINTS_D,          /* training tokens */
+    POINTS_C,          /* training FLOP, or the budget of an isoFLOP group */
+    POINTS_LOSS,       /* nats per token, whatever unit the file has */
+    POINTS_STEP,       /* optimiser step of a checkpoint */
+    POINTS_UNIQUE,     /* unique training tokens, for laws of repeated data */
+    POINTS_VOCABULARY, /* tokens of the vocabulary, or its parameters */
+    POINTS_WEIGHT,     /* multiplies the row's term of the objective; 1 where there is none */
+    POINTS_RUN,        /* name of the training run (cluster of the bootstrap) */
+    POINTS_BY,         /* name of the group to be fitted by itself */
     POINTS_COLUMNS
 };
 
@@ -67,7 +68,7 @@ struct points {
     size_t n;
     unsigned have; /* bit (1u << column): a column stands for it, or it was derived */
     /* [n] each; NaN (the loss never) where not known; weight 1 */
-    double *N, *D, *C, *loss, *step, *unique, *weight;
+    double *N, *D, *C, *loss, *step, *unique, *vocabulary, *weight;
     size_t *line;                 /* file line of the row */
     size_t *run, *by;             /* index into the names; 0 where there is no such column */
     char **run_names, **by_names; /* by first appearance */
@@ -92,6 +93,9 @@ void points_close(struct points *p);
  * runs and groups; dropped rows and notes are not. */
 int points_select(struct points *to, const struct points *from, const size_t *rows, size_t n,
                   struct err *e);
+
+/* The values of a numeric column, [n]. */
+const double *points_values(const struct points *p, enum points_column column);
 
 /* Adds a one-line remark, once. */
 int points_note(struct points *p, struct err *e, const char *format, ...)

@@ -114,7 +114,7 @@ static double to_internal(const struct law *law, const double *centre, int i, do
 {
     const struct law_param *param = &law->param[i];
     double l = value > 0 ? log(value) : -60;
-    if (param->map == MAP_PLAIN) return value;
+    if (!law_param_positive(param)) return value;
     if (param->map == MAP_PLACE) return l - centre[param->variable];
     return param->map == MAP_SCALE ? 0 : l; /* the centre was moved to make it so */
 }
@@ -126,6 +126,9 @@ static int apply_pins(struct fit_problem *p, struct fit_data *d, const struct fi
     for (int i = 0; i < law->n; i++) {
         const struct law_param *param = &law->param[i];
         if (!o->pinned[i] && !o->bounded[i]) continue;
+        if (param->map == MAP_WOVEN)
+            return err_set(e, "%s of the law %s cannot be held: it goes with others", param->name,
+                           law->name);
         if (param->map == MAP_COEFFICIENT) fit_data_recentre(d, param->variable, 0);
         if (param->map == MAP_SCALE && o->bounded[i])
             return err_set(e, "%s of the law %s can be pinned but not bounded", param->name,

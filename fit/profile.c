@@ -19,6 +19,7 @@ struct walk {
     int i;                     /* parameter held */
     bool log;                  /* it is walked in its logarithm */
     double params[LAW_PARAMS]; /* of the last point, natural */
+    double t[LAW_PARAMS];      /* internal: where woven parameters (laws.h) go on from */
 };
 
 static int copy_data(struct fit_data *to, const struct fit_data *from)
@@ -45,8 +46,9 @@ static int walk_open(struct walk *w, const struct fit *f, const struct fit_data 
     own.bounded[i] = false;
     own.pin[i] = value;
     w->i = i;
-    w->log = f->law->param[i].map != MAP_PLAIN;
+    w->log = law_param_positive(&f->law->param[i]);
     memcpy(w->params, f->params, sizeof w->params);
+    memcpy(w->t, f->t, sizeof w->t);
     if (copy_data(&w->d, d)) return err_memory(e, NULL);
     if (fit_problem_open(&w->p, f->law, &w->d, &own, e)) {
         fit_data_close(&w->d);
@@ -80,9 +82,14 @@ static double walk_to(struct walk *w, double value)
     law_to_internal(law, w->d.centre, params, t);
     if (w->log && param->map != MAP_SCALE)
         t[w->i] = log(value) - (param->map == MAP_PLACE ? w->d.centre[param->variable] : 0);
+    if (law->weave) {
+        memcpy(t, w->t, sizeof t);
+        t[w->i] = value;
+    }
     w->p.lower[w->i] = w->p.upper[w->i] = t[w->i];
     fit_descend(&w->p, t, true, &r);
     if (!isfinite(r.f)) return INFINITY;
+    memcpy(w->t, t, sizeof w->t);
     law_to_natural(law, w->d.centre, t, w->params);
     w->params[w->i] = value;
     return fit_objective_value(&w->p, t);
@@ -101,6 +108,12 @@ int profile_at(const struct fit *f, struct fit_data *d, const struct fit_options
     return 0;
 }
 
+static void walk_back(struct walk *w, const struct walk *to)
+{
+    memcpy(w->params, to->params, sizeof w->params);
+    memcpy(w->t, to->t, sizeof w->t);
+}
+
 static double from_coordinate(const struct walk *w, double s)
 {
     return w->log ? exp(s) : s;
@@ -117,13 +130,12 @@ static double side(struct walk *w, double s0, double step, double limit, double 
         double s = inside + step;
         bool last = step > 0 ? s >= limit : s <= limit;
         if (last) s = limit;
-        double held[LAW_PARAMS];
-        memcpy(held, w->params, sizeof held);
+        const struct walk held = *w;
         double f = walk_to(w, from_coordinate(w, s));
         if (f >= target) {
             outside = s;
             f_out = f;
-            memcpy(w->params, held, sizeof held);
+            walk_back(w, &held);
             *open = false;
             break;
         }
@@ -138,13 +150,13 @@ static double side(struct walk *w, double s0, double step, double limit, double 
         double a = sqrt(fmax(f_in - f0, 0)), b = sqrt(fmax(f_out - f0, 0)), c = sqrt(target - f0);
         double share = isfinite(b) && b > a ? (c - a) / (b - a) : 0.5;
         share = k % 3 == 2 ? 0.5 : fmin(fmax(share, 0.02), 0.98);
-        double s = inside + share * (outside - inside), held[LAW_PARAMS];
-        memcpy(held, w->params, sizeof held);
+        double s = inside + share * (outside - inside);
+        const struct walk held = *w;
         double f = walk_to(w, from_coordinate(w, s));
         if (f >= target) {
             outside = s;
             f_out = f;
-            memcpy(w->params, held, sizeof held);
+            walk_back(w, &held);
         } else {
             inside = s;
             f_in = f;
@@ -167,14 +179,14 @@ int profile_parameter(struct profile *out, const struct fit *f, struct fit_data 
     /* First step: about half of the way by the curvature seen with the others held, times ten. */
     double step = w.log ? 0.02 : 0.02 * fmax(fabs(s0), 0.05);
     double lo = w.log ? s0 - 15 : -3, hi = w.log ? s0 + 30 : 10;
-    double f0 = walk_to(&w, f->params[i]), target = fmin(f0, f->value) + rise, start[LAW_PARAMS];
-    memcpy(start, w.params, sizeof start);
+    double f0 = walk_to(&w, f->params[i]), target = fmin(f0, f->value) + rise;
+    const struct walk start = w;
     if (!isfinite(f0)) {
         fit_data_close(&w.d);
         return err_set(e, "profile of %s: the fit itself does not converge", f->law->param[i].name);
     }
     double a = side(&w, s0, -step, lo, f0, target, &out->lo_open);
-    memcpy(w.params, start, sizeof start);
+    walk_back(&w, &start);
     double b = side(&w, s0, step, hi, f0, target, &out->hi_open);
     fit_data_close(&w.d);
     out->lo = w.log ? (out->lo_open ? 0 : exp(a)) : a;

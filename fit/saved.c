@@ -102,7 +102,7 @@ static int read_correlation(const char *path, const json_t *fit, struct saved *s
         double l = json_is_number(lo) ? json_number_value(lo) : NAN;
         double h = json_is_number(hi) ? json_number_value(hi) : NAN;
         sd[i] = json_is_number(se) ? json_number_value(se) : NAN;
-        if (s->law->param[i].map != MAP_PLAIN && l > 0 && h > l)
+        if (law_param_positive(&s->law->param[i]) && l > 0 && h > l)
             sd[i] = s->params[i] * log(h / l) / (2 * z);
         if (!(sd[i] >= 0)) return 0; /* not known: no bands */
     }

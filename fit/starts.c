@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fit/scatter.h"
 #include "fit/solve.h"
 
 /* Non-negative least squares of up to 3 columns from the sums s = packed lower triangle over
@@ -289,6 +290,7 @@ int fit_starts(const struct fit_problem *p, int grid, int max, double (*t)[LAW_P
     const struct law *law = p->law;
     if (grid < 2) grid = 2;
     if (grid > 30) grid = 30;
+    if (scatter_has(law)) return scatter_starts(p, grid, max, t);
     struct start *out = malloc((size_t)(grid * grid + 512) * sizeof *out);
     double *work = malloc(2 * p->rows->n * sizeof *work);
     int n = 0;

@@ -65,6 +65,9 @@ static void judge_param(struct known *k, const struct fit *f, int i, bool positi
                  k->lo > 0 ? k->hi / k->lo : INFINITY);
         if (!(k->lo > 0) || k->hi > 100 * k->lo) judge(k, UNIDENTIFIED, text);
         if (k->hi > 4 * k->lo) judge(k, WEAK, text);
+    } else if (p->map == MAP_WOVEN) {
+        snprintf(text, sizeof text, "known to %.0f %% only", 50 * width / fabs(k->value));
+        if (width > 0.4 * fabs(k->value)) judge(k, WEAK, text);
     } else {
         if (k->lo <= 0 && k->hi >= 0) judge(k, UNIDENTIFIED, "its interval holds 0");
         snprintf(text, sizeof text, "known to %.0f %% only", 50 * width / fabs(k->value));

@@ -181,7 +181,8 @@ static int read_options(const struct args *a, const struct law *law, struct anal
         const struct prediction *q = &a->predict[i];
         if ((law->variables & LAW_D && !(q->D > 0)) || (law->variables & LAW_U && !(q->U > 0)))
             return err_set(e, "--predict: %s needs %s", law->name,
-                           law->variables & LAW_U      ? "N,D,U"
+                           law->variables & LAW_V      ? "N,D,V"
+                           : law->variables & LAW_U    ? "N,D,U"
                            : law->variables & LAW_STEP ? "N,STEP"
                                                        : "N,D");
     }
@@ -190,11 +191,11 @@ static int read_options(const struct args *a, const struct law *law, struct anal
 
 static unsigned needed(const struct law *law, enum points_column x)
 {
-    if (law->variables & LAW_ANY) return 1u << x;
     unsigned need = 0;
-    if (law->variables & LAW_N) need |= 1u << POINTS_N;
-    if (law->variables & LAW_D) need |= 1u << (law->variables & LAW_STEP ? POINTS_STEP : POINTS_D);
-    if (law->variables & LAW_U) need |= 1u << POINTS_UNIQUE;
+    for (int k = 0; k < 3; k++) {
+        enum points_column column = fit_data_column(law, k, x);
+        if (column < POINTS_COLUMNS) need |= 1u << column;
+    }
     return need;
 }
 
