@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "simd/simd.h"
+#include "simd/vnni.h"
 
 #include <cpuid.h>
 #include <string.h>
@@ -33,6 +34,28 @@ static enum simd_isa detect(void)
     const unsigned all = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     if ((saved & XCR0_ZMM) != XCR0_ZMM || (b & all) != all) return SIMD_AVX2;
     return SIMD_AVX512;
+}
+
+static bool forbidden;
+
+void simd_vnni_forbid(bool forbid)
+{
+    forbidden = forbid;
+}
+
+bool simd_vnni(enum simd_isa isa)
+{
+    enum { KNOWN = 1, AVX2 = 2, AVX512 = 4 };
+    static int kept; /* CPUID traps in a virtual machine */
+    int has = __atomic_load_n(&kept, __ATOMIC_RELAXED);
+    if (!has) {
+        unsigned a, b, c, d;
+        has = KNOWN;
+        if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && c & bit_AVX512VNNI) has |= AVX512;
+        if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && a & bit_AVXVNNI) has |= AVX2;
+        __atomic_store_n(&kept, has, __ATOMIC_RELAXED);
+    }
+    return !forbidden && has & (isa == SIMD_AVX512 ? AVX512 : isa == SIMD_AVX2 ? AVX2 : 0);
 }
 
 const struct kernels *simd_kernels(enum simd_isa isa)

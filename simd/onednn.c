@@ -7,10 +7,9 @@
  * sums is oneDNN's, so results are close to ours, not equal.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "simd/onednn.h"
+#include "simd/onednn_private.h"
 
 #include <math.h>
-#include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,33 +19,8 @@
 
 /* --- the library, opened when it is first asked for --- */
 
-#define FUNCTIONS(X)                                                                               \
-    X(engine_create)                                                                               \
-    X(engine_destroy)                                                                              \
-    X(matmul_desc_init)                                                                            \
-    X(memory_create)                                                                               \
-    X(memory_desc_init_by_strides)                                                                 \
-    X(memory_desc_init_by_tag)                                                                     \
-    X(memory_destroy)                                                                              \
-    X(memory_set_data_handle)                                                                      \
-    X(primitive_create)                                                                            \
-    X(primitive_desc_create)                                                                       \
-    X(primitive_desc_destroy)                                                                      \
-    X(primitive_desc_query_md)                                                                     \
-    X(primitive_destroy)                                                                           \
-    X(primitive_execute)                                                                           \
-    X(reorder_primitive_desc_create)                                                               \
-    X(sgemm)                                                                                       \
-    X(stream_create)                                                                               \
-    X(stream_destroy)                                                                              \
-    X(stream_wait)                                                                                 \
-    X(version)
-
-#define FIELD(name) __typeof__(&dnnl_##name) name;
-#define NAME(name)  "dnnl_" #name,
-static struct {
-    FUNCTIONS(FIELD)
-} dnnl; /* dnnl.sgemm is dnnl_sgemm */
+#define NAME(name) "dnnl_" #name,
+struct onednn_functions dnnl;
 
 #define WORD_(x) #x
 #define WORD(x)  WORD_(x)
@@ -56,7 +30,7 @@ static char reason[512]; /* why it is not open; empty: it is */
 
 static void open_library(void)
 {
-    static const char *const names[] = {FUNCTIONS(NAME)};
+    static const char *const names[] = {ONEDNN_FUNCTIONS(NAME)};
     enum { N = sizeof names / sizeof *names };
     void *functions[N];
     _Static_assert(sizeof functions == sizeof dnnl, "one name a field");
@@ -104,21 +78,20 @@ static struct parts cut(void *scratch, size_t rows, size_t k)
     return p;
 }
 
-/* Columns n0 .. n0 + 256 of W^T to p->weights, row-major. */
-static void widen(const struct kernels *kernels, const struct parts *p, struct panels w, size_t n0)
+void onednn_widen(const struct kernels *kernels, float *out, float *panel, struct panels w,
+                  size_t n0)
 {
     for (size_t c = 0; c < SIMD_STRIP && n0 + c < w.n; c += SIMD_PANEL) {
         size_t at = (n0 + c) * w.k;
-        const float *from = p->panel;
+        const float *from = panel;
         if (w.dtype == SIMD_F32)
             from = (const float *)w.data + at;
         else if (w.dtype == SIMD_F16)
-            kernels->f16_to_f32(p->panel, (const uint16_t *)w.data + at, w.k * SIMD_PANEL);
+            kernels->f16_to_f32(panel, (const uint16_t *)w.data + at, w.k * SIMD_PANEL);
         else
-            kernels->bf16_to_f32(p->panel, (const uint16_t *)w.data + at, w.k * SIMD_PANEL);
+            kernels->bf16_to_f32(panel, (const uint16_t *)w.data + at, w.k * SIMD_PANEL);
         for (size_t i = 0; i < w.k; i++)
-            memcpy(p->weights + i * SIMD_STRIP + c, from + i * SIMD_PANEL,
-                   SIMD_PANEL * sizeof *from);
+            memcpy(out + i * SIMD_STRIP + c, from + i * SIMD_PANEL, SIMD_PANEL * sizeof *from);
     }
 }
 
@@ -145,7 +118,7 @@ void onednn_gemm(const struct kernels *kernels, struct strips out, struct strips
     const struct parts p = cut(scratch, rows, w.k);
     for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {
         size_t columns = least(SIMD_STRIP, w.n - n0);
-        widen(kernels, &p, w, n0);
+        onednn_widen(kernels, p.weights, p.panel, w, n0);
         multiply(strip_at(out, 0, n0), in, rows, &p, columns, w.k, epilogue == GEMM_ADD);
         for (size_t r = 0; r < rows; r++) {
             float *row = strip_at(out, r, n0);
@@ -157,36 +130,45 @@ void onednn_gemm(const struct kernels *kernels, struct strips out, struct strips
     }
 }
 
+void onednn_fold(const struct kernels *kernels, double *state, float *logits, size_t rows,
+                 size_t columns, size_t n0, const uint32_t *targets)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *row = logits + r * SIMD_STRIP;
+        double *most = state + 3 * r, *sum = most + 1, *target = most + 2, block = -INFINITY;
+        if (targets[r] - n0 < columns) *target = (double)row[targets[r] - n0];
+        for (size_t c = 0; c < columns; c++)
+            if (!((double)row[c] <= block)) block = (double)row[c];
+        if (n0 == 0) {
+            *most = block;
+            *sum = 0;
+        } else if (!(block <= *most)) {
+            *sum *= exp(*most - block);
+            *most = block;
+        }
+        for (size_t c = 0; c < columns; c++) row[c] -= (float)*most;
+        kernels->exp(row, row, columns);
+        for (size_t c = 0; c < columns; c++) *sum += (double)row[c];
+    }
+}
+
+void onednn_losses(float *loss, const double *state, size_t rows)
+{
+    for (size_t r = 0; r < rows; r++, state += 3)
+        loss[r] = (float)(state[0] - state[2] + log(state[1]));
+}
+
 void onednn_head(const struct kernels *kernels, float *loss, struct strips x, size_t rows,
                  struct panels w, const uint32_t *targets, void *scratch)
 {
     const struct parts p = cut(scratch, rows, w.k);
     for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {
         size_t columns = least(SIMD_STRIP, w.n - n0);
-        widen(kernels, &p, w, n0);
+        onednn_widen(kernels, p.weights, p.panel, w, n0);
         multiply(p.logits, x, rows, &p, columns, w.k, false);
-        for (size_t r = 0; r < rows; r++) {
-            float *row = p.logits + r * SIMD_STRIP;
-            double *most = p.state + 3 * r, *sum = most + 1, *target = most + 2, block = -INFINITY;
-            if (targets[r] - n0 < columns) *target = (double)row[targets[r] - n0];
-            for (size_t c = 0; c < columns; c++)
-                if (!((double)row[c] <= block)) block = (double)row[c];
-            if (n0 == 0) {
-                *most = block;
-                *sum = 0;
-            } else if (!(block <= *most)) {
-                *sum *= exp(*most - block);
-                *most = block;
-            }
-            for (size_t c = 0; c < columns; c++) row[c] -= (float)*most;
-            kernels->exp(row, row, columns);
-            for (size_t c = 0; c < columns; c++) *sum += (double)row[c];
-        }
+        onednn_fold(kernels, p.state, p.logits, rows, columns, n0, targets);
     }
-    for (size_t r = 0; r < rows; r++) {
-        const double *state = p.state + 3 * r;
-        loss[r] = (float)(state[0] - state[2] + log(state[1]));
-    }
+    onednn_losses(loss, p.state, rows);
 }
 
 struct onednn_matmul {

@@ -177,6 +177,35 @@ typedef void kernel_head_best(float *loss, uint32_t *best, struct strips x, size
 typedef void kernel_inner_products(double *sums, size_t stride, struct strips a, size_t a_rows,
                                    struct strips b, size_t b_rows, size_t columns, void *scratch);
 
+/* 16-bit integers for float32: x = q s, one s a row of activations (its whole k) and a column of
+ * weights. s = max(max |x| / 32767, sqrt(max over blocks of 256 k of the sum of x^2) / 46300, 2^-66),
+ * q = x (1 / s) to the nearest even integer: |q| <= 32767, and a block of q has norm below sqrt(2^31)
+ * with every rounding, so that by Cauchy-Schwarz no block of a product leaves an int32 (the last term
+ * keeps squares from vanishing). Where x is not finite, or its squares' sum is not, s is NaN and q 0:
+ * every output of that row or column becomes NaN.
+ *
+ * Sums of squares: of a row in chains of FMAs over every 16th of a block, then the lanes' tree; of a
+ * column one chain of FMAs in increasing k. */
+
+/* Rows 0..rows, columns 0..k. */
+typedef void kernel_quantize(struct strips_i16 out, struct strips in, size_t rows, size_t k);
+
+/* W of another type to SIMD_I16's panels: panels_bytes(SIMD_I16, w.n, w.k) at OUT, 64-byte aligned.
+ * Panels do not know each other: threads share W by panels_rows(). */
+typedef void kernel_quantize_panels(void *out, struct panels w);
+
+/* out[0..rows)[0..n) = epilogue(x W^T + bias), w of SIMD_I16. Each element: the int32 sums over blocks
+ * of 256 k (modulo 2^32, whatever the operands) become float32 and are added in order to acc; then
+ * (acc * the row's scale) * the column's scale + bias. scratch: simd_scratch_bytes(). */
+typedef void kernel_gemm_i16(struct strips out, struct strips_i16 in, size_t rows, struct panels w,
+                             const float *bias, enum gemm_epilogue epilogue, void *scratch);
+
+/* head and head_best of such logits. */
+typedef void kernel_head_i16(float *loss, struct strips_i16 x, size_t rows, struct panels w,
+                             const uint32_t *targets, void *scratch);
+typedef void kernel_head_best_i16(float *loss, uint32_t *best, struct strips_i16 x, size_t rows,
+                                  struct panels w, const uint32_t *targets, void *scratch);
+
 /* One row's loss and its gradient, W read once: returns head's loss of x [w.k] (plain, as a matrix of
  * strips with one row is), bit for bit; dlogits[v] = exp(x . W[v] - log-sum-exp), v < w.n, and of the
  * target minus the sum of all others', which is expm1(-loss) without the loss's rounding; dx [w.k] =
@@ -300,6 +329,11 @@ typedef void kernel_adamw(float *w, float *m, float *v, const float *g, size_t n
     X(kernel_attention_back, attention_back)                                                       \
     X(kernel_head, head)                                                                           \
     X(kernel_head_best, head_best)                                                                 \
+    X(kernel_quantize, quantize)                                                                   \
+    X(kernel_quantize_panels, quantize_panels)                                                     \
+    X(kernel_gemm_i16, gemm_i16)                                                                   \
+    X(kernel_head_i16, head_i16)                                                                   \
+    X(kernel_head_best_i16, head_best_i16)                                                         \
     X(kernel_inner_products, inner_products)                                                       \
     X(kernel_head_back, head_back)                                                                 \
     X(kernel_map, exp)                                                                             \

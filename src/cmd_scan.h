@@ -14,7 +14,7 @@ struct cmd_scan {
     struct texts models, corpora;
     struct scan_request request;
     const char *rows, *train_steps; /* request.protocol.rows as given */
-    int gemm, order;
+    int gemm, order, precision, head;
     bool shard_given, dry_run, quiet;
 };
 
@@ -22,7 +22,7 @@ struct cmd_scan {
 extern const struct option_row cmd_scan_options[];
 #define CMD_SCAN_DEFAULTS                                                                          \
     {                                                                                              \
-        .common.beside = true, .request = {                                                        \
+        .common.beside = true, .gemm = -1, .head = -1, .request = {                                \
             .out = "losses",                                                                       \
             .shards = 1,                                                                           \
             .batch_tokens = SCAN_BATCH_TOKENS,                                                     \

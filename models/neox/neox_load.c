@@ -203,5 +203,6 @@ void neox_unload(struct neox *model)
     free(model->layers);
     free(model->angles);
     free(model->learned);
+    if (model->packed) simd_free(model->packed, model->packed_bytes);
     *model = (struct neox){0};
 }

@@ -56,6 +56,8 @@ struct neox {
     float *vectors; /* every vector above widened to f32, one allocation */
     size_t vectors_bytes;
     float *angles; /* the cosine and sine tables */
+    void *packed;  /* what the products made of the matrices (neox_narrow.h); NULL: nothing */
+    size_t packed_bytes;
 };
 
 /* Whether a model of PATH can be given so many inputs in a row: not if its positions are learned and

@@ -51,6 +51,11 @@ struct neox_run {
     size_t count;
     struct neox_range own, scored; /* this member's share of rows, and of scored rows */
     double clock;                  /* when the last phase ended */
+    /* Called by every member before a product with tensor WEIGHT_AT reads the K columns of IN, of which
+     * all rows are written once members have met; so it has to return after they have met again. NULL:
+     * nobody watches. */
+    void (*watch)(struct neox_run *run, size_t weight_at, struct strips in, size_t k);
+    void *watcher;
 };
 
 /* Bytes of a run of up to `rows` inputs. */

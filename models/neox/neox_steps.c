@@ -74,6 +74,7 @@ void neox_norm(const struct neox *m, struct neox_run *r, struct strips out, stru
 void neox_product(const struct neox *m, struct neox_run *r, struct strips out, struct strips in,
                   const struct neox_linear *w, enum gemm_epilogue epilogue)
 {
+    if (r->watch) r->watch(r, w->weight_at, in, w->weight.k);
     if (length(r->own))
         m->products->gemm(m->kernels, from_row(out, r->own.first), from_row(in, r->own.first),
                           length(r->own), w->weight, w->bias, epilogue, r->scratch);
@@ -141,6 +142,7 @@ static void deliver(const struct neox_run *r)
 void neox_head(const struct neox *m, struct neox_run *r, struct strips h)
 {
     const size_t first = r->scored.first;
+    if (r->watch) r->watch(r, m->unembedding_at, h, m->config.hidden);
     if (length(r->scored) && r->pieces[0].best)
         m->kernels->head_best(r->loss + first, r->best + first, from_row(h, first),
                               length(r->scored), m->unembedding, r->targets + first, r->scratch);

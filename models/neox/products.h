@@ -1,16 +1,25 @@
-/* products.h - who multiplies by the weights: a table of functions, chosen by name when a model is
- * loaded.
+/* products.h - who multiplies by the weights, and in which precision: a table of functions, chosen by
+ * name when a model is loaded.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_NEOX_PRODUCTS_H
 #define TRIPOD_NEOX_PRODUCTS_H
 
 #include "simd/simd.h"
+#include "src/base/err.h"
+
+/* Powers of two that a packed matrix is multiplied by: its columns (inputs) and its rows (outputs). */
+struct pack_factors {
+    const float *columns, *rows; /* [k], [n]; NULL: ones */
+};
 
 struct products {
-    const char *name; /* as --gemm and the record of a scan have it */
+    const char *name;      /* as --gemm and the record of a scan have it */
+    const char *precision; /* as the record has it: "float32", "int16" ... */
     /* Called once before the others: NULL, or why they cannot be used. NULL: always can be. */
     const char *(*open)(void);
+    /* Then: NULL, or what a user should know. NULL: nothing. */
+    const char *(*caution)(void);
     int number; /* enters the key of a finished scan: never another for the same name */
     /* What the kernels gemm and head do (simd.h), whoever does it; `kernels` for the rest. */
     void (*gemm)(const struct kernels *kernels, struct strips out, struct strips in, size_t rows,
@@ -19,12 +28,26 @@ struct products {
                  struct panels w, const uint32_t *targets, void *scratch);
     /* Bytes of scratch for W [n, k] and up to `rows` rows. */
     size_t (*scratch_bytes)(size_t rows, size_t n, size_t k);
+    /* NULL: weights are read as the file has them. Else what a loaded model's are packed into (of the
+     * head too where packs_head), a narrower precision: */
+    const struct packing {
+        bool equalised; /* factors are wanted: precision depends on how large columns are */
+        /* Bytes of W [n, k], 0: it cannot be packed. Whole cache lines. */
+        size_t (*bytes)(size_t n, size_t k);
+        /* W times the factors to TO (64-byte aligned), as gemm and head read it. By OpenMP's threads;
+         * not from inside a parallel region. Errors: no memory; the library's. */
+        int (*pack)(const struct kernels *kernels, struct panels *out, void *to, struct panels w,
+                    struct pack_factors factors, struct err *e);
+    } * packing;
+    bool packs_head;
 };
 
 extern const struct products products_native; /* the kernels: bits are promised */
 extern const struct products products_onednn; /* closeness is */
+extern const struct products products_int16;  /* bits are; float32's within some 1e-4 nat */
+extern const struct products products_bf16;   /* closeness is, to bfloat16's */
 
-/* NULL for another name than "native" and "onednn". */
-const struct products *products_find(const char *name);
+/* By `name` (NULL: whichever it is) and `precision`; NULL: there are none of these. */
+const struct products *products_find(const char *name, const char *precision);
 
 #endif

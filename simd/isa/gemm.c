@@ -16,17 +16,11 @@
 #include "simd/isa/math.h"
 #include "simd/isa/product.h"
 #include "simd/isa/strip_micro.h"
+#include "simd/isa/weights.h"
 
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
-}
-
-V_WORD vf load_weights(const void *data, enum simd_dtype dtype, size_t at)
-{
-    if (dtype == SIMD_F16) return v_load_f16((const uint16_t *)data + at);
-    if (dtype == SIMD_BF16) return v_load_bf16((const uint16_t *)data + at);
-    return v_load((const float *)data + at);
 }
 
 /* One panel of 32 columns of the product, n .. n + 31 of W's out features, and k steps, k0 .. of
@@ -206,7 +200,7 @@ static void gemm_sink(void *context, size_t row, size_t n, float *t)
     }
 }
 
-/* Both products; columns: of out. */
+/* All products; columns: of out. */
 static void gemm(struct product p, size_t rows, size_t columns, const float *bias,
                  enum gemm_epilogue epilogue, void *scratch)
 {
@@ -218,7 +212,8 @@ static void gemm(struct product p, size_t rows, size_t columns, const float *bia
             if (bias) memcpy(g.bias, bias + n0, n * sizeof *bias);
             p.sink = gemm_sink;
             p.context = &g;
-            K(product)(&p, row, least(GEMM_ROWS, rows - row), n0, &s);
+            (p.w.dtype == SIMD_I16 ? K(product_i16)
+                                   : K(product))(&p, row, least(GEMM_ROWS, rows - row), n0, &s);
         }
     }
 }
@@ -227,6 +222,12 @@ void K(gemm)(struct strips out, struct strips in, size_t rows, struct panels w, 
              enum gemm_epilogue epilogue, void *scratch)
 {
     gemm((struct product){.x = in, .w = w, .out = &out}, rows, w.n, bias, epilogue, scratch);
+}
+
+void K(gemm_i16)(struct strips out, struct strips_i16 in, size_t rows, struct panels w,
+                 const float *bias, enum gemm_epilogue epilogue, void *scratch)
+{
+    gemm((struct product){.q = in, .w = w, .out = &out}, rows, w.n, bias, epilogue, scratch);
 }
 
 void K(gemm_back)(struct strips dx, struct strips dy, size_t rows, struct panels w,

@@ -8,15 +8,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "simd/isa/kernels_internal.h"
 #include "simd/isa/math.h"
+#include "simd/isa/weights.h"
 
 enum { PANELS = 4, WORDS = PANELS * SIMD_PANEL / SIMD_LANES };
-
-V_WORD vf load_weights(const void *data, enum simd_dtype dtype, size_t at)
-{
-    if (dtype == SIMD_F16) return v_load_f16((const uint16_t *)data + at);
-    if (dtype == SIMD_BF16) return v_load_bf16((const uint16_t *)data + at);
-    return v_load((const float *)data + at);
-}
 
 /* sum[] = x W^T for `words` words of columns of the panels from `at` on, which lie w.k * 32 elements
  * apart. */

@@ -75,26 +75,46 @@ static void head_sink(void *context, size_t row, size_t n, float *t)
     }
 }
 
+static void head(struct product p, float *loss, uint32_t *best, size_t rows,
+                 const uint32_t *targets, void *scratch)
+{
+    const struct product_scratch s = product_scratch(scratch);
+    const size_t n = p.w.n;
+    for (size_t row = 0; row < rows; row += GEMM_ROWS) {
+        size_t some = rows - row < GEMM_ROWS ? rows - row : GEMM_ROWS;
+        for (size_t n0 = 0; n0 < n; n0 += SIMD_STRIP) {
+            size_t columns = n - n0 < SIMD_STRIP ? n - n0 : SIMD_STRIP;
+            struct head_context h = {s.state, targets,          loss, best, row, n0, columns,
+                                     n0 == 0, n0 + columns == n};
+            p.sink = head_sink;
+            p.context = &h;
+            (p.w.dtype == SIMD_I16 ? K(product_i16) : K(product))(&p, row, some, n0, &s);
+        }
+    }
+}
+
 void K(head_best)(float *loss, uint32_t *best, struct strips x, size_t rows, struct panels w,
                   const uint32_t *targets, void *scratch)
 {
-    const struct product_scratch s = product_scratch(scratch);
-    for (size_t row = 0; row < rows; row += GEMM_ROWS) {
-        size_t some = rows - row < GEMM_ROWS ? rows - row : GEMM_ROWS;
-        for (size_t n0 = 0; n0 < w.n; n0 += SIMD_STRIP) {
-            size_t columns = w.n - n0 < SIMD_STRIP ? w.n - n0 : SIMD_STRIP;
-            struct head_context h = {
-                s.state, targets, loss, best, row, n0, columns, n0 == 0, n0 + columns == w.n};
-            struct product p = {.x = x, .w = w, .sink = head_sink, .context = &h};
-            K(product)(&p, row, some, n0, &s);
-        }
-    }
+    head((struct product){.x = x, .w = w}, loss, best, rows, targets, scratch);
 }
 
 void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const uint32_t *targets,
              void *scratch)
 {
-    K(head_best)(loss, NULL, x, rows, w, targets, scratch);
+    head((struct product){.x = x, .w = w}, loss, NULL, rows, targets, scratch);
+}
+
+void K(head_best_i16)(float *loss, uint32_t *best, struct strips_i16 x, size_t rows,
+                      struct panels w, const uint32_t *targets, void *scratch)
+{
+    head((struct product){.q = x, .w = w}, loss, best, rows, targets, scratch);
+}
+
+void K(head_i16)(float *loss, struct strips_i16 x, size_t rows, struct panels w,
+                 const uint32_t *targets, void *scratch)
+{
+    head((struct product){.q = x, .w = w}, loss, NULL, rows, targets, scratch);
 }
 
 /* --- one row, and its gradient --- */

@@ -8,6 +8,15 @@
 #include "simd/simd.h"
 #include "simd/isa/words.h"
 
+/* Whose objects these are. */
+#if defined ISA_avx512
+#define THIS_ISA SIMD_AVX512
+#elif defined ISA_avx2
+#define THIS_ISA SIMD_AVX2
+#else
+#define THIS_ISA SIMD_SCALAR
+#endif
+
 #define KERNEL_DECLARATION(type, name) type K(name);
 KERNEL_LIST(KERNEL_DECLARATION)
 #undef KERNEL_DECLARATION

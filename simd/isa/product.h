@@ -14,6 +14,7 @@ typedef void product_sink(void *context, size_t row, size_t n, float *t);
 
 struct product {
     struct strips x;
+    struct strips_i16 q; /* in its place where w is of SIMD_I16 */
     struct panels w;
     bool back;                /* x W instead of x W^T: the sums run over W's n, its k are columns */
     const struct strips *out; /* whose same columns the sink will touch, or NULL */
@@ -25,5 +26,8 @@ struct product {
  * GEMM_ROWS, to the sink in increasing order of rows. n0 is a multiple of 256. */
 void K(product)(const struct product *p, size_t row0, size_t rows, size_t n0,
                 const struct product_scratch *scratch);
+/* The same of integers, q and w. */
+void K(product_i16)(const struct product *p, size_t row0, size_t rows, size_t n0,
+                    const struct product_scratch *scratch);
 
 #endif

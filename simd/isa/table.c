@@ -7,13 +7,5 @@
 #define V_STRING(a)       V_STRING_(a)
 #define FIELD(type, name) .name = K(name),
 
-#if defined ISA_avx512
-#define THIS_ISA SIMD_AVX512
-#elif defined ISA_avx2
-#define THIS_ISA SIMD_AVX2
-#else
-#define THIS_ISA SIMD_SCALAR
-#endif
-
 extern const struct kernels K(kernels);
 const struct kernels K(kernels) = {.name = V_STRING(ISA), .isa = THIS_ISA, KERNEL_LIST(FIELD)};

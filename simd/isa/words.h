@@ -23,7 +23,17 @@
  *   v_split(x, &e) = m, x = m 2^e             x positive, normal; m in [sqrt(1/2), sqrt(2))
  *   v_add_exponent(p, z)                      p 2^n, z = 1.5 2^23 + n: no rounding, no check
  *   v_sum v_hmax                              a float: the tree over lanes
+ *   v_store_i16(p, x)                         to the nearest even integers, |x| < 32768
  *   v_transpose(r)                            16 words: lane j of word i to lane i of word j
+ *
+ * and for products of integers a `vint`, 16 int32 lanes or 16 pairs of int16:
+ *
+ *   i_zero i_load i_store                     64 bytes
+ *   i_set1(p)                                 the pair at p in all lanes
+ *   i_pair(x, y)                              lanes (x, y) to the nearest even, |x|, |y| < 32768
+ *   i_dot(c, a, b)                            c + both products of the lane's pairs, modulo 2^32
+ *   i_dot_vnni(c, a, b)                       the same in one instruction, where the CPU has it
+ *   i_float(x)                                int32 to float, to nearest even
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_SIMD_ISA_WORDS_H

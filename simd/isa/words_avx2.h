@@ -281,3 +281,73 @@ V_WORD void v_transpose(vf r[16])
         r[i + 8] = v_make_(q[1][i], q[3][i]);
     }
 }
+
+V_WORD void v_store_i16(int16_t *p, vf x)
+{
+    __m256i r = _mm256_packs_epi32(_mm256_cvtps_epi32(x.lo), _mm256_cvtps_epi32(x.hi));
+    _mm256_storeu_si256((__m256i *)p, _mm256_permute4x64_epi64(r, 0xd8));
+}
+
+typedef struct {
+    __m256i lo, hi;
+} vint;
+
+V_WORD vint i_make_(__m256i lo, __m256i hi)
+{
+    vint r;
+    r.lo = lo;
+    r.hi = hi;
+    return r;
+}
+V_WORD vint i_zero(void)
+{
+    return i_make_(_mm256_setzero_si256(), _mm256_setzero_si256());
+}
+V_WORD vint i_load(const void *p)
+{
+    const __m256i *from = p;
+    return i_make_(_mm256_loadu_si256(from), _mm256_loadu_si256(from + 1));
+}
+V_WORD void i_store(void *p, vint x)
+{
+    __m256i *to = p;
+    _mm256_storeu_si256(to, x.lo);
+    _mm256_storeu_si256(to + 1, x.hi);
+}
+V_WORD vint i_set1(const int16_t *p)
+{
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    __m256i a = _mm256_set1_epi32(pair);
+    return i_make_(a, a);
+}
+V_WORD __m256i i_pair_(__m256 x, __m256 y)
+{
+    __m256i even = _mm256_cvtps_epi32(x), odd = _mm256_cvtps_epi32(y);
+    return _mm256_blend_epi16(even, _mm256_slli_epi32(odd, 16), 0xaa);
+}
+V_WORD vint i_pair(vf x, vf y)
+{
+    return i_make_(i_pair_(x.lo, y.lo), i_pair_(x.hi, y.hi));
+}
+V_WORD __m256i i_dot_(__m256i c, __m256i a, __m256i b)
+{
+    __m256i t; /* as assembly: gcc spreads intrinsics over more registers than there are */
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(c), "=&x"(t) : "x"(a), "x"(b));
+    return c;
+}
+V_WORD vint i_dot(vint c, vint a, vint b)
+{
+    return i_make_(i_dot_(c.lo, a.lo, b.lo), i_dot_(c.hi, a.hi, b.hi));
+}
+/* As assembly: this object is for CPUs without it, too. */
+V_WORD vint i_dot_vnni(vint c, vint a, vint b)
+{
+    __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(c.lo) : "x"(a.lo), "x"(b.lo));
+    __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(c.hi) : "x"(a.hi), "x"(b.hi));
+    return c;
+}
+V_WORD vf i_float(vint x)
+{
+    return v_make_(_mm256_cvtepi32_ps(x.lo), _mm256_cvtepi32_ps(x.hi));
+}

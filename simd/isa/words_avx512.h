@@ -213,3 +213,50 @@ V_WORD void v_transpose(vf r[16])
         r[12 + c] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
     }
 }
+
+V_WORD void v_store_i16(int16_t *p, vf x)
+{
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(x)));
+}
+
+typedef __m512i vint;
+
+V_WORD vint i_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+V_WORD vint i_load(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
+V_WORD void i_store(void *p, vint x)
+{
+    _mm512_storeu_si512(p, x);
+}
+V_WORD vint i_set1(const int16_t *p)
+{
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    return _mm512_set1_epi32(pair);
+}
+V_WORD vint i_pair(vf x, vf y)
+{
+    vint even = _mm512_cvtps_epi32(x), odd = _mm512_cvtps_epi32(y);
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, even, _mm512_slli_epi32(odd, 16));
+}
+V_WORD vint i_dot(vint c, vint a, vint b)
+{
+    vint t; /* as assembly: gcc spreads intrinsics over more registers than there are */
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(c), "=&v"(t) : "v"(a), "v"(b));
+    return c;
+}
+/* As assembly: this object is for CPUs without it, too. */
+V_WORD vint i_dot_vnni(vint c, vint a, vint b)
+{
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
+    return c;
+}
+V_WORD vf i_float(vint x)
+{
+    return _mm512_cvtepi32_ps(x);
+}

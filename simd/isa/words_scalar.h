@@ -234,3 +234,58 @@ V_WORD void v_transpose(vf r[16])
             r[j].f[i] = t;
         }
 }
+
+V_WORD void v_store_i16(int16_t *p, vf x)
+{
+    for (int i = 0; i < 16; i++) p[i] = (int16_t)lrintf(x.f[i]);
+}
+
+typedef struct {
+    uint32_t u[16];
+} vint;
+
+V_WORD vint i_zero(void)
+{
+    vint r = {{0}};
+    return r;
+}
+V_WORD vint i_load(const void *p)
+{
+    vint r;
+    memcpy(r.u, p, sizeof r.u);
+    return r;
+}
+V_WORD void i_store(void *p, vint x)
+{
+    memcpy(p, x.u, sizeof x.u);
+}
+V_WORD vint i_set1(const int16_t *p)
+{
+    vint r;
+    for (int i = 0; i < 16; i++) memcpy(&r.u[i], p, sizeof r.u[i]);
+    return r;
+}
+V_WORD vint i_pair(vf x, vf y)
+{
+    vint r;
+    for (int i = 0; i < 16; i++)
+        r.u[i] = ((uint32_t)lrintf(x.f[i]) & 0xffff) | (uint32_t)lrintf(y.f[i]) << 16;
+    return r;
+}
+V_WORD vint i_dot(vint c, vint a, vint b)
+{
+    for (int i = 0; i < 16; i++) {
+        int32_t even = (int16_t)a.u[i] * (int16_t)b.u[i];
+        int32_t odd = (int16_t)(a.u[i] >> 16) * (int16_t)(b.u[i] >> 16);
+        c.u[i] += (uint32_t)even + (uint32_t)odd;
+    }
+    return c;
+}
+V_WORD vint i_dot_vnni(vint c, vint a, vint b)
+{
+    return i_dot(c, a, b);
+}
+V_WORD vf i_float(vint x)
+{
+    V_EACH_((float)(int32_t)x.u[i]);
+}

@@ -119,7 +119,7 @@ int gradients_open(struct gradients *g, const struct gradients_request *o, struc
         if (g->samples.sample[i].target > g->longest) g->longest = g->samples.sample[i].target;
     g->path = gradients_path(o->out, "gradients", "json", o->shard, o->shards);
     if (!g->path) return err_memory(e, o->out);
-    if (neox_load(&g->model, &g->flat, o->kernels, products_find("native"), g->longest, e))
+    if (neox_load(&g->model, &g->flat, o->kernels, &products_native, g->longest, e))
         return -1;
     g->loaded = true;
     return 0;

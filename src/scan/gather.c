@@ -104,8 +104,14 @@ static int check_cover(const struct record *r, size_t n, struct err *e)
     return at == first.of ? 0 : missing(&r[n - 1], NULL, at, first.of, e);
 }
 
-/* Sums the parts R[0 .. n) of one checkpoint, which must be all of it, of the same corpus as
- * FIRST. */
+/* Records of before do not say. */
+static const char *precision_of(const struct record *r)
+{
+    return r->precision ? r->precision : "float32";
+}
+
+/* Sums the parts R[0 .. n) of one checkpoint, which must be all of it, of the same corpus as FIRST
+ * and in its precision. */
 static int join(struct checkpoint *c, struct record *r, size_t n, const struct record *first,
                 struct err *e)
 {
@@ -120,6 +126,9 @@ static int join(struct checkpoint *c, struct record *r, size_t n, const struct r
             return err_set(e, "%s: expected corpus %s (%s) as in %s, found %s (%s)", r[i].losses,
                            first->corpus_hash, first->protocol, first->losses, r[i].corpus_hash,
                            r[i].protocol);
+        if (strcmp(precision_of(&r[i]), precision_of(first)))
+            return err_set(e, "%s: expected losses in %s as %s has, found %s", r[i].losses,
+                           precision_of(first), first->losses, precision_of(&r[i]));
         c->parts[i] = &r[i];
         if (i == 0) continue;
         if (r->weights && r[i].weights && strcmp(r->weights, r[i].weights))
@@ -130,6 +139,7 @@ static int join(struct checkpoint *c, struct record *r, size_t n, const struct r
         c->whole.bytes = c->whole.bytes < 0 || r[i].bytes < 0 ? -1 : c->whole.bytes + r[i].bytes;
         c->whole.words = c->whole.words < 0 || r[i].words < 0 ? -1 : c->whole.words + r[i].words;
     }
+    if (n > 1) c->whole.deviation.tokens = 0; /* that of one part */
     if (check_cover(r, n, e)) return -1;
     moments_settle(&c->whole.moments);
     if (c->whole.moments.predictions != 0 && n > 1)

@@ -25,7 +25,7 @@ struct gathered {
 /* Reads every loss record of DIRECTORY, by size, model and step, parts joined: whichever shards of
  * whatever number they are, if together they are every document once. The sums are those of the
  * unsharded scan to the last bit, where all records have exact ones. Errors: there is no record,
- * documents are missing or twice there, corpora, protocols or weights differ. The caller frees,
+ * documents are missing or twice there, corpora, protocols, precisions or weights differ. The caller frees,
  * after an error too. */
 int gather_open(struct gathered *g, const char *directory, struct err *e);
 void gather_close(struct gathered *g);

@@ -111,7 +111,11 @@ int job_open(struct job *job, const struct scan_request *o, struct err *e)
 {
     *job = (struct job){.o = o};
     const char *why = o->gemm->open ? o->gemm->open() : NULL;
+    if (why && o->gemm->packing)
+        return err_kind(e, ERR_MISSING, "--precision %s: %s", o->gemm->precision, why);
     if (why) return err_kind(e, ERR_MISSING, "--gemm %s: %s", o->gemm->name, why);
+    const char *caution = o->gemm->caution ? o->gemm->caution() : NULL;
+    if (caution) progress_warn("--precision %s: %s", o->gemm->precision, caution);
     bool tokenised;
     if (check_corpora(o, &tokenised, e) ||
         model_tokenizer_open(&job->tokenizer, o->tokenizer, o->folder, e) ||
@@ -201,9 +205,8 @@ int job_finished(struct record *r, const struct job *job, struct err *e)
             status = -1;
         } else if (strcmp(old.key, r->key)) {
             status = err_set(e,
-                             "%s: holds losses of another corpus, protocol, part or model of that "
-                             "name: "
-                             "choose another -o, or --force",
+                             "%s: holds losses of another corpus, protocol, part, precision or "
+                             "model of that name: choose another -o, or --force",
                              r->losses);
             record_free(&old);
         } else {
@@ -217,10 +220,25 @@ int job_finished(struct record *r, const struct job *job, struct err *e)
     return status;
 }
 
-static json_t *provenance(const struct job *job, const struct flat_model *flat)
+/* What the model was packed with, and what that did to the losses of the probe. */
+static json_t *probe_json(const struct neox_narrowed *n)
+{
+    json_t *o =
+        json_pack("{s:I, s:o, s:o, s:o}", "tokens", (json_int_t)n->tokens, "mean",
+                  json_finite(n->mean), "max", json_finite(n->worst), "bias", json_finite(n->bias));
+    if (n->factors)
+        json_object_set_new(o, "factors",
+                            json_pack("{s:o, s:i, s:i}", "xxh3", json_hex(n->factors), "least",
+                                      n->least, "most", n->most));
+    return o;
+}
+
+static json_t *provenance(const struct job *job, const struct flat_model *flat,
+                          const struct neox_narrowed *narrowed)
 {
     const struct scan_request *o = job->o;
     json_t *p = provenance_json();
+    if (narrowed->tokens) json_object_set_new(p, "probe", probe_json(narrowed));
     json_object_set_new(p, "kernels", json_string(o->kernels->name));
     json_object_set_new(p, "gemm", json_string(o->gemm->name));
     json_object_set_new(p, "threads", json_integer(o->threads));
@@ -234,15 +252,16 @@ static json_t *provenance(const struct job *job, const struct flat_model *flat)
                      "prefix", json_utf8(job->corpus.prefix), "documents",
                      (json_int_t)job->corpus.documents, "tokens", (json_int_t)job->corpus.tokens,
                      "tokenizer", tokenizer, "model_file", json_utf8(flat->path), "precision",
-                     "float32", "gelu", gelu == NEOX_GELU_ERF ? "erf" : "tanh");
+                     o->gemm->precision, "gelu", gelu == NEOX_GELU_ERF ? "erf" : "tanh");
 }
 
 static int write_record(const struct record *r, const struct job *job,
-                        const struct flat_model *flat, struct err *e)
+                        const struct flat_model *flat, const struct neox_narrowed *narrowed,
+                        struct err *e)
 {
     char *path = json_path(r);
-    int status =
-        path ? json_save(path, record_json(r, provenance(job, flat)), e) : err_memory(e, NULL);
+    int status = path ? json_save(path, record_json(r, provenance(job, flat, narrowed)), e)
+                      : err_memory(e, NULL);
     free(path);
     return status;
 }
@@ -284,32 +303,58 @@ double job_peak(const struct scan_request *o)
     return 1e9 * peak_rate(o->kernels, o->threads, 0.02);
 }
 
-/* Computes what is missing of one model's losses into FILE, then fills the record. *spoilt: what FILE
- * holds is of no use. */
-static int compute(struct record *r, const struct job *job, const struct flat_model *flat,
-                   struct loss_file *file, bool *spoilt, struct err *e)
+static void tell_probe(const struct flat_model *flat, const struct scan_request *o,
+                       const struct neox_narrowed *n)
+{
+    static const double TOO_MUCH = 5e-3; /* nat */
+    if (n->mean > TOO_MUCH)
+        progress_warn(
+            "%s: %s is %.2g nats from float32 in the mean of %zu tokens: more than %g, so "
+            "look at what --compare says of this text, or scan in float32",
+            flat->path, o->gemm->precision, n->mean, n->tokens, TOO_MUCH);
+    else if (n->tokens)
+        progress_note("%s: %s is %.2g nats from float32 in the mean of %zu tokens (at most %.2g)",
+                      flat->path, o->gemm->precision, n->mean, n->tokens, n->worst);
+}
+
+/* Computes what is missing in FILE of one model's losses with PRODUCTS. */
+static int compute_with(const struct products *products, const struct record *r,
+                        const struct job *job, const struct flat_model *flat,
+                        struct loss_file *file, struct scan_result *result,
+                        struct neox_narrowed *narrowed, struct err *e)
 {
     const struct scan_request *o = job->o;
     struct neox model;
-    struct scan_result result;
-    if (neox_load(&model, flat, o->kernels, o->gemm, job->plan.longest, e)) return -1;
+    if (neox_load(&model, flat, o->kernels, products, job->plan.longest, e)) return -1;
     if (o->gelu >= 0) model.config.activation = (enum neox_activation)o->gelu;
     struct scan_options options = {.threads = o->threads,
                                    .batch_tokens = o->batch_tokens,
                                    .memory = o->memory,
                                    .spill = o->out};
     char *label = record_file_name(r);
+    int status = scan_room(&model, &job->plan, &options, e);
+    if (!status) status = neox_narrow(&model, o->threads, narrowed, e);
+    if (!status) tell_probe(flat, o, narrowed);
     progress_begin(label ? label : "scan", "tokens", job->plan.inputs);
     out_catch_interrupts(true);
-    int status = scan_within(&model, &job->plan, &options, file, &result, e);
+    if (!status) status = scan_within(&model, &job->plan, &options, file, result, e);
     out_catch_interrupts(false);
     progress_end();
-    if (status) {
-        *spoilt = err_is_local(e); /* these weights and this text will never do */
-        err_prefix(e, "%s", e->kind == ERR_INTERRUPTED && label ? label : flat->path);
-    }
+    if (status) err_prefix(e, "%s", e->kind == ERR_INTERRUPTED && label ? label : flat->path);
     free(label);
     neox_unload(&model);
+    return status;
+}
+
+/* The same with the job's, then fills the record. *spoilt: what FILE holds is of no use. */
+static int compute(struct record *r, const struct job *job, const struct flat_model *flat,
+                   struct loss_file *file, struct neox_narrowed *narrowed, bool *spoilt,
+                   struct err *e)
+{
+    const struct scan_request *o = job->o;
+    struct scan_result result;
+    int status = compute_with(o->gemm, r, job, flat, file, &result, narrowed, e);
+    if (status) *spoilt = err_is_local(e); /* these weights and this text will never do */
     if (status || sum_up(r, &job->plan, file, e)) return -1;
     if (!isfinite(r->moments.sum)) {
         *spoilt = true;
@@ -384,13 +429,88 @@ static int fill(struct record *r, struct job *job, const struct flat_model *flat
         progress_warn(
             "%s: this file system knows no locks: do not scan the same from two processes",
             r->losses);
-    status = same ? copy(r, job, same, &file, e) : compute(r, job, flat, &file, &spoilt, e);
+    struct neox_narrowed narrowed = {0};
+    status =
+        same ? copy(r, job, same, &file, e) : compute(r, job, flat, &file, &narrowed, &spoilt, e);
     if (status && same) spoilt = true;
     if (!status) status = withdraw(r, e);
-    if (!status) status = write_record(r, job, flat, e);
+    if (!status) status = write_record(r, job, flat, &narrowed, e);
     if (!status) status = loss_file_commit(&file, e);
     loss_file_close(&file, !spoilt);
     return status;
+}
+
+/* The losses of R, which are there, less EXACT. */
+static int find_deviation(struct record *r, const struct plan *plan, const struct loss_file *exact,
+                          struct err *e)
+{
+    struct npy narrow;
+    if (npy_open(&narrow, r->losses, e)) return -1;
+    size_t longest = 0;
+    for (size_t d = plan->begin; d < plan->end; d++)
+        if (plan_predictions(plan, d) > longest) longest = plan_predictions(plan, d);
+    float *document = malloc((longest + 1) * sizeof *document);
+    struct deviation_sums *sums = deviation_new();
+    int status = document && sums ? 0 : err_memory(e, r->losses);
+    if (!status && (strcmp(narrow.descr, "<f4") || narrow.rows != plan->predictions))
+        status = err_kind(e, ERR_DAMAGED, "%s: expected %" PRIu64 " losses of <f4", r->losses,
+                          plan->predictions);
+    uint64_t at = 0;
+    for (size_t d = plan->begin, n; d < plan->end && !status; d++, at += n) {
+        n = plan_predictions(plan, d);
+        status = loss_file_read(exact, at, document, n, e);
+        if (!status) deviation_document(sums, (const float *)narrow.data + at, document, n);
+    }
+    free(document);
+    npy_close(&narrow);
+    if (sums && !status)
+        r->deviation = deviation_end(sums);
+    else
+        free(sums);
+    return status;
+}
+
+/* Puts r->deviation into its .json. */
+static int add_deviation(const struct record *r, struct err *e)
+{
+    char *path = json_path(r);
+    json_error_t why;
+    json_t *o = path ? json_load_file(path, 0, &why) : NULL;
+    int status = 0;
+    if (!path)
+        status = err_memory(e, r->losses);
+    else if (!o)
+        status = err_kind(e, ERR_DAMAGED, "%s: line %d: %s", path, why.line, why.text);
+    if (!status) {
+        json_object_set_new(o, "deviation", deviation_json(&r->deviation));
+        status = json_save(path, o, e);
+    }
+    free(path);
+    return status;
+}
+
+/* Computes the losses of R in float32, in a file of their own that goes when they are compared and
+ * stays when this is interrupted. */
+static int deviate(struct record *r, const struct job *job, const struct flat_model *flat,
+                   struct err *e)
+{
+    const int gelu = job->o->gelu < 0 ? (int)flat->config.activation : job->o->gelu;
+    char *key = losses_key(r, flat_weights_hash(flat), gelu, &products_native);
+    char *path = format_string("%.*s.float32.npy", (int)strlen(r->losses) - 4, r->losses);
+    struct loss_file file;
+    struct scan_result result;
+    struct neox_narrowed none;
+    int status = key && path ? 0 : err_memory(e, r->losses);
+    if (!status)
+        status = loss_file_open(&file, path, strtoull(key, NULL, 16), job->plan.predictions, e);
+    free(path);
+    free(key);
+    if (status) return status;
+    status = compute_with(&products_native, r, job, flat, &file, &result, &none, e);
+    const bool keep = status && !err_is_local(e);
+    if (!status) status = find_deviation(r, &job->plan, &file, e);
+    loss_file_close(&file, keep);
+    return status ? -1 : add_deviation(r, e);
 }
 
 int job_scan(struct job *job, const char *model, const struct flat_model *flat, struct share share,
@@ -408,5 +528,6 @@ int job_scan(struct job *job, const char *model, const struct flat_model *flat, 
         progress_warn("%s: %zu positions, but the model was trained on %zu", model,
                       job->plan.longest, flat->config.max_positions);
     if (!status && !there) status = fill(r, job, flat, same, e);
+    if (!status && job->o->compare && !r->deviation.tokens) status = deviate(r, job, flat, e);
     return status;
 }

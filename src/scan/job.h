@@ -16,6 +16,7 @@
 #define TRIPOD_JOB_H
 
 #include "models/neox/neox.h"
+#include "models/neox/neox_narrow.h"
 #include "src/scan/record.h"
 #include "src/scan/scan.h"
 #include "src/scan/shares.h"
@@ -35,8 +36,8 @@ struct scan_request {
     uint64_t memory; /* bytes the process may use; 0: what the machine has */
     const struct kernels *kernels;
     const struct products *gemm;
-    int gelu; /* enum neox_activation, -1: the model's */
-    bool force;
+    int gelu;            /* enum neox_activation, -1: the model's */
+    bool force, compare; /* compare: of a narrower precision also what it costs (job_scan) */
 };
 
 struct job {
@@ -74,6 +75,7 @@ enum { JOB_BUSY = 1 };
  * (not empty), and fills *r, which the caller frees, after an error too: those of all documents under
  * the model's name, those of some as a part that says which. SAME: the record of a model scanned
  * before with the same weights, whose losses are copied if they are of the same documents; or NULL.
+ * Where the request says so losses are computed in float32, too, and compared (r->deviation).
  * JOB_BUSY: another process is computing them, *e says which ("MODEL-stepN: process 123 on HOST").
  * Errors: another scan's losses are in the way, a loss is not finite (then what was computed is
  * thrown away; after any other error it is kept, and the same call goes on with it), interrupted

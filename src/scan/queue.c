@@ -15,6 +15,8 @@
 
 /* What is assumed where nothing has been measured: bench/RESULTS.md has 0.89 to 0.94. */
 static const double USUAL_SHARE = 0.9;
+/* Of float32's peak, that a narrower precision may reach. */
+static const double MOST_SHARE = 32;
 
 const char *const queue_states[] = {"to do", "started", "done", "missing", "failed"};
 
@@ -58,15 +60,16 @@ int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
         return 0;
     }
     if (job_plan(q->job, x->share, e)) return -1;
-    x->flop = flop_of(&m->is.config, &q->job->plan);
+    x->flop = flop_of(&m->is.config, &q->job->plan) * (q->job->o->compare ? 2 : 1);
     find_way(x, q->job);
     x->disk = NPY_HEADER + q->job->plan.predictions * sizeof(float);
     /* Losses belong to weights, which an import has yet to read. */
     if (m->state == CATALOG_TO_IMPORT) return 0;
     int there = job_describe(&x->record, q->job, &m->is, m->weights, &x->why);
     if (!there) there = job_finished(&x->record, q->job, &x->why);
+    const bool compared = !q->job->o->compare || x->record.deviation.tokens;
     if (there > 0) {
-        x->state = QUEUE_DONE;
+        x->state = compared ? QUEUE_DONE : QUEUE_PART;
     } else if (there == 0 &&
                loss_file_started(x->record.losses, strtoull(x->record.key, NULL, 16))) {
         x->state = QUEUE_PART;
@@ -137,10 +140,13 @@ static bool same_kernels(const char *path, const struct scan_request *o, double 
     const json_t *p = json_object_get(r, "provenance");
     const char *kernels = json_string_value(json_object_get(p, "kernels"));
     const char *gemm = json_string_value(json_object_get(p, "gemm"));
+    const char *precision = json_string_value(json_object_get(r, "precision"));
     *seconds = json_number_value(json_object_get(r, "seconds"));
     *share = json_number_value(json_object_get(r, "mfu"));
-    bool same = kernels && gemm && !strcmp(kernels, o->kernels->name) &&
-                !strcmp(gemm, o->gemm->name) && *seconds > 0 && *share > 0 && *share <= 1;
+    const double most = o->gemm->packing ? MOST_SHARE : 1;
+    bool same = kernels && gemm && precision && !strcmp(kernels, o->kernels->name) &&
+                !strcmp(gemm, o->gemm->name) && !strcmp(precision, o->gemm->precision) &&
+                *seconds > 0 && *share > 0 && *share <= most;
     json_decref(r);
     return same;
 }

@@ -76,6 +76,7 @@ json_t *record_json(const struct record *r, json_t *extra)
     json_object_set_new(o, "weights", json_utf8(r->weights));
     json_object_set_new(o, "same_as", json_utf8(r->same_as));
     json_object_set_new(o, "out", json_utf8(r->losses));
+    if (r->deviation.tokens) json_object_set_new(o, "deviation", deviation_json(&r->deviation));
     if (extra) json_object_update_missing(o, extra);
     json_decref(extra);
     return o;
@@ -198,6 +199,8 @@ int record_read(struct record *r, const char *path, struct err *e)
     r->tokens_per_s = number_member(o, "tokens_per_s", 0);
     r->mfu = number_member(o, "mfu", -1);
     status = read_range(r, o, path, e);
+    if (!status)
+        status = deviation_from_json(&r->deviation, json_object_get(o, "deviation"), path, e);
     if (!status) status = moments_from_json(&r->moments, json_object_get(o, "moments"), path, e);
 out:
     json_decref(o);

@@ -3,6 +3,7 @@
 #ifndef TRIPOD_RECORD_H
 #define TRIPOD_RECORD_H
 
+#include "src/scan/deviation.h"
 #include "src/scan/losses.h"
 
 struct record {
@@ -24,6 +25,7 @@ struct record {
     char *same_as; /* the checkpoint of equal weights whose losses these are; NULL: computed */
     /* How to compute them again; NULL where the record does not say. */
     char *model_file, *corpus, *tokenizer, *gelu, *gemm, *precision;
+    struct deviation deviation; /* from float32; its tokens 0: not known */
 };
 
 /* Whether PATH is JSON that calls itself losses, of whatever version. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "models/neox/neox_narrow.h"
 #include "models/neox/neox_stream.h"
 #include "models/neox/neox_weights.h"
 #include "src/base/memory.h"
@@ -72,6 +73,10 @@ struct scan_way scan_way(const struct neox_config *c, const struct products *pro
                          bool mapped)
 {
     struct scan_way w = {.rows = at_least(at_most(o->batch_tokens, plan->inputs), plan->longest)};
+    if (products->packing) {
+        weights = neox_narrow_bytes(c, products) + (mapped ? 0 : weights);
+        mapped = false;
+    }
     w.need = memory_resident() + weights + OVERHEAD + workspaces(c, products, o, w.rows);
     w.streamed = mapped && w.need > scan_memory(o->memory);
     return w;
@@ -293,12 +298,29 @@ static int check_unmapped(const struct scan_options *o, uint64_t need, struct er
                     format_bytes((double)need, needs, sizeof needs));
 }
 
+int scan_room(const struct neox *model, const struct plan *plan, const struct scan_options *o,
+              struct err *e)
+{
+    char needs[24], all[24];
+    if (!model->products->packing) return 0;
+    neox_weights_release(model);
+    const struct scan_way way = scan_way(&model->config, model->products, plan, o, 0, true);
+    const uint64_t memory = scan_memory(o->memory);
+    if (way.need <= memory) return 0;
+    return err_kind(e, ERR_MEMORY,
+                    "%s of memory are not enough: in %s all weights stay in memory, and this scan "
+                    "takes %s: give more with --memory, or scan in float32, layer by layer",
+                    format_bytes((double)memory, all, sizeof all), model->products->precision,
+                    format_bytes((double)way.need, needs, sizeof needs));
+}
+
 int scan_within(const struct neox *model, const struct plan *plan,
                 const struct scan_options *options, struct loss_file *file,
                 struct scan_result *result, struct err *e)
 {
     const struct map *map = &model->flat->map;
     neox_weights_release(model);
+    if (model->packed) return scan_model(model, plan, options, file, result, e);
     const struct scan_way way =
         scan_way(&model->config, model->products, plan, options, map->size, map->data != NULL);
     if (!map->data && check_unmapped(options, way.need, e)) return -1;

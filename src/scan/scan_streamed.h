@@ -25,10 +25,16 @@ struct scan_way {
 };
 
 /* The rule of scan_within, for plans too. WEIGHTS: bytes of them that are not resident yet; MAPPED:
- * they are a file's. An archive's checkpoint is decoded into memory, and is not streamed. */
+ * they are a file's. An archive's checkpoint is decoded into memory, and is not streamed; what products
+ * pack (neox_narrow.h) is in memory too, in the place of the file's. */
 struct scan_way scan_way(const struct neox_config *c, const struct products *products,
                          const struct plan *plan, const struct scan_options *options,
                          uint64_t weights, bool mapped);
+
+/* Whether the packed weights of MODEL's products, which are still to be made (neox_narrow), can be: they have
+ * to stay in memory. 0 where nothing is packed. */
+int scan_room(const struct neox *model, const struct plan *plan, const struct scan_options *options,
+              struct err *e);
 
 /* As scan_model, within options->memory bytes. Losses are kept as parts of a large batch come out of
  * the head: what an interruption loses is at most one large batch. Warns of what it costs. Errors: as

@@ -98,12 +98,18 @@ static int read_record(struct check *c, struct err *e)
 {
     struct record *r = &c->record;
     if (record_read(r, c->json, e)) return -1;
-    if (!r->precision || strcmp(r->precision, "float32"))
-        return unknown(c, "precision", "\"float32\"", r->precision, e);
     if (!r->gelu || (strcmp(r->gelu, "erf") && strcmp(r->gelu, "tanh")))
         return unknown(c, "gelu", "\"erf\" or \"tanh\"", r->gelu, e);
     c->gelu = strcmp(r->gelu, "erf") ? NEOX_GELU_TANH : NEOX_GELU_ERF;
-    c->gemm = r->gemm ? products_find(r->gemm) : NULL;
+    const struct products *p = r->precision ? products_find(NULL, r->precision) : NULL;
+    if (p && p->packing && p != products_find("native", r->precision))
+        return err_set(
+            e,
+            "%s: losses in %s have no promised bits and are not close to float32's: they "
+            "cannot be verified (`tripod scan --compare` says how far off they are)",
+            c->json, r->precision);
+    if (!p) return unknown(c, "precision", "\"float32\" or \"int16\"", r->precision, e);
+    c->gemm = r->gemm ? products_find(r->gemm, r->precision) : NULL;
     if (!c->gemm) return unknown(c, "provenance: gemm", "\"native\" or \"onednn\"", r->gemm, e);
     return protocol_parse(&c->protocol, &c->documents, r->protocol, c->json, e);
 }
@@ -280,11 +286,15 @@ static int compute(const struct check *c, const struct flat_model *flat, const s
     struct neox model;
     struct scan_result result;
     struct scan_options options = {.threads = o->threads, .batch_tokens = SCAN_BATCH_TOKENS};
-    if (neox_load(&model, flat, o->kernels, &products_native, part->longest, e)) return -1;
+    struct neox_narrowed narrowed;
+    const struct products *products = c->gemm == &products_onednn ? &products_native : c->gemm;
+    if (neox_load(&model, flat, o->kernels, products, part->longest, e)) return -1;
     model.config.activation = (enum neox_activation)c->gelu;
     char *label = record_file_name(&c->record);
     progress_begin(label ? label : "verify", "tokens", part->inputs);
-    int status = scan_within(&model, part, &options, losses, &result, e);
+    int status = scan_room(&model, part, &options, e);
+    if (!status) status = neox_narrow(&model, o->threads, &narrowed, e);
+    if (!status) status = scan_within(&model, part, &options, losses, &result, e);
     progress_end();
     free(label);
     neox_unload(&model);
@@ -342,7 +352,7 @@ int verify_losses(struct verifier *v, const char *json, struct verified *r, stru
     if (!status) status = find_corpus(v, &c, e);
     if (!status) status = open_stored(&c, e);
     if (!status) {
-        r->exact = c.gemm == &products_native;
+        r->exact = c.gemm != &products_onednn;
         r->sums = same_sums(&c);
         status = recompute(v, &c, r, e);
         r->checked = !status;
