@@ -38,12 +38,12 @@ static bool exists(const char *name)
 static const double x[] = {1, 10, 100, -1}, y[] = {3, 2, NAN, 1}, lo[] = {2, 1, 1, 1},
                     hi[] = {4, 3, 3, 3};
 static const struct plot_series series[] = {
-    {"nothing\t'here'", x, y, NULL, NULL, 0, PLOT_LINE, NULL},
-    {"it's `date` \"$(id)\"", x, y, lo, hi, 4, PLOT_POINTS, NULL},
-    {"band", x, NULL, lo, hi, 3, PLOT_BAND, "#aabbcc"},
-    {"a_b^c", x, y, NULL, NULL, 4, PLOT_DASHED, NULL},
-    {NULL, x, y, NULL, NULL, 4, PLOT_CROSSES, NULL},
-    {"s", x, hi, NULL, NULL, 3, PLOT_STEPS, NULL},
+    {"nothing\t'here'", x, y, NULL, NULL, 0, PLOT_LINE, NULL, false, NULL},
+    {"it's `date` \"$(id)\"", x, y, lo, hi, 4, PLOT_POINTS, NULL, false, NULL},
+    {"band", x, NULL, lo, hi, 3, PLOT_BAND, "#aabbcc", false, NULL},
+    {"a_b^c", x, y, NULL, NULL, 4, PLOT_DASHED, NULL, false, NULL},
+    {NULL, x, y, NULL, NULL, 4, PLOT_CROSSES, NULL, false, NULL},
+    {"s", x, hi, NULL, NULL, 3, PLOT_STEPS, NULL, false, NULL},
 };
 static const struct plot good = {.title = "L'été\nα_N",
                                  .xlabel = "N",
@@ -76,11 +76,48 @@ static void draws(void **state)
     assert_null(strstr(data, "nan"));
     assert_null(strstr(data, "\t-1\t"));
     assert_null(strstr(data, "nothing"));
-    assert_non_null(strstr(script, "title 'it''s `date` \"$(id)\"' noenhanced"));
-    assert_non_null(strstr(script, "'L''été α_N'"));
+    assert_non_null(strstr(script, "title 'it''s `date` \"$(id)\"'"));
+    assert_non_null(strstr(script, "{/:Bold L''été}'.\"\\n\".'{/:Bold α_{N}}'"));
     assert_null(strstr(script, "index 5"));
     free(data);
     free(script);
+}
+
+/* Every size; the image alone stays unless the script is asked for. Many points are thinned in a vector
+ * image, and all are in the data. */
+static void sizes(void **state)
+{
+    (void)state;
+    enum { N = 50001 };
+    static double many[N], z[N];
+    struct err e;
+    char *path = format_string("%s/b.svg", scratch);
+    for (int i = 0; i < N; i++) {
+        many[i] = i + 1;
+        z[i] = i % 7;
+    }
+    const struct plot_series s[] = {
+        {.x = many, .y = many, .z = z, .n = N, .style = PLOT_POINTS},
+        {.name = "cells", .x = x, .y = x, .lo = lo, .hi = hi, .z = y, .n = 2, .style = PLOT_CELLS},
+    };
+    const struct plot p = {.xlabel = "x", .zlabel = "z", .note = "N^-0.35", .series = s, .n = 2};
+    for (int size = PLOT_PAGE; size <= PLOT_SLIDE; size++) {
+        struct plot_output o = {.size = (enum plot_size)size, .keep = size == PLOT_SLIDE};
+        if (plot_draw(&p, path, &o, &e)) fail_msg("%s", e.text);
+        if (!o.drawn) break;
+        assert_true(exists("b.svg"));
+        assert_int_equal(exists("b.gp"), size == PLOT_SLIDE);
+        assert_int_equal(exists("b.tsv"), size == PLOT_SLIDE);
+    }
+    char *script = slurp("b.gp"), *data = slurp("b.tsv");
+    assert_non_null(strstr(script, "every 3 using 2:3:6 with points"));
+    assert_non_null(strstr(script, "{/*0.9 N^{-0.35}}'"));
+    assert_non_null(strstr(script, "one in 3 of 50001 points drawn"));
+    assert_non_null(strstr(data, "\n\t50001\t50001\t\t\t5\n"));
+    assert_non_null(strstr(data, "\ncells\t10\t10\t1\t3\t2\n"));
+    free(script);
+    free(data);
+    free(path);
 }
 
 static void without_gnuplot(void **state)
@@ -153,10 +190,8 @@ static void colors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(draws),
-        cmocka_unit_test(without_gnuplot),
-        cmocka_unit_test(failures),
-        cmocka_unit_test(colors),
+        cmocka_unit_test(draws),    cmocka_unit_test(sizes),  cmocka_unit_test(without_gnuplot),
+        cmocka_unit_test(failures), cmocka_unit_test(colors),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

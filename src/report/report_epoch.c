@@ -257,15 +257,12 @@ int epoch_plot(const char *path, const struct epoch *t, const struct epoch_pair 
             .name = epoch_authors(paper), .x = x + i, .y = y + i, .n = 1, .style = PLOT_POINTS};
     }
     struct plot p = {.title = "Exponents of parameters and of data",
-                     .xlabel = "α_N",
-                     .ylabel = "α_D",
+                     .xlabel = "α_N (exponent of parameters)",
+                     .ylabel = "α_D (exponent of data)",
                      .xlog = logarithmic,
                      .ylog = logarithmic,
                      .x_range = {0.01, 1.2},
                      .y_range = {0.01, 1.2},
-                     .key = "outside right top",
-                     .width = 920,
-                     .height = 640,
                      .series = s,
                      .n = series};
     int status = plot_write(&p, path, drawn, e);

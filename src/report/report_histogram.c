@@ -235,7 +235,7 @@ int report_histogram_plot(const char *path, const struct matrix *m, const struct
         integrand[j].name = NULL;
         integrand[j].y = lp + j * n;
     }
-    const char *xlabel = bits ? "loss L (bits)" : "loss L (nats)";
+    const char *xlabel = bits ? "loss L (bits per token)" : "loss L (nats per token)";
     struct plot right = {.title = "What the mean is made of",
                          .xlabel = xlabel,
                          .ylabel = "L p(L)",
@@ -243,10 +243,8 @@ int report_histogram_plot(const char *path, const struct matrix *m, const struct
                          .n = columns};
     struct plot left = {.title = "Distribution of losses",
                         .xlabel = xlabel,
-                        .ylabel = "p(L)",
+                        .ylabel = "density p(L) (per nat)",
                         .xlog = true,
-                        .width = 1400,
-                        .height = 560,
                         .series = density,
                         .n = columns,
                         .beside = &right};

@@ -88,27 +88,22 @@ int loss_plot(const struct record *r, size_t count, const char *path, bool *draw
     sizes.hi = hi;
     sizes.n = models;
     struct plot right = {.title = "Loss against training step",
-                         .xlabel = "training step",
+                         .xlabel = "training step (optimiser steps)",
                          .ylabel = "mean loss (nats per token)",
                          .xlog = true,
                          .ylog = true,
-                         .key = "bottom left",
                          .series = curves,
                          .n = models};
     struct plot left = {.title = "Loss against model size",
-                        .xlabel = "parameters without embeddings",
+                        .xlabel = "N (parameters without embeddings)",
                         .ylabel = "mean loss (nats per token)",
                         .xlog = true,
                         .ylog = true,
-                        .width = 1400,
-                        .height = 560,
                         .series = &sizes,
                         .n = 1,
                         .beside = &right};
     if (most_steps < 2) {
         left.beside = NULL;
-        left.width = 960;
-        left.height = 640;
     }
     int status = plot_write(&left, path, drawn, e);
     free(memory);

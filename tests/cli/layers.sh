@@ -16,7 +16,7 @@ planted() {
 planted "fit that sees a model" fit/infer.c '"models/flat/flat.h"' 'fit/infer.c: models/flat/flat.h'
 planted "a base that sees the command line" src/base/npy.c '"src/cli.h"' 'src/base/npy.c: src/cli.h'
 planted "a scan that sees a report" src/scan/plan.c '"src/report/plot.h"' 'src/scan/plan.c: src/report/plot.h'
-planted "a report that sees a command" src/report/plot.c '"src/commands.h"' 'src/report/plot.c: src/commands.h'
+planted "a report that sees a command" src/report/plot_page.c '"src/commands.h"' 'src/report/plot_page.c: src/commands.h'
 planted "intrinsics outside simd" models/count.c '<immintrin.h>' 'models/count.c: <immintrin.h> belongs to simd'
 planted "GSL outside fit" src/scan/plan.c '<gsl/gsl_math.h>' 'gsl_math.h> belongs to fit'
 planted "a circle" src/base/err.h '"src/base/file.h"' 'circle: .*src/base/err'

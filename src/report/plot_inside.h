@@ -1,0 +1,53 @@
+/* plot_inside.h - what the files of plot.h share.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_PLOT_INSIDE_H
+#define TRIPOD_PLOT_INSIDE_H
+
+#include "src/base/file.h"
+#include "src/report/plot.h"
+
+/* A figure's measures: millimetres, points of type. */
+struct plot_page {
+    const char *terminal; /* "svg", "pngcairo", "pdfcairo" */
+    double width, height, font;
+    size_t panels, columns, rows;
+    double panel_width;
+    double top, bottom;  /* margins in lines of type, the same for every panel */
+    size_t drawn, total; /* points; fewer are drawn than there are where they are thinned */
+};
+
+/* Whether a row is drawn on the panel's axes. */
+bool plot_row_shown(const struct plot *p, const struct plot_series *s, size_t row);
+
+/* Data rows as TSV. ROWS gets those of every series of every panel, in order. */
+int plot_put_data(const struct plot *first, struct out *o, size_t *rows, struct err *e);
+
+/* Range, logarithm and tics of one axis. */
+int plot_put_axis(const struct plot *p, bool along_x, const struct plot_page *page, struct out *o,
+                  struct err *e);
+
+/* The same of the colour scale. */
+int plot_put_scale(const struct plot *p, const struct plot_page *page, struct out *o,
+                   struct err *e);
+
+/* The script; DATA and IMAGE are the names it has for them unless it is told others. */
+int plot_put_script(const struct plot *first, const struct plot_page *page, const size_t *rows,
+                    const char *data, const char *image, struct out *o, struct err *e);
+
+/* TEXT in single quotes for gnuplot, where it substitutes nothing: with its marks for raised and
+ * lowered text, or none (a file's name). New lines after at most WIDTH characters (0: none). The
+ * caller frees. */
+char *plot_quote(const char *text, bool marks, size_t width);
+/* Lines that takes. */
+size_t plot_lines(const char *text, size_t width);
+/* Characters of the body's type in MM millimetres. */
+size_t plot_characters(const struct plot_page *page, double mm);
+
+/* Entries that fit side by side in a key below the panel, and how many there are. */
+size_t plot_key_columns(const struct plot *p, const struct plot_page *page, size_t *entries);
+
+/* Runs gnuplot on SCRIPT with those two names. DRAWN is false if there is none. */
+int plot_run(const char *script, const char *data, const char *image, bool *drawn, struct err *e);
+
+#endif
