@@ -6,6 +6,7 @@
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "src/base/file.h"
@@ -16,6 +17,8 @@
 #include "src/cmd_tokens.h"
 #include "src/commands.h"
 #include "src/quanta/parity_similarity.h"
+#include "src/report/parity_plot.h"
+#include "src/report/plot.h"
 #include "src/report/report_parity.h"
 #include "src/scan/shares.h"
 
@@ -24,7 +27,7 @@ enum { KEEP_SECONDS = 60 }; /* between two states on the disk */
 struct args {
     struct cli_common common;
     struct cli_kernels simd;
-    const char *path, *out, *similarity;
+    const char *path, *out, *similarity, *plot;
     struct parity_run base; /* zeros: not given */
     struct reals width, data, zipf;
     double window[2], below;
@@ -95,6 +98,9 @@ static const struct option_row options[] = {
     OPTION_TEXT("similarity", 0, "C.npy", similarity,
                 "Of the finished run RUN.json: cosines of samples' gradients, for `tripod quanta "
                 "cluster`"),
+    OPTION_TEXT("plot", 0, "FILE", plot,
+                "Of the finished run RUN.json: when each subtask was learned, and the figure of "
+                "their losses and the mean's (.png, .svg, .pdf)"),
     OPTION_SIZE("samples", 0, "M", samples, 2, 100000, "Samples of --similarity"),
     OPTION_REAL("below", 0, "NATS", below, 1e-9, 1e9, "whose loss is below NATS"),
     OPTION_FLAG("quiet", 'q', quiet, "No progress line"),
@@ -139,15 +145,19 @@ static int check(void *args, struct err *e)
     for (size_t i = 0; i < a->zipf.n; i++)
         if (a->zipf.value[i] > 100)
             return err_set(e, "--zipf: expected at most 100, found %g", a->zipf.value[i]);
-    if (a->analyse && a->similarity) return err_set(e, "give --analyse or --similarity, not both");
-    if ((a->analyse || a->similarity) &&
-        (a->out || a->preset >= 0 || grid || shaped(a) || a->dry_run || a->scaled))
-        return err_set(e, "--%s takes what is there: no -o and nothing of which runs",
-                       a->analyse ? "analyse" : "similarity");
-    if (a->analyse && !a->path) return err_set(e, "--analyse: give the folder of runs");
-    if (a->similarity && !a->path) return err_set(e, "--similarity: give the run's RUN.json");
-    if (a->analyse || a->similarity) return 0;
-    if (a->path) return err_set(e, "'%s': what for? --analyse or --similarity", a->path);
+    const char *what = a->analyse      ? "analyse"
+                       : a->similarity ? "similarity"
+                       : a->plot       ? "plot"
+                                       : NULL;
+    if (a->analyse + !!a->similarity + !!a->plot > 1)
+        return err_set(e, "give one of --analyse, --similarity and --plot");
+    if (what && (a->out || a->preset >= 0 || grid || shaped(a) || a->dry_run || a->scaled))
+        return err_set(e, "--%s takes what is there: no -o and nothing of which runs", what);
+    if (what && !a->path)
+        return err_set(e, "--%s: give the %s", what,
+                       a->analyse ? "folder of runs" : "run's RUN.json");
+    if (what) return 0;
+    if (a->path) return err_set(e, "'%s': what for? --analyse, --similarity or --plot", a->path);
     if (a->preset >= 0 && (grid || shaped(a)))
         return err_set(
             e, "--preset says what the runs are: only --scaled, --seed, --seeds go with it");
@@ -326,6 +336,32 @@ static int similarity(const struct args *a, struct err *e)
     return status;
 }
 
+static int plot(const struct args *a, struct err *e)
+{
+    struct parity_found r = {.name = path_last(a->path)};
+    bool drawn;
+    if (!r.name) return err_memory(e, a->path);
+    char *end = strstr(r.name, ".json");
+    if (end) *end = 0;
+    if (parity_run_read(&r.run, &r.log, a->path, e)) {
+        free(r.name);
+        return -1;
+    }
+    struct sheet *s = sheet_open();
+    int status = parity_plot(&r, a->plot, &drawn, e);
+    if (!status) {
+        json_t *json;
+        report_parity_run(s, &json, &r);
+        if (json) json_object_set_new(json, "provenance", provenance_json());
+        status = cli_write(&a->common, s, json, e);
+    }
+    if (!status) plot_note(a->plot, drawn, stderr);
+    sheet_free(s);
+    parity_log_free(&r.log);
+    free(r.name);
+    return status;
+}
+
 static int run(void *args, struct err *e)
 {
     struct args *a = args;
@@ -333,6 +369,7 @@ static int run(void *args, struct err *e)
     progress_quiet(a->quiet);
     if (a->analyse) return analyse(a, a->path, NULL, e);
     if (a->similarity) return similarity(a, e);
+    if (a->plot) return plot(a, e);
     struct parity_grid g = {.n = 0};
     int status = make_grid(&g, a, e);
     if (!status) status = a->dry_run ? plan(a, &g, threads, e) : train(a, &g, e);
@@ -360,6 +397,7 @@ const struct command cmd_parity = {
         "  tripod parity --preset figure10 --dry-run\n"
         "  tripod parity --scaled -w 30,100,300 --seeds 3 -o mine\n"
         "  tripod parity --analyse runs\n"
+        "  tripod parity --plot learned.png runs/w500-z1.4-s0.json\n"
         "  tripod parity --similarity C.npy runs/w500-z1.4-s0.json\n"
         "  tripod quanta cluster C.npy\n",
     .options = options,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job on the demo suite: import, tokenize, scan, gather, fit, draw, and skills by their gradients. What `make demo` runs after building.
+# The main job on the demo suite: import, tokenize, scan, gather, fit, draw, skills by their gradients, and a toy that shows skills being learned. What `make demo` runs after building.
 # The text is Debian's licences, which the models have not seen; DEMO_OUT says where the results go.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
@@ -47,8 +47,14 @@ show quanta cluster "$out/C.npy" --clusters 20,50 -o "$out/labels.npy" >>"$out/q
 grep '^\$' "$out/quanta.log"
 show quanta show "$out/labels.npy" "$out/gradients" -c "$out/licences" --clusters 50 --first 4 -n 4 --before 12 --html "$out/clusters.html" |
     awk -F '\t' '/^\$/ { print; next } $1 + 0 > 1 { printf "%3d  %s\n", $1, $NF }'
+say "Where such laws may come from: a network that learns subtasks one after another, while their mean falls smoothly"
+show parity --scaled --tasks 60 -n 20 -w 200 -s 12000 --batch 4000 --log 100 -o "$out/parity" >"$out/parity.log"
+head -n 1 "$out/parity.log"
+show parity --plot "$out/parity.png" "$out/parity/w200-z1.4-s0.json" |
+    awk -F '\t' '/^[$#]/ { print; next } $1 + 0 { printf "subtask %d (%.1f %% of the samples) was learned at step %5d; the mean was %.2f bits\n", $1, 100 * $2, $4, $5 }'
 say "Results"
 echo "figure   $out/losses.png"
+echo "subtasks $out/parity.png"
 echo "points   $out/losses/points.csv"
 echo "clusters $out/clusters.html"
 echo "losses   $out/losses/*.npy (one a checkpoint), $out/losses.npy (all)"

@@ -44,8 +44,9 @@ fi
 ok "make demo's script" env DEMO_OUT="$T/demo" TRIPOD="$TRIPOD" sh "$suite/run.sh"
 shows "it shows the law" '^alpha'
 shows "it shows clusters of predictions" '^ *2  .*\[\['
+shows "it shows subtasks learned" '^subtask 1 .*learned at step +[0-9]+;'
 if command -v gnuplot >/dev/null; then
-    ok "it draws the figure" test -s "$T/demo/losses.png"
+    ok "it draws the figures" test -s "$T/demo/losses.png" -a -s "$T/demo/parity.png"
 else
     echo "SKIP figure: no gnuplot"
 fi
@@ -61,5 +62,23 @@ assert all(loss[a][last] > loss[b][last] + .02 for a, b in zip(sizes, sizes[1:])
 for n in sizes:
     curve = [loss[n][s] for s in sorted(loss[n])]
     assert all(a > b for a, b in zip(curve, curve[1:])), (n, curve)
+P
+# Each subtask falls at once, in the order of frequency; the mean never falls by much, and falls as a power of the step.
+ok "subtasks fall one after another, the mean smoothly" $python - "$T/demo/parity/w200-z1.4-s0" <<'P'
+import json, sys
+import numpy as np
+tasks = np.load(sys.argv[1] + ".npy") / np.log(2)
+mean = np.array(json.load(open(sys.argv[1] + ".json"))["mean"]) / np.log(2)
+first = [np.argmax(tasks[:, k] < .1) if (tasks[:, k] < .1).any() else np.inf for k in range(60)]
+learned = [k for k in range(60) if np.isfinite(first[k])]
+assert len(learned) >= 7 and max(learned) < 12 and tasks[0].min() > .9, first
+rank = np.argsort(np.argsort([first[k] for k in learned]))
+assert np.corrcoef(rank, range(len(learned)))[0, 1] >= .9, first
+assert max(first[k] for k in learned) > 10 * min(first[k] for k in learned)
+steps = np.arange(len(mean)) * 100.
+late = steps >= 500
+x, y = np.log(steps[late]), np.log(mean[late])
+slope, at = np.polyfit(x, y, 1)
+assert -.45 < slope < -.2 and np.abs(y - slope * x - at).max() < .1, slope
 P
 exit $code
