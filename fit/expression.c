@@ -515,10 +515,14 @@ static int make_law(struct expression *x, struct err *e)
     struct uses u;
     struct summand s[SUMMANDS];
     int order[LAW_PARAMS];
-    if (!law->n || !law->variables)
-        return err_set(e, "law '%.80s': expected %s", x->name,
-                       law->n ? "a variable: N, D, U, V, C or step"
-                              : "a parameter: any other name");
+    if (!law->n)
+        return err_set(e,
+                       "law '%.80s': expected a parameter to fit (any name but N, D, U, V, C and "
+                       "step), found none",
+                       x->name);
+    if (!law->variables)
+        return err_set(e, "law '%.80s': expected a variable (N, D, U, V, C or step), found none",
+                       x->name);
     memset(&u, 0, sizeof u);
     count_uses(x, x->root, false, &u);
     find_terms(x, &u);

@@ -49,21 +49,38 @@ static void add_drop(struct drop_sums *s, double w, double u, double beta, doubl
     s->bb -= w * log1pe * log1pe * p;
 }
 
-static void sum_drops(struct drop_sums *s, const struct schedule_curve *c, double step, double area,
+/* A stretch of falling rates as one drop at its middle. R is the sum of the rates from step k on:
+ * as an area, up to half a step beyond the row's. */
+static void add_stretch(struct drop_sums *s, const struct schedule_curve *c, double from, double to,
+                        double end, const double *t)
+{
+    double middle = 0.5 * (from + to), rate = schedule_rate(c, middle), l = -log(rate);
+    double r = end - schedule_area(c, middle);
+    if (r > 0 && rate > 0)
+        add_drop(s, schedule_rate(c, from) - schedule_rate(c, to), t[C] + log(r) + t[GAMMA] * l,
+                 t[BETA], l);
+}
+
+static void sum_drops(struct drop_sums *s, const struct schedule_curve *c, double step, double end,
                       const double *t)
 {
     *s = (struct drop_sums){0};
     for (size_t i = 0; i < c->n_drops && c->drop[i].from < step; i++) {
         const struct schedule_drop *d = &c->drop[i];
-        double w = d->w, rate = d->rate, at = d->area;
-        if (d->to > step) { /* the part of it that is over */
-            double middle = 0.5 * (d->from + step);
-            w = d->rate_from - schedule_rate(c, step);
-            rate = schedule_rate(c, middle);
-            at = schedule_area(c, middle);
+        if (d->to < step && i + 1 < c->n_drops && c->drop[i + 1].from < step) {
+            double l = -log(d->rate);
+            if (end > d->area && d->rate > 0)
+                add_drop(s, d->w, t[C] + log(end - d->area) + t[GAMMA] * l, t[BETA], l);
+            continue;
         }
-        double l = -log(rate);
-        if (area > at && rate > 0) add_drop(s, w, t[C] + log(area - at) + t[GAMMA] * l, t[BETA], l);
+        /* What happened just before the row has hardly begun to show: finer towards its step. */
+        double from = d->from, to = fmin(d->to, step);
+        for (int k = 0; k < 8 && to - from > 2; k++) {
+            double half = 0.5 * (from + to);
+            add_stretch(s, c, from, half, end, t);
+            from = half;
+        }
+        add_stretch(s, c, from, to, end, t);
     }
 }
 
@@ -71,10 +88,15 @@ double form_mpl(const struct law *law, const double *t, const double *x, const d
                 double *g, double *h)
 {
     const struct schedule_curve *c = curve_of(law, x[2] + centre[2]);
-    double step = exp(x[1] + centre[1]), area = c ? schedule_area(c, step) : NAN;
-    double z = log(area), floor_loss = exp(t[L0]), term = exp(t[A] - t[ALPHA] * z), b = exp(t[B]);
+    double step = exp(x[1] + centre[1]), end = NAN, z = NAN;
+    if (c) {
+        /* Sums of steps as areas, Euler and Maclaurin's first correction. */
+        end = schedule_area(c, step) + 0.5 * schedule_rate(c, step);
+        z = log(end - 0.5 * c->rate[0]);
+    }
+    double floor_loss = exp(t[L0]), term = exp(t[A] - t[ALPHA] * z), b = exp(t[B]);
     struct drop_sums s = {0};
-    if (c) sum_drops(&s, c, step, area, t);
+    if (c) sum_drops(&s, c, step, end, t);
     if (g) {
         memset(g, 0, (size_t)law->n * sizeof *g);
         memset(h, 0, (size_t)(law->n * (law->n + 1) / 2) * sizeof *h);

@@ -9,9 +9,7 @@
 
 #include "src/base/csv.h"
 
-/* Pieces of the drop: the multi-power law's sum of the published parameters over a cosine is then
- * off by 3e-6 of the loss. */
-enum { PIECES = 128 };
+enum { PIECES = 48 };
 
 /* The last knot at or before a step, at most n - 2. */
 static size_t knot(const struct schedule_curve *c, double step)
@@ -48,12 +46,8 @@ double schedule_area(const struct schedule_curve *c, double step)
 static void add_drop(struct schedule_curve *c, double from, double to)
 {
     double middle = 0.5 * (from + to), rate = schedule_rate(c, from);
-    c->drop[c->n_drops++] = (struct schedule_drop){from,
-                                                   to,
-                                                   rate,
-                                                   rate - schedule_rate(c, to),
-                                                   schedule_rate(c, middle),
-                                                   schedule_area(c, middle)};
+    c->drop[c->n_drops++] = (struct schedule_drop){
+        from, to, rate - schedule_rate(c, to), schedule_rate(c, middle), schedule_area(c, middle)};
 }
 
 /* Areas, and the drops: long pieces are cut, and short ones put together, into about PIECES. */

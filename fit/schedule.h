@@ -1,8 +1,7 @@
 /* schedule.h - learning-rate schedules: the rate at every step of a run, its sum, and the multi-power
  * law that reads them.
  *
- * A schedule is linear between the steps it names; sums over steps are the areas below it, which
- * differ from the sums by less than one step's rate.
+ * A schedule is linear between the steps it names; its sums over steps are areas below it.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_FIT_SCHEDULE_H
@@ -15,9 +14,9 @@
 
 /* A piece over which the rate changes after the warm-up; pieces without a change are left out. */
 struct schedule_drop {
-    double from, to;     /* steps */
-    double rate_from, w; /* rate at the start; by how much it falls until the end */
-    double rate, area;   /* at the middle step */
+    double from, to;   /* steps */
+    double w;          /* by how much the rate falls */
+    double rate, area; /* at the middle step */
 };
 
 struct schedule_curve {

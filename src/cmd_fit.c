@@ -170,7 +170,7 @@ static int check_plain(void *args, struct err *e)
         a->file = a->law;
         a->law = a->formula;
     }
-    return a->law && !a->file ? err_set(e, "expected FILE") : 0;
+    return (a->law || a->formula) && !a->file ? err_set(e, "expected FILE") : 0;
 }
 
 /* --- what the options say of this law --- */
@@ -229,7 +229,10 @@ struct job {
 static int open_law(struct job *j, struct err *e)
 {
     const struct args *a = j->args;
-    j->law = expression_or_name(a->law, &j->own, e);
+    if (a->formula)
+        j->law = j->own = expression_parse(a->formula, e);
+    else
+        j->law = expression_or_name(a->law, &j->own, e);
     if (!j->law) return -1;
     if (!(j->law->variables & LAW_SCHEDULE))
         return a->schedule ? err_set(e, "--schedule: the law %s reads none", j->law->name) : 0;
