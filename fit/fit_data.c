@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fit/schedule.h"
+
 struct key {
     double x[3], L, w;
     size_t row;
@@ -29,6 +31,7 @@ enum points_column fit_data_column(const struct law *law, int k, enum points_col
     if (!(has >> k & 1)) return POINTS_COLUMNS;
     if (k == 0) return has & LAW_ANY ? x : has & LAW_C ? POINTS_C : POINTS_N;
     if (k == 1) return has & LAW_STEP ? POINTS_STEP : POINTS_D;
+    if (has & LAW_SCHEDULE) return POINTS_COLUMNS; /* not a column */
     return has & LAW_V ? POINTS_VOCABULARY : POINTS_UNIQUE;
 }
 
@@ -36,6 +39,8 @@ double fit_data_value(const struct law *law, int k, enum points_column x, const 
                       size_t row)
 {
     const enum points_column column = fit_data_column(law, k, x);
+    if (k == 2 && law->variables & LAW_SCHEDULE && law->context)
+        return (double)schedule_number(law->context, p->run_names[p->run[row]]);
     return column == POINTS_COLUMNS ? 0 : points_values(p, column)[row];
 }
 
@@ -44,6 +49,7 @@ const char *fit_data_name(const struct law *law, int k)
     static const char *const names[POINTS_COLUMNS] = {
         [POINTS_N] = "N",           [POINTS_D] = "D",      [POINTS_C] = "C",
         [POINTS_STEP] = "the step", [POINTS_UNIQUE] = "U", [POINTS_VOCABULARY] = "V"};
+    if (k == 2 && law->variables & LAW_SCHEDULE) return "the schedule's number";
     return law->variables & LAW_ANY && k == 0 ? "the variable"
                                               : names[fit_data_column(law, k, POINTS_N)];
 }

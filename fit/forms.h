@@ -18,9 +18,9 @@ law_function form_kaplan, form_coupled, form_broken, form_repeated; /* forms.c *
 void form_farseer_weave(const double *centre, const double *t, double *params, double *jacobian);
 void form_farseer_unweave(const double *centre, const double *params, double *t);
 /* Draws to internal parameters (struct law, place). */
-void form_bounded_place(const double *centre, double *t);
+void form_bounded_place(const struct law *law, const double *centre, double *t);
+void form_mpl_place(const struct law *law, const double *centre, double *t);
 law_function form_farseer, form_bounded, form_vocabulary; /* forms_surface.c */
-law_function form_mpl;                                    /* schedule.c */
-law_function form_expression;                             /* expression.c */
+law_function form_mpl;                                    /* mpl.c */
 
 #endif

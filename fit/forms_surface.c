@@ -156,8 +156,9 @@ double form_bounded(const struct law *law, const double *t, const double *x, con
 }
 
 /* Drawn: c as the term's size in the middle of the data. */
-void form_bounded_place(const double *centre, double *t)
+void form_bounded_place(const struct law *law, const double *centre, double *t)
 {
+    (void)law;
     enum { C = 4, GAMMA = 7 };
     t[C] -= t[GAMMA] * centre[0];
 }

@@ -220,6 +220,25 @@ const struct law laws[] = {
      .constant = 0,
      .function = form_vocabulary,
      .linear = 15},
+    {.name = "mpl",
+     .formula = "L = L0 + A S^-alpha - B sum (eta' - eta) (1 - (1 + C eta^-gamma R)^-beta)",
+     .text =
+         "checkpoints under a learning-rate schedule (--schedule): S sums the rates eta so far, "
+         "R those since each step at which the rate fell from eta' to eta",
+     .citation = "Luo et al. 2025, arXiv 2503.12811, the multi-power law",
+     .variables = LAW_D | LAW_U | LAW_STEP | LAW_SCHEDULE,
+     .n = 7,
+     .param = {{"L0", "loss of endless training", MAP_LOG, 0, 0, -40, 1, 0, 0},
+               {"A", "coefficient of S", MAP_LOG, 0, 0, -40, 80, 0, 0},
+               {"alpha", "exponent of S", MAP_PLAIN, 0, 0, -3, 10, 0.1, 1},
+               {"B", "what falling rates are worth", MAP_LOG, 0, 0, -40, 80, 0, 0},
+               {"C", "how soon that shows", MAP_LOG, 0, 0, -40, 40, -3, 4},
+               {"beta", "its exponent", MAP_PLAIN, 0, 0, 1e-3, 10, 0.2, 1.2},
+               {"gamma", "exponent of the rate in it", MAP_PLAIN, 0, 0, -3, 10, 0, 1}},
+     .constant = 0,
+     .function = form_mpl,
+     .linear = 1u << 0 | 1u << 1 | 1u << 3,
+     .place = form_mpl_place},
 };
 const size_t n_laws = sizeof laws / sizeof *laws;
 
@@ -237,6 +256,8 @@ static const struct {
     {"bnsl2", "broken2"},
     {"bnsl3", "broken3"},
     {"step", "steps"},
+    {"vocab", "vocabulary"},
+    {"multi-power", "mpl"},
 };
 
 const struct law *law_find(const char *name, struct err *e)

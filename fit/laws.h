@@ -84,7 +84,7 @@ struct law {
     void (*weave)(const double *centre, const double *t, double *params, double *jacobian);
     void (*unweave)(const double *centre, const double *params, double *t);
     /* Turns a draw from the ranges from..to into internal parameters; NULL: it is one already. */
-    void (*place)(const double *centre, double *t);
+    void (*place)(const struct law *law, const double *centre, double *t);
     const void *context; /* what the function reads besides: a schedule, an expression */
 };
 

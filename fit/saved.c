@@ -165,7 +165,7 @@ int saved_read(struct saved *s, const char *path, bool draws, uint64_t seed, str
     if (!law || !json_is_object(params)) {
         status = err_set(e, "%s: not a fit of tripod: no \"law\" or no \"params\"", path);
     } else {
-        s->law = law_find(law, e);
+        s->law = expression_or_name(law, &s->own, e);
         if (!s->law) status = err_prefix(e, "%s", path);
     }
     for (int i = 0; !status && i < s->law->n; i++) {
@@ -225,13 +225,14 @@ static int read_params(struct saved *s, const char *list, struct err *e)
 
 int saved_list(struct saved *s, const char *law, const char *list, struct err *e)
 {
-    s->law = law_find(law, e);
+    s->law = expression_or_name(law, &s->own, e);
     return s->law ? read_params(s, list, e) : err_prefix(e, "--law");
 }
 
 void saved_free(struct saved *s)
 {
     free(s->draws);
+    expression_free(s->own);
     *s = (struct saved){.law = NULL};
 }
 

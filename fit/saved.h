@@ -7,12 +7,14 @@
 
 #include <stdint.h>
 
+#include "fit/expression.h"
 #include "fit/infer.h"
 #include "fit/laws.h"
 #include "src/base/err.h"
 
 struct saved {
     const struct law *law;
+    struct law *own;             /* the law when it was given by its formula */
     double params[LAW_PARAMS];   /* natural */
     double (*draws)[LAW_PARAMS]; /* [n] the law again under its errors; NULL when none are known */
     size_t n;

@@ -52,7 +52,7 @@ static void draw(const struct fit_problem *p, const struct sample *s, uint64_t n
         t[i] = param->from + u * (param->to - param->from);
         if (param->map == MAP_COEFFICIENT) t[i] += s->log_mean;
     }
-    if (law->place) law->place(middle, t);
+    if (law->place) law->place(law, middle, t);
     /* From the middle of the data to the centre. */
     for (int i = 0; i < law->n; i++) {
         const struct law_param *param = &law->param[i];
@@ -162,7 +162,7 @@ bool scatter_has(const struct law *law)
     for (int i = 0; i < law->n; i++) {
         if (law->param[i].from != law->param[i].to) return true;
     }
-    return false;
+    return law->linear;
 }
 
 int scatter_starts(const struct fit_problem *p, int grid, int max, double (*t)[LAW_PARAMS])

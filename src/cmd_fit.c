@@ -10,9 +10,11 @@
 
 #include "fit/analysis.h"
 #include "fit/compare.h"
+#include "fit/expression.h"
 #include "fit/pins.h"
 #include "fit/points_examine.h"
 #include "fit/saved.h"
+#include "fit/schedule.h"
 #include "fit/sensitivity.h"
 #include "src/base/json.h"
 #include "src/base/num.h"
@@ -27,7 +29,7 @@ enum { MOST_PREDICTIONS = 64 };
 
 struct args {
     struct cli_common common;
-    const char *law, *file, *objective, *resamples;
+    const char *law, *file, *formula, *schedule, *objective, *resamples;
     struct cmd_points points;
     struct texts pins, bounds;
     struct reals budgets;
@@ -99,12 +101,16 @@ static int take_predict(void *args, const char *value, struct err *e)
 
 static const struct option_row options[] = {
     OPTION_PLAIN(law, "LAW"),
-    OPTION_PLAIN(file, "FILE"),
+    OPTION_PLAIN(file, "[FILE]"), /* not where --law stands for LAW: check_plain */
     OPTION_GROUP(cmd_points_columns, points),
     OPTION_TEXT("unique", 0, "COLUMN", points.options.column[POINTS_UNIQUE],
                 "Unique training tokens (law repeated)"),
     OPTION_TEXT("weight", 0, "COLUMN", points.options.column[POINTS_WEIGHT],
                 "Weight of the row in the objective"),
+    OPTION_TEXT("vocabulary", 0, "COLUMN", points.options.column[POINTS_VOCABULARY],
+                "Vocabulary V (law vocabulary)"),
+    OPTION_TEXT("schedule", 0, "FILE|pythia", schedule,
+                "Learning rates, columns step, lr and run (law mpl)"),
     OPTION_CALL("x", 0, "N|D|C|step", take_x, "The variable of a one-variable law (default: N)"),
     OPTION_GROUP(cmd_points_rows, points),
     OPTION_TEXT("by", 0, "COLUMN", points.options.column[POINTS_BY],
@@ -112,6 +118,10 @@ static const struct option_row options[] = {
     OPTION_FLAG("last", 0, points.options.last,
                 "Keep the last step of each run (one-variable laws of N: the default)"),
     OPTION_HEADING("Fit:"),
+    OPTION_TEXT("law", 0, "FORMULA", formula,
+                "A law of your own instead of LAW: 'E + A*N^-alpha + B*D^-beta'; N, D, U, V, C and "
+                "step are columns, other names parameters: positive ones unless they stand in an "
+                "exponent or in exp()"),
     OPTION_TEXT("objective", 0, "WHAT", objective,
                 "huber:DELTA or huber:auto, lad, logls (all on ln L), ls, asym:RATIO (on L) "
                 "(default: huber:1e-3, for power and power-constant logls)"),
@@ -151,6 +161,18 @@ static const struct option_row options[] = {
     OPTION_END,
 };
 
+/* FILE is needed; with --law it is the only plain argument. */
+static int check_plain(void *args, struct err *e)
+{
+    struct args *a = args;
+    if (a->formula && a->law) {
+        if (a->file) return err_set(e, "expected FILE alone after --law, found also '%s'", a->file);
+        a->file = a->law;
+        a->law = a->formula;
+    }
+    return (a->law || a->formula) && !a->file ? err_set(e, "expected FILE") : 0;
+}
+
 /* --- what the options say of this law --- */
 
 /* What to analyse and how, from the options that depend on the law. */
@@ -166,9 +188,7 @@ static int read_options(const struct args *a, const struct law *law, struct anal
                                    .level = a->level,
                                    .x = a->x < POINTS_COLUMNS ? a->x : POINTS_N,
                                    .budgets = a->budgets.value,
-                                   .n_budgets = a->budgets.n,
-                                   .predict = a->predict,
-                                   .n_predict = a->n_predict};
+                                   .n_budgets = a->budgets.n};
     o->fit.grid = a->grid;
     if (objective_parse(&o->fit.objective, objective, e)) return -1;
     for (size_t i = 0; i < a->pins.n; i++)
@@ -177,15 +197,6 @@ static int read_options(const struct args *a, const struct law *law, struct anal
         if (bound_parse(&o->fit, law, a->bounds.item[i], e)) return -1;
     if (a->x < POINTS_COLUMNS && !(law->variables & LAW_ANY))
         return err_set(e, "--x: the law %s has its own variables", law->name);
-    for (size_t i = 0; i < a->n_predict; i++) {
-        const struct prediction *q = &a->predict[i];
-        if ((law->variables & LAW_D && !(q->D > 0)) || (law->variables & LAW_U && !(q->U > 0)))
-            return err_set(e, "--predict: %s needs %s", law->name,
-                           law->variables & LAW_V      ? "N,D,V"
-                           : law->variables & LAW_U    ? "N,D,U"
-                           : law->variables & LAW_STEP ? "N,STEP"
-                                                       : "N,D");
-    }
     return 0;
 }
 
@@ -203,12 +214,66 @@ static unsigned needed(const struct law *law, enum points_column x)
 struct job {
     const struct args *args;
     const struct law *law;
+    struct law *own;      /* the law when it is a formula */
+    struct law scheduled; /* the law with its schedule, where it reads one */
+    struct schedule schedule;
+    struct prediction predict[MOST_PREDICTIONS];
     struct analysis_options options;
     struct csv table;
     struct points_options rows; /* how points were read from the table */
     struct points_flops flops;
     struct sheet *sheet;
 };
+
+/* The law by name or formula, with its schedule. */
+static int open_law(struct job *j, struct err *e)
+{
+    const struct args *a = j->args;
+    if (a->formula)
+        j->law = j->own = expression_parse(a->formula, e);
+    else
+        j->law = expression_or_name(a->law, &j->own, e);
+    if (!j->law) return -1;
+    if (!(j->law->variables & LAW_SCHEDULE))
+        return a->schedule ? err_set(e, "--schedule: the law %s reads none", j->law->name) : 0;
+    if (!a->schedule)
+        return err_set(e, "%s needs --schedule: a file of step and lr, or pythia", j->law->name);
+    if (schedule_read(&j->schedule, a->schedule, e)) return -1;
+    j->scheduled = *j->law;
+    j->scheduled.context = &j->schedule;
+    j->law = &j->scheduled;
+    return 0;
+}
+
+/* --predict's values stand for the law's variables in their order. */
+static int place_predictions(struct job *j, struct err *e)
+{
+    const struct args *a = j->args;
+    const struct law *law = j->law;
+    for (size_t i = 0; i < a->n_predict; i++) {
+        const struct prediction *given = &a->predict[i];
+        const double v[3] = {given->N, given->D, given->U};
+        double to[3] = {v[0], 0, 0};
+        char names[64] = "";
+        bool enough = true;
+        for (int k = 0, n = 0; k < 3; k++) {
+            if (!(law->variables >> k & 1)) continue;
+            size_t used = strlen(names);
+            const char *name = law->variables & LAW_STEP && k == 1 ? "STEP" : fit_data_name(law, k);
+            snprintf(names + used, sizeof names - used, "%s%s", n ? "," : "", name);
+            to[k] = v[n++];
+            /* Of several schedules the first, unless told. */
+            if (k == 2 && law->variables & LAW_SCHEDULE && !(to[k] > 0)) to[k] = 1;
+            enough = enough && to[k] > 0;
+        }
+        if (!enough) return err_set(e, "--predict: %s needs %s", law->name, names);
+        if (!(law->variables & LAW_N)) to[0] = NAN;
+        j->predict[i] = (struct prediction){.N = to[0], .D = to[1], .U = to[2]};
+    }
+    j->options.predict = j->predict;
+    j->options.n_predict = a->n_predict;
+    return 0;
+}
 
 /* The rows the law can use, and what they can tell. */
 static int read_points(struct points *p, struct job *j, struct err *e)
@@ -219,6 +284,10 @@ static int read_points(struct points *p, struct job *j, struct err *e)
                            one && x == POINTS_N, e) ||
         points_read(p, &j->table, &j->rows, e))
         return -1;
+    if (j->law->context == &j->schedule && schedule_check(&j->schedule, p, e)) {
+        points_close(p);
+        return -1;
+    }
     bool together = one && x != POINTS_N && p->n_runs > 1 && p->n_by < 2;
     if ((!together ||
          !points_note(p, e, "%zu runs are fitted together; --by %s fits each by itself", p->n_runs,
@@ -351,23 +420,29 @@ static int fit_points(struct job *j, const struct points *p, struct err *e)
     return status;
 }
 
+static int run_job(struct job *j, struct err *e)
+{
+    const struct args *a = j->args;
+    struct points p;
+    if (open_law(j, e) || read_options(a, j->law, &j->options, e) || place_predictions(j, e) ||
+        csv_read(&j->table, a->file, e) || read_points(&p, j, e))
+        return -1;
+    int status = settle_bootstrap(a, &p, &j->options.bootstrap, e);
+    j->sheet = sheet_open();
+    if (!status) status = fit_points(j, &p, e);
+    sheet_free(j->sheet);
+    points_close(&p);
+    return status;
+}
+
 static int run(void *args, struct err *e)
 {
-    const struct args *a = args;
-    struct points p;
-    struct job j = {.args = a, .law = law_find(a->law, e)};
-    cli_use_threads(a->common.threads);
-    if (!j.law || read_options(a, j.law, &j.options, e) || csv_read(&j.table, a->file, e))
-        return -1;
-    int status = read_points(&p, &j, e);
-    if (!status) {
-        status = settle_bootstrap(a, &p, &j.options.bootstrap, e);
-        j.sheet = sheet_open();
-        if (!status) status = fit_points(&j, &p, e);
-        sheet_free(j.sheet);
-        points_close(&p);
-    }
+    struct job j = {.args = args};
+    cli_use_threads(j.args->common.threads);
+    int status = run_job(&j, e);
     csv_close(&j.table);
+    schedule_close(&j.schedule);
+    expression_free(j.own);
     return status;
 }
 
@@ -384,13 +459,16 @@ const struct command cmd_fit = {
             "  tripod fit power losses/points.csv   L = A N^-alpha over model sizes\n"
             "  tripod fit power losses/points.csv --x step --by model\n"
             "  tripod fit chinchilla runs.csv --drop-highest 5 --budget 1e21,1e23\n"
-            "  tripod fit chinchilla runs.csv --bootstrap cluster:4000 --json\n\n"
+            "  tripod fit chinchilla runs.csv --bootstrap cluster:4000 --json\n"
+            "  tripod fit mpl losses/points.csv --schedule pythia --by model\n"
+            "  tripod fit --law 'E + A*N^-alpha + B*log(D)^-beta' runs.csv\n\n"
             "Parameters are in the papers' units: N in parameters, D in tokens, loss in nats. "
             "Verdicts: identified; weak (an exponent or E known to 20 % or worse, a coefficient to "
             "a factor of 4); unidentified (the rows do not tell). FILE may be - for stdin.\n",
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,
+    .check = check_plain,
     .run = run,
     .children = children,
 };

@@ -31,7 +31,7 @@ char *law_text(const struct law *law, const double *params, const char *x, char 
     for (const char *s = law->formula; *s && used < LAW_TEXT - 1;) {
         char word[48] = "", value[40];
         size_t n = 0;
-        while (isalnum((unsigned char)s[n]) && n < sizeof word - 1) n++;
+        while ((isalnum((unsigned char)s[n]) || s[n] == '_') && n < sizeof word - 1) n++;
         memcpy(word, s, n ? n : 1);
         int i = n ? law_param_index(law, word) : -1;
         const char *shown = word;

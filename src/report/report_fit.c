@@ -196,7 +196,7 @@ static struct table *predictions(struct sheet *s, const struct analysis *a, enum
     struct table *t = sheet_table(s, columns, COUNT_OF(columns), "-", false);
     for (size_t i = 0; i < a->n_predict; i++) {
         const struct prediction *q = &a->predict[i];
-        table_real(t, q->N);
+        table_real(t, q->N > 0 ? q->N : NAN);
         table_real(t, q->D > 0 ? q->D : NAN);
         table_real(t, q->loss);
         table_between(t, q->lo, q->hi, TABLE_PLAIN);
