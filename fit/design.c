@@ -10,6 +10,7 @@
 #include "fit/allocate.h"
 #include "fit/ols.h"
 #include "fit/pick.h"
+#include "fit/points_join.h"
 #include "fit/prior.h"
 
 /* A target: ln L at a place, or ln N* of a budget, whose departure is SLOPE times the change of the
@@ -359,28 +360,6 @@ static int describe(struct work *w, struct design *d, const struct fit *f, const
 
 /* --- the whole --- */
 
-/* Rows and candidates as one table. */
-static int join(struct points *pool, const struct points *rows, const struct points *candidates,
-                struct err *e)
-{
-    const size_t n = rows->n + candidates->n;
-    size_t *index = malloc(n * sizeof *index);
-    if (!index) return err_memory(e, rows->path);
-    for (size_t i = 0; i < n; i++) index[i] = i < rows->n ? i : 0;
-    int status = points_select(pool, rows, index, n, e);
-    free(index);
-    for (size_t i = 0; i < candidates->n && !status; i++) {
-        const size_t k = rows->n + i;
-        pool->N[k] = candidates->N[i];
-        pool->D[k] = candidates->D[i];
-        pool->C[k] = candidates->C[i];
-        pool->loss[k] = candidates->loss[i];
-        pool->weight[k] = 1;
-        pool->line[k] = candidates->line[i];
-    }
-    return status;
-}
-
 static int check(const struct points *candidates, const double *cost,
                  const struct design_options *o, struct err *e)
 {
@@ -439,7 +418,7 @@ static int open_work(struct work *w, struct design *d, const struct points *rows
                                    .at_rows = w->at_rows};
     for (size_t i = 0; i < rows->n; i++) w->have[w->n_have++] = i;
     for (size_t i = 0; i < n; i++) w->usable[i] = true;
-    return join(&w->pool, rows, w->candidates, e);
+    return points_join(&w->pool, rows, w->candidates, e);
 }
 
 static void close_work(struct work *w)

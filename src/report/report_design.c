@@ -176,7 +176,7 @@ int design_plot(const struct design *d, const struct points *rows, const struct 
                               .ylabel = "D, tokens",
                               .xlog = true,
                               .ylog = true,
-                              .key = "bottom left",
+                              .key = "outside bottom center horizontal",
                               .width = 1500,
                               .series = where,
                               .n = COUNT_OF(where),
