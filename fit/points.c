@@ -113,6 +113,7 @@ struct plan {
 static int find_columns(struct plan *plan, struct points *p, const struct csv *c,
                         const struct points_options *o, struct err *e)
 {
+    plan->unit = o->unit;
     for (int k = 0; k < POINTS_COLUMNS; k++) {
         plan->column[k] = -1;
         if (o->column[k]) {
@@ -148,8 +149,7 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
         p->column[k] = strdup(csv_header(c, (size_t)plan->column[k]));
         if (!p->column[k]) return err_memory(e, c->path);
     }
-    if (plan->column[POINTS_LOSS] < 0) return csv_missing(c, e, NULL, "the loss");
-    plan->unit = o->unit;
+    if (plan->column[POINTS_LOSS] < 0) return o->no_loss ? 0 : csv_missing(c, e, NULL, "the loss");
     if (plan->unit == UNIT_AUTO) {
         const char *name = p->column[POINTS_LOSS];
         plan->unit = UNIT_NATS;
@@ -232,7 +232,7 @@ static int read_row(struct points *p, const struct csv *c, size_t row, const str
         if (plan->column[k] < 0) continue;
         size_t column = (size_t)plan->column[k];
         const char *text = csv_field(c, row, column);
-        bool needed = k == POINTS_LOSS || k == POINTS_WEIGHT || (o->need >> k & 1);
+        bool needed = (k == POINTS_LOSS && !o->no_loss) || k == POINTS_WEIGHT || (o->need >> k & 1);
         if (is_absent(text)) {
             if (!needed) continue;
             return drop(p, e, line, "%s is '%s' (column %zu, %.40s)", column_text[k], text,
@@ -261,7 +261,7 @@ static int read_row(struct points *p, const struct csv *c, size_t row, const str
     v[POINTS_D] = d;
     v[POINTS_C] = flop;
     for (int k = 0; k < POINTS_RUN; k++) {
-        bool needed = k == POINTS_LOSS || (o->need >> k & 1);
+        bool needed = (k == POINTS_LOSS && !o->no_loss) || (o->need >> k & 1);
         if (needed && !(v[k] > 0))
             return isnan(v[k])
                        ? drop(p, e, line, "%s is not known", column_text[k])

@@ -45,7 +45,8 @@ struct points_flops {
 /* Zero-initialise: recognise everything, use every row. */
 struct points_options {
     const char *column[POINTS_COLUMNS]; /* a header's name, or NULL: recognise */
-    unsigned need; /* bit (1u << column): rows without it are dropped; the loss always */
+    unsigned need; /* bit (1u << column): rows without it are dropped; the loss always ... */
+    bool no_loss;  /* ... unless these are runs that are still to be made */
     enum points_unit unit;
     const char *const *where; /* "column<1e21", "model=pythia-70m", "step=max": all must hold */
     size_t n_where;
@@ -67,7 +68,7 @@ struct points {
     uint64_t hash; /* XXH3-64 of the file's bytes */
     size_t n;
     unsigned have; /* bit (1u << column): a column stands for it, or it was derived */
-    /* [n] each; NaN (the loss never) where not known; weight 1 */
+    /* [n] each; NaN (the loss only under no_loss) where not known; weight 1 */
     double *N, *D, *C, *loss, *step, *unique, *vocabulary, *weight;
     size_t *line;                 /* file line of the row */
     size_t *run, *by;             /* index into the names; 0 where there is no such column */

@@ -24,6 +24,7 @@
 #include "src/commands.h"
 #include "src/report/report_compare.h"
 #include "src/report/report_fit.h"
+#include "src/report/report_noise.h"
 
 enum { MOST_PREDICTIONS = 64 };
 
@@ -349,6 +350,19 @@ static int add_comparisons(const struct job *j, const struct points *p, const ch
     return n < 0 ? -1 : 0;
 }
 
+/* Noise told from misfit where runs are repeated, and rows from runs. */
+static int add_noise(const struct job *j, const struct points *p, struct analysis *a, json_t *json,
+                     struct err *e)
+{
+    struct lack l;
+    struct boot_check c;
+    if (lack_of_fit(&l, p, j->law, j->options.x, &j->options.fit, e) ||
+        boot_check(&c, a, p, &j->options, e))
+        return -1;
+    noise_report(j->sheet, json, p, j->law, &l, &c);
+    return 0;
+}
+
 /* One fit into sheet and JSON. */
 static int fit_one(const struct job *j, const struct points *p, const char *group, json_t **json,
                    struct err *e)
@@ -361,7 +375,8 @@ static int fit_one(const struct job *j, const struct points *p, const char *grou
     if (!status) {
         if (group) sheet_remark(j->sheet, "group %s", group);
         *json = fit_report(j->sheet, &a, p, &j->options);
-        status = add_comparisons(j, p, group, *json, e);
+        status = add_noise(j, p, &a, *json, e);
+        if (!status) status = add_comparisons(j, p, group, *json, e);
     }
     analysis_close(&a);
     return status;
@@ -446,8 +461,13 @@ static int run(void *args, struct err *e)
     return status;
 }
 
-static const struct command *const children[] = {
-    &cmd_fit_isoflop, &cmd_fit_envelope, &cmd_fit_approaches, &cmd_fit_bias, &cmd_fit_laws, NULL};
+static const struct command *const children[] = {&cmd_fit_design,
+                                                 &cmd_fit_isoflop,
+                                                 &cmd_fit_envelope,
+                                                 &cmd_fit_approaches,
+                                                 &cmd_fit_bias,
+                                                 &cmd_fit_laws,
+                                                 NULL};
 
 const struct command cmd_fit = {
     .name = "fit",

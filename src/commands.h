@@ -34,9 +34,9 @@
 COMMANDS(X)
 #undef X
 
-/* The children of tripod fit, in cmd_approaches.c. */
+/* The children of tripod fit, in cmd_approaches.c and cmd_fit_*.c. */
 extern const struct command cmd_fit_isoflop, cmd_fit_envelope, cmd_fit_approaches, cmd_fit_bias,
-    cmd_fit_laws;
+    cmd_fit_laws, cmd_fit_design;
 
 /* --flop RULE[:FAMILY] of tripod fit (cmd_flop.c): fills *f for points_read. */
 struct points_flops;
