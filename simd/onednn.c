@@ -7,7 +7,8 @@
  * sums is oneDNN's, so results are close to ours, not equal.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "simd/onednn_private.h"
+
+#include "simd/onednn.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "simd/library.h"
+#include "simd/onednn_private.h"
 
 /* --- the library, opened when it is first asked for --- */
 

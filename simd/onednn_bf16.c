@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simd/onednn.h"
 #include "simd/onednn_private.h"
 
 enum { ROWS = 256, HEIGHTS = 3, SHAPES = 64 };
@@ -175,7 +176,7 @@ int onednn_bf16_pack(const struct kernels *kernels, struct panels *out, void *to
     const struct shape *full = shape_of(SIMD_STRIP, w.k);
     const size_t bytes = w.k * (SIMD_STRIP + SIMD_PANEL) * sizeof(float), all = blocks(w.n);
     int status = 0;
-#pragma omp parallel
+#pragma omp parallel if (w.n > SIMD_STRIP)
     {
         float *wide = simd_alloc(bytes);
 #pragma omp for schedule(static)

@@ -7,7 +7,7 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
-#include "simd/onednn.h"
+#include "simd/simd.h"
 
 #define ONEDNN_FUNCTIONS(X)                                                                        \
     X(engine_create)                                                                               \

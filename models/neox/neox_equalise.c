@@ -61,7 +61,7 @@ int neox_equalise(int8_t *exponent, const struct kernels *kernels, struct panels
 {
     double *u = malloc(2 * (w.k + 1) * sizeof *u), *sorted = u + w.k + 1;
     if (!u) return err_memory(e, NULL);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (w.n * w.k > PACK_SMALL)
     for (size_t c = 0; c < w.k; c += COLUMNS)
         column_squares(u + c, kernels, w, c, w.k - c < COLUMNS ? w.k - c : COLUMNS);
     size_t n = 0;

@@ -74,6 +74,14 @@ static void watch(struct neox_run *run, size_t weight_at, struct strips in, size
     neox_run_meet(run);
 }
 
+/* Of a small model members would only wait for each other. */
+static int probe_threads(const struct neox *model, int threads)
+{
+    const double each = 2e9; /* FLOP of a member, some 20 ms */
+    const double most = 1 + neox_flop(&model->config, NEOX_PROBE, 0) / each;
+    return most < threads ? (int)most : threads;
+}
+
 /* The losses [NEOX_PROBE] of the probe under MODEL. */
 static int probe_run(struct probe *p, const struct neox *model, bool watched, int threads,
                      float *loss, struct err *e)
@@ -86,7 +94,7 @@ static int probe_run(struct probe *p, const struct neox *model, bool watched, in
         common.watcher = p;
     }
     for (size_t i = 0, at = 0; i < p->count; at += p->pieces[i++].n) p->pieces[i].loss = loss + at;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(probe_threads(model, threads))
     {
         struct neox_run run;
         struct err why;

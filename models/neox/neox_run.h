@@ -23,7 +23,8 @@ struct neox_piece {
     size_t n, skip;         /* 0 <= skip < n */
     float *loss;            /* n - skip values in nats are written here */
     uint32_t *best; /* and here the model's first choices, ids of the greatest logits (by the native
-                       kernels, whoever multiplies otherwise); NULL: not wanted, in all of a batch */
+                       kernels, whoever multiplies otherwise: not of a packed model); NULL: not
+                       wanted, in all of a batch */
     const struct row_run *before; /* [before_n < NEOX_MOST_RUNS] rows of the batch, or none */
     size_t before_n;
 };

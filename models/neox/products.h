@@ -5,13 +5,7 @@
 #ifndef TRIPOD_NEOX_PRODUCTS_H
 #define TRIPOD_NEOX_PRODUCTS_H
 
-#include "simd/simd.h"
-#include "src/base/err.h"
-
-/* Powers of two that a packed matrix is multiplied by: its columns (inputs) and its rows (outputs). */
-struct pack_factors {
-    const float *columns, *rows; /* [k], [n]; NULL: ones */
-};
+#include "models/neox/packing.h"
 
 struct products {
     const char *name;      /* as --gemm and the record of a scan have it */
@@ -28,17 +22,9 @@ struct products {
                  struct panels w, const uint32_t *targets, void *scratch);
     /* Bytes of scratch for W [n, k] and up to `rows` rows. */
     size_t (*scratch_bytes)(size_t rows, size_t n, size_t k);
-    /* NULL: weights are read as the file has them. Else what a loaded model's are packed into (of the
-     * head too where packs_head), a narrower precision: */
-    const struct packing {
-        bool equalised; /* factors are wanted: precision depends on how large columns are */
-        /* Bytes of W [n, k], 0: it cannot be packed. Whole cache lines. */
-        size_t (*bytes)(size_t n, size_t k);
-        /* W times the factors to TO (64-byte aligned), as gemm and head read it. By OpenMP's threads;
-         * not from inside a parallel region. Errors: no memory; the library's. */
-        int (*pack)(const struct kernels *kernels, struct panels *out, void *to, struct panels w,
-                    struct pack_factors factors, struct err *e);
-    } * packing;
+    /* What a loaded model's weights are packed into (neox_narrow.h), those of the head too where
+     * packs_head; NULL: they are read as the file has them. */
+    const struct packing *packing;
     bool packs_head;
 };
 

@@ -70,7 +70,7 @@ int int16_pack(const struct kernels *kernels, struct panels *out, void *to, stru
 {
     const size_t bytes = panels_bytes(SIMD_I16, SIMD_PANEL, w.k), all = panels_count(w.n);
     int status = 0;
-#pragma omp parallel
+#pragma omp parallel if (w.n * w.k > PACK_SMALL)
     {
         float *wide = simd_alloc(w.k * SIMD_PANEL * sizeof *wide);
         if (!wide)

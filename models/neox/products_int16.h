@@ -5,7 +5,7 @@
 #ifndef TRIPOD_NEOX_PRODUCTS_INT16_H
 #define TRIPOD_NEOX_PRODUCTS_INT16_H
 
-#include "models/neox/products.h"
+#include "models/neox/packing.h"
 
 size_t int16_bytes(size_t n, size_t k);
 int int16_pack(const struct kernels *kernels, struct panels *out, void *to, struct panels w,

@@ -12,6 +12,7 @@
  * place of their packed A, and x, whose strips need no packing, in the place of B.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/isa/ahead.h"
 #include "simd/isa/kernels_internal.h"
 #include "simd/isa/math.h"
 #include "simd/isa/product.h"
@@ -82,37 +83,6 @@ static void widen(float *b, const struct product *p, size_t n0, size_t columns, 
     }
 }
 
-/* Runs of memory that the next sliver will touch, fetched towards L2 while this one is computed: a
- * few lines behind each step, where the hardware's guesses come late (each run starts afresh). */
-struct ahead {
-    struct {
-        const char *at;
-        size_t bytes;
-    } run[8];
-    int n, next;
-    size_t done;
-};
-
-static void ahead_add(struct ahead *ahead, const float *at, size_t floats)
-{
-    if (ahead->n == 8) return;
-    ahead->run[ahead->n].at = (const char *)at;
-    ahead->run[ahead->n++].bytes = floats * sizeof *at;
-}
-
-/* What the next micro-kernel is to fetch; `other`, which is in L1, when all is done. */
-static const char *ahead_next(struct ahead *ahead, const float *other)
-{
-    if (ahead->next == ahead->n) return (const char *)other;
-    const char *at = ahead->run[ahead->next].at + ahead->done;
-    ahead->done += STRIP_AHEAD;
-    if (ahead->done >= ahead->run[ahead->next].bytes) {
-        ahead->next++;
-        ahead->done = 0;
-    }
-    return at;
-}
-
 void K(product)(const struct product *p, size_t row0, size_t rows, size_t n0,
                 const struct product_scratch *scratch)
 {
@@ -138,19 +108,21 @@ void K(product)(const struct product *p, size_t row0, size_t rows, size_t n0,
                 /* Sums finished in one go need not leave L1. */
                 float *t = scratch->sums + (single ? 0 : r * SIMD_STRIP);
                 const float *b = scratch->weights;
+                const size_t bytes = n * SIMD_STRIP * sizeof *t;
                 struct ahead ahead = {.n = 0};
                 if (i + 1 < slivers) {
-                    if (!single) ahead_add(&ahead, t + n * SIMD_STRIP, n * SIMD_STRIP);
+                    if (!single) ahead_add(&ahead, t + n * SIMD_STRIP, bytes);
                     for (size_t k = k0; k < k0 + depth && ahead.n < 7; k += SIMD_STRIP)
-                        ahead_add(&ahead, strip_at(x, row0 + r + n, k), n * SIMD_STRIP);
+                        ahead_add(&ahead, strip_at(x, row0 + r + n, k), bytes);
                     if (last && p->out)
-                        ahead_add(&ahead, strip_at(*p->out, row0 + r + n, n0), n * SIMD_STRIP);
+                        ahead_add(&ahead, strip_at(*p->out, row0 + r + n, n0), bytes);
                 }
                 for (size_t k = k0; k < k0 + depth; k += SIMD_STRIP) {
                     const float *a = strip_at(x, row0 + r, k);
                     size_t steps = least(SIMD_STRIP, k0 + depth - k);
                     for (size_t c = 0; c < width; c += NR, b += NR * SIMD_STRIP)
-                        micro(a, b, steps, chain, t + c0 + c, k > 0, ahead_next(&ahead, a));
+                        micro(a, b, steps, chain, t + c0 + c, k > 0,
+                              ahead_next(&ahead, STRIP_AHEAD, a));
                 }
                 if (last) p->sink(p->context, row0 + r, n, t);
                 r += n;

@@ -6,6 +6,7 @@
  * the instruction set or on the blocks of the cache.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/isa/ahead.h"
 #include "simd/isa/int16_micro.h"
 #include "simd/isa/kernels_internal.h"
 #include "simd/isa/product.h"
@@ -61,12 +62,22 @@ void K(product_i16)(const struct product *p, size_t row0, size_t rows, size_t n0
                 const size_t n = rows / slivers + (i < rows % slivers);
                 float *t = scratch->sums + (single ? 0 : r * SIMD_STRIP);
                 const int16_t *b = panels;
+                const size_t bytes = n * SIMD_STRIP * sizeof *t;
+                struct ahead ahead = {.n = 0};
+                if (i + 1 < slivers) {
+                    if (!single) ahead_add(&ahead, t + n * SIMD_STRIP, bytes);
+                    for (size_t from = k0; from < k0 + depth && ahead.n < 7; from += SIMD_STRIP)
+                        ahead_add(&ahead, strip_i16_at(p->q, row0 + r + n, from), bytes / 2);
+                    if (last && p->out)
+                        ahead_add(&ahead, strip_at(*p->out, row0 + r + n, n0), bytes);
+                }
                 for (size_t from = k0; from < k0 + depth; from += SIMD_STRIP) {
                     const int16_t *a = strip_i16_at(p->q, row0 + r, from);
                     const size_t pairs = (least(SIMD_STRIP, k0 + depth - from) + 1) / 2;
                     for (size_t c = 0; c < width; c += SIMD_PANEL, b += PAIRS * PAIR_ROW)
                         for (size_t half = 0; half < SIMD_PANEL; half += NR)
-                            kernels[n](a, b + 2 * half, pairs, t + c0 + c + half, from > 0);
+                            kernels[n](a, b + 2 * half, pairs, t + c0 + c + half, from > 0,
+                                       ahead_next(&ahead, INT16_AHEAD, a));
                 }
                 if (last) {
                     rescale(t, p, row0 + r, n, n0, columns);

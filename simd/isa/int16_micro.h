@@ -11,11 +11,13 @@
 
 enum {
     PAIRS = SIMD_STRIP / 2,
-    PAIR_ROW = 2 * SIMD_PANEL
-}; /* int16 from one pair of k to the next */
+    PAIR_ROW = 2 * SIMD_PANEL,    /* int16 from one pair of k to the next */
+    INT16_AHEAD = PAIRS / 4 * 64, /* bytes a kernel fetches ahead over a strip */
+};
 
 /* t[i][0..NR) = or += the float of the sum of `pairs` >= 1 products of pairs. */
-typedef void int16_kernel(const int16_t *a, const int16_t *b, size_t pairs, float *t, int add);
+typedef void int16_kernel(const int16_t *a, const int16_t *b, size_t pairs, float *t, int add,
+                          const char *ahead);
 
 struct int16_tile {
     vint lo[14], hi[14]; /* columns 0..15, and 16..31 where NR is 32 */
@@ -41,7 +43,7 @@ V_WORD void int16_step(struct int16_tile *c, int rows, const int16_t *a, const i
 }
 
 V_WORD void int16_body(int rows, const int16_t *a, const int16_t *b, size_t pairs, float *t,
-                       int add, bool vnni)
+                       int add, const char *ahead, bool vnni)
 {
     struct int16_tile c;
     struct micro_tile f;
@@ -53,6 +55,8 @@ V_WORD void int16_body(int rows, const int16_t *a, const int16_t *b, size_t pair
     MICRO_ROWS(ROW)
 #undef ROW
     for (; pairs >= 4; pairs -= 4, a += 8, b += 4 * PAIR_ROW) {
+        __builtin_prefetch(ahead, 0, 3);
+        ahead += 64;
         int16_step(&c, rows, a, b, vnni);
         int16_step(&c, rows, a + 2, b + PAIR_ROW, vnni);
         int16_step(&c, rows, a + 4, b + 2 * PAIR_ROW, vnni);
@@ -70,13 +74,15 @@ V_WORD void int16_body(int rows, const int16_t *a, const int16_t *b, size_t pair
 }
 
 #define INT16_MICRO(n)                                                                             \
-    static void int16_##n(const int16_t *a, const int16_t *b, size_t pairs, float *t, int add)     \
+    static void int16_##n(const int16_t *a, const int16_t *b, size_t pairs, float *t, int add,     \
+                          const char *ahead)                                                       \
     {                                                                                              \
-        int16_body(n, a, b, pairs, t, add, false);                                                 \
+        int16_body(n, a, b, pairs, t, add, ahead, false);                                          \
     }                                                                                              \
-    static void vnni_##n(const int16_t *a, const int16_t *b, size_t pairs, float *t, int add)      \
+    static void vnni_##n(const int16_t *a, const int16_t *b, size_t pairs, float *t, int add,      \
+                         const char *ahead)                                                        \
     {                                                                                              \
-        int16_body(n, a, b, pairs, t, add, true);                                                  \
+        int16_body(n, a, b, pairs, t, add, ahead, true);                                           \
     }
 MICRO_HEIGHTS(INT16_MICRO)
 

@@ -86,7 +86,7 @@ static void make_vector(float *x, size_t k, enum vector_kind kind)
         x[i] = kind == SPIKED      ? (random_below(100) ? one : 300 * one)
                : kind == LEVEL     ? (random_below(2) ? level : -level)
                : kind == TINY      ? 0x1p-70f * one
-               : kind == VANISHING ? 0x1p-66f * 32767 * (one > 0 ? 1.0f : -1.0f)
+               : kind == VANISHING ? 0x1p-75f * (one > 0 ? 1.0f : -1.0f) /* squares round to 0 */
                : kind == HUGE_ONES ? 0x1p61f * one
                : kind == SPECIAL   ? random_special(true)
                : kind == ZEROS     ? 0.0f
