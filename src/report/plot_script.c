@@ -251,6 +251,9 @@ static int put_panel(const struct plot *p, struct drawing *d, struct err *e)
     int status = put_key(p, d, e);
     if (!status)
         status = out_printf(o, e, "set tmargin %g\nset bmargin %g\n", page->top, page->bottom);
+    if (!status)
+        status = out_printf(
+            o, e, p->zlabel ? "set cblabel offset 1.4,0\nset rmargin 12\n" : "set rmargin 2\n");
     if (!status) status = put_title(p, page, o, e);
     if (!status) status = put_label(o, "xlabel", p->xlabel, width, e);
     if (!status) status = put_label(o, "ylabel", p->ylabel, width * 2 / 3, e);
