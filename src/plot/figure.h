@@ -8,8 +8,12 @@
 
 typedef int figure_build(struct chart *c, const struct figure_inputs *in, struct err *e);
 
-figure_build figure_points;           /* figure_points.c */
-figure_build figure_law, figure_laws; /* figure_law.c */
-figure_build figure_contours;         /* figure_contours.c */
+figure_build figure_points;
+figure_build figure_law, figure_laws;
+figure_build figure_contours;
+figure_build figure_isoflop, figure_minchilla, figure_envelope;
+figure_build figure_allocation, figure_approaches;
+figure_build figure_epoch;
+figure_build figure_losses, figure_over_steps, figure_by; /* figure_tokens.c */
 
 #endif

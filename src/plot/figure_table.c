@@ -23,6 +23,44 @@ const struct figure figures[] = {
      "L(N, D): contours with the efficient frontier and its band, and slices at budgets",
      RESULT_FIT, RESULT_POINTS, figure_contours,
      FIT "tripod plot --figure chinchilla-contours fit.json", true},
+    {"isoflop", "isoFLOP parabolas with minima, rejected points, and N*, D* with the bias",
+     RESULT_ISOFLOP, RESULT_POINTS, figure_isoflop,
+     "tripod fit isoflop runs.csv --json=isoflop.json\ntripod plot isoflop.json", false},
+    {"minchilla", "MinChilla's four: the profiles, N* and D* against C, D* against N*",
+     RESULT_ISOFLOP, RESULT_POINTS, figure_minchilla,
+     "tripod fit isoflop runs.csv --where 'loss<2' --reject mad --json=isoflop.json\n"
+     "tripod plot --figure minchilla isoflop.json",
+     true},
+    {"envelope", "training curves, their lower envelope, sizes and tokens that win",
+     RESULT_ENVELOPE, RESULT_POINTS, figure_envelope,
+     "tripod fit envelope curves.csv --json=envelope.json\ntripod plot envelope.json", false},
+    {"approaches", "Hoffmann et al.'s three approaches side by side", RESULT_APPROACHES,
+     RESULT_KINDS, figure_approaches,
+     "tripod fit approaches runs.csv --budget 1e20,1e22,5.76e23 --json=approaches.json\n"
+     "tripod plot approaches.json",
+     false},
+    {"allocation", "N*, D*, D*/N* and loss against compute, with bands", RESULT_ALLOCATION,
+     RESULT_KINDS, figure_allocation,
+     FIT "tripod allocate fit.json --sweep 18:26:2 --json=allocation.json\n"
+         "tripod plot allocation.json",
+     false},
+    {"epoch", "published exponents of parameters and of data beside the theory (Figure 18)",
+     RESULT_EPOCH, RESULT_KINDS, figure_epoch, "tripod plot scaling-laws.csv", false},
+    {"losses", "a checkpoint's losses: distribution, and what the mean is made of", RESULT_LOSSES,
+     RESULT_KINDS, figure_losses, DEMO "tripod plot demo-out/losses/demo-115k-step1000.npy", false},
+    {"qm3", "mean loss against size, p(L) and L p(L) of the models (Figure 3)", RESULT_MATRIX,
+     RESULT_KINDS, figure_losses, DEMO "tripod plot demo-out/losses.npy", false},
+    {"qm11", "the same over the training steps of the largest model (Figure 11)", RESULT_MATRIX,
+     RESULT_KINDS, figure_over_steps, DEMO "tripod plot --figure qm11 demo-out/losses.npy", true},
+    {"histogram", "distributions of losses as they were counted", RESULT_HISTOGRAM, RESULT_KINDS,
+     figure_losses,
+     DEMO "tripod tokens histogram demo-out/losses.npy --json=histogram.json\n"
+          "tripod plot histogram.json",
+     false},
+    {"tokens-by", "mean loss by position, frequency or length", RESULT_BY, RESULT_KINDS, figure_by,
+     DEMO "tripod tokens by position demo-out/losses.npy -c demo-out/licences --json=by.json\n"
+          "tripod plot by.json",
+     false},
 };
 const size_t n_figures = sizeof figures / sizeof *figures;
 
