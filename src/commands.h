@@ -27,6 +27,7 @@
     X(count)                                                                                       \
     X(epoch)                                                                                       \
     X(evals)                                                                                       \
+    X(plot)                                                                                        \
     X(bench)                                                                                       \
     /* end */
 

@@ -113,7 +113,7 @@ static void sizes(void **state)
     assert_non_null(strstr(script, "every 3 using 2:3:6 with points"));
     assert_non_null(strstr(script, "{/*0.9 N^{-0.35}}'"));
     assert_non_null(strstr(script, "one in 3 of 50001 points drawn"));
-    assert_non_null(strstr(data, "\n\t50001\t50001\t\t\t5\n"));
+    assert_non_null(strstr(data, "\n\t50001\t50001\t\t\t6\n"));
     assert_non_null(strstr(data, "\ncells\t10\t10\t1\t3\t2\n"));
     free(script);
     free(data);

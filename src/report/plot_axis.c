@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/base/num.h"
 #include "src/report/plot_inside.h"
@@ -13,6 +14,7 @@ struct axis {
     double lo, hi;
     bool log;
     double mm, gap; /* length; least distance of two labels */
+    double letter;  /* along x: of labels' characters, 0: across */
     bool first;     /* no tic is written yet */
 };
 
@@ -64,8 +66,18 @@ static int put_tic(struct axis *a, double v, bool label, struct out *o, struct e
     return status;
 }
 
-/* 1, 2, 5, 10 ... times UNIT, the least that leaves room between the labels of even steps. On a
- * logarithmic axis they are closest at its end. */
+/* The least distance of labels that are STEP apart: along x they need their own length. */
+static double gap_of(const struct axis *a, double step)
+{
+    char first[32], last[32];
+    if (a->letter <= 0) return a->gap;
+    const size_t n = strlen(plot_number(ceil(a->lo / step) * step, first)),
+                 m = strlen(plot_number(floor(a->hi / step) * step, last));
+    return ((double)(n > m ? n : m) + 1.5) * a->letter;
+}
+
+/* 1, 2, 5, 10 ..., the least that leaves room between the labels of even steps. On a logarithmic
+ * axis they are closest at its end. */
 static double even_step(const struct axis *a)
 {
     const double span = a->hi - a->lo;
@@ -74,9 +86,9 @@ static double even_step(const struct axis *a)
     for (int i = 0; i < 30; i++) {
         const double apart =
             a->log ? a->mm * log(a->hi / (a->hi - step)) / log(a->hi / a->lo) : a->mm * step / span;
-        if (apart >= a->gap) break;
+        if (apart >= gap_of(a, step)) break;
+        if (step * times[i % 3] >= span) break;
         step *= times[i % 3];
-        if (step >= span) break;
     }
     return step;
 }
@@ -125,7 +137,7 @@ static int put_decade_tics(struct axis *a, struct out *o, struct err *e)
 static int put_named_tics(const struct plot_tic *tics, size_t n, struct out *o, struct err *e)
 {
     for (size_t i = 0; i < n; i++) {
-        char *q = plot_quote(tics[i].text, true, 0);
+        char *q = plot_quote(tics[i].text, true, PLOT_NAME);
         if (!q) return err_memory(e, NULL);
         int status = out_printf(o, e, "%s%s %.10g", i ? ", " : "", q, tics[i].at);
         free(q);
@@ -175,10 +187,11 @@ int plot_put_axis(const struct plot *p, bool along_x, const struct plot_page *pa
 {
     const char axis = along_x ? 'x' : 'y';
     const double letter = page->font * 0.3528 * 0.56;
-    const double width = page->panel_width - 12 * letter;
+    const double width = plot_width(p, page);
     struct axis a = {.log = along_x ? p->xlog : p->ylog,
-                     .mm = along_x ? width : width * (p->aspect > 0 ? p->aspect : 0.7),
-                     .gap = along_x ? 6 * letter : 4 * letter,
+                     .mm = along_x ? width : width * plot_aspect(p, page),
+                     .letter = along_x ? letter : 0,
+                     .gap = along_x ? 6 * letter : 2.6 * letter,
                      .first = true};
     bool turned;
     if (!find_range(p, along_x, &a, &turned)) return 0;
@@ -200,8 +213,8 @@ int plot_put_scale(const struct plot *p, const struct plot_page *page, struct ou
     struct axis a = {.lo = p->z_range[0],
                      .hi = p->z_range[1],
                      .log = p->zlog,
-                     .mm = (page->panel_width - 12 * letter) * (p->aspect > 0 ? p->aspect : 0.7),
-                     .gap = 4 * letter,
+                     .mm = plot_width(p, page) * plot_aspect(p, page),
+                     .gap = 3 * letter,
                      .first = true};
     if (!(a.hi > a.lo)) {
         a.lo = INFINITY;

@@ -41,8 +41,20 @@ int plot_put_script(const struct plot *first, const struct plot_page *page, cons
 char *plot_quote(const char *text, bool marks, size_t width);
 /* Lines that takes. */
 size_t plot_lines(const char *text, size_t width);
-/* Characters of the body's type in MM millimetres. */
+/* Characters of the body's type in MM millimetres; those TEXT takes, without its marks. */
 size_t plot_characters(const struct plot_page *page, double mm);
+size_t plot_length(const char *text);
+/* Millimetres of a panel between its axis's labels and its right edge, or the scale of colours. */
+double plot_width(const struct plot *p, const struct plot_page *page);
+/* Names on an axis have lines of at most so many characters. */
+enum { PLOT_NAME = 16 };
+/* Its height over that. */
+double plot_aspect(const struct plot *p, const struct plot_page *page);
+/* Characters of a line above or below it. */
+size_t plot_line_width(const struct plot *p, const struct plot_page *page);
+
+/* From a line of type to the next, in sizes of it. */
+#define PLOT_LINE_HEIGHT 1.18
 
 /* Entries that fit side by side in a key below the panel, and how many there are. */
 size_t plot_key_columns(const struct plot *p, const struct plot_page *page, size_t *entries);

@@ -13,9 +13,6 @@
 /* More points than this make a vector image slow to show. */
 enum { VECTOR_POINTS = 20000 };
 
-/* From a line of type to the next, in sizes of it. */
-#define LINE 1.3
-
 struct names {
     char *data, *script, *image;
     const char *terminal;
@@ -46,6 +43,38 @@ static int name_files(const char *path, struct names *n, struct err *e)
 
 /* --- the page --- */
 
+size_t plot_length(const char *text)
+{
+    size_t n = 0;
+    for (; text && *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80 && *text != '^' && *text != '_';
+    return n;
+}
+
+double plot_width(const struct plot *p, const struct plot_page *page)
+{
+    const double letter = page->font * 0.3528 * 0.56;
+    size_t labels = 5;
+    for (size_t i = 0; p->y_tics && i < p->n_y_tics; i++) {
+        const size_t length = plot_length(p->y_tics[i].text);
+        if (length > labels) labels = length < PLOT_NAME ? length : PLOT_NAME;
+    }
+    const double width = page->panel_width - letter * ((double)labels + 4 + (p->zlabel ? 13 : 3));
+    return width > 10 ? width : 10;
+}
+
+double plot_aspect(const struct plot *p, const struct plot_page *page)
+{
+    if (p->aspect > 0) return p->aspect;
+    return page->panel_width > 120 ? 0.55 : page->panel_width > 60 ? 0.7 : 0.9;
+}
+
+size_t plot_line_width(const struct plot *p, const struct plot_page *page)
+{
+    const double letter = page->font * 0.3528 * 0.56;
+    return plot_characters(page, plot_width(p, page) + (p->zlabel ? 16 : 5) * letter);
+}
+
 size_t plot_key_columns(const struct plot *p, const struct plot_page *page, size_t *entries)
 {
     size_t longest = 0;
@@ -53,11 +82,12 @@ size_t plot_key_columns(const struct plot *p, const struct plot_page *page, size
     for (size_t i = 0; i < p->n && !p->key; i++) {
         const struct plot_series *s = &p->series[i];
         if (!s->name || !*s->name || !s->n || s->style == PLOT_TEXT) continue;
-        const size_t length = strlen(s->name);
+        const size_t length = plot_length(s->name);
         if (length > longest) longest = length;
         ++*entries;
     }
-    const size_t columns = plot_characters(page, page->panel_width) / (longest + 6);
+    /* gnuplot makes a key no wider than the plot. */
+    const size_t columns = plot_characters(page, plot_width(p, page)) / (longest + 5);
     return columns ? columns : 1;
 }
 
@@ -71,11 +101,11 @@ static double key_lines(const struct plot *p, const struct plot_page *page)
 /* Lines of text above and below the plots. */
 static void measure_margins(const struct plot *first, struct plot_page *page)
 {
-    const size_t width = plot_characters(page, page->panel_width);
     for (const struct plot *p = first; p; p = p->beside) {
+        const size_t width = plot_line_width(p, page);
         const double top =
             1.5 + (double)(plot_lines(p->title, width * 9 / 10) + plot_lines(p->note, width));
-        const double bottom = 2.2 + (double)plot_lines(p->xlabel, width) + key_lines(p, page);
+        const double bottom = 2.5 + (double)plot_lines(p->xlabel, width) + key_lines(p, page);
         if (top > page->top) page->top = top;
         if (bottom > page->bottom) page->bottom = bottom;
     }
@@ -102,11 +132,10 @@ static struct plot_page page_of(const struct plot *first, const char *terminal, 
     page.rows = (page.panels + page.columns - 1) / page.columns;
     page.panel_width = page.width / (double)page.columns;
     measure_margins(first, &page);
-    const double line = page.font * 0.3528 * LINE;
+    const double line = page.font * 0.3528 * PLOT_LINE_HEIGHT;
     double highest = 0;
     for (const struct plot *p = first; p; p = p->beside) {
-        const double aspect = p->aspect > 0 ? p->aspect : page.panel_width > 120 ? 0.55 : 0.7;
-        const double h = aspect * (page.panel_width - 5 * line);
+        const double h = plot_aspect(p, &page) * (page.panel_width - 5 * line);
         if (h > highest) highest = h;
     }
     page.height = (highest + line * (page.top + page.bottom)) * (double)page.rows;

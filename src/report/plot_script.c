@@ -111,7 +111,7 @@ static int put_label(struct out *o, const char *what, const char *text, size_t w
 static int put_title(const struct plot *p, const struct plot_page *page, struct out *o,
                      struct err *e)
 {
-    const size_t width = plot_characters(page, page->panel_width);
+    const size_t width = plot_line_width(p, page);
     char *title = p->title && *p->title
                       ? quote_lines(p->title, true, width * 9 / 10, "{/:Bold ", "}")
                       : strdup("");
@@ -141,18 +141,12 @@ struct drawing {
 static void series_style(const struct plot_series *s, const char *color, int point, double scale,
                          const char **using, char with[200])
 {
-    const bool ends = s->lo && s->hi;
     char paint[64];
     snprintf(paint, sizeof paint, s->z ? "lc palette z" : "lc rgb '%s'", color);
     *using = s->z ? "2:3:6" : "2:3";
     switch (s->style) {
     case PLOT_POINTS:
-        if (ends) *using = s->z ? "2:3:4:5:6" : "2:3:4:5";
-        snprintf(with, 200, "%s pt %d ps %.2f lw %.2f %s",
-                 !ends        ? "points"
-                 : s->along_x ? "xerrorbars"
-                              : "yerrorbars",
-                 point, 0.55 * scale, scale, paint);
+        snprintf(with, 200, "points pt %d ps %.2f lw %.2f %s", point, 0.55 * scale, scale, paint);
         break;
     case PLOT_LINE:
         snprintf(with, 200, "lines lw %.2f %s", 1.5 * scale, paint);
@@ -203,7 +197,17 @@ static int put_series(const struct plot_series *s, const char *color, int point,
     const bool whole = s->style == PLOT_CELLS || s->style == PLOT_IMAGE || rows <= WHOLE_SERIES;
     if (!whole && d->every > 1) snprintf(every, sizeof every, " every %zu", d->every);
     char *name = s->name && *s->name ? plot_quote(s->name, true, 0) : NULL;
-    int status = out_printf(d->o, e, "%s data index %zu%s using %s with %s %s%s",
+    int status = 0;
+    if (s->style == PLOT_POINTS && s->lo && s->hi) {
+        /* By themselves: a point on bars has a white rim, which would hide its neighbours. */
+        status = out_printf(
+            d->o, e, "%s data index %zu%s using %s with %s pt 7 ps 0.01 lw %.2f %s notitle",
+            first ? "plot" : ", \\\n    ", d->index, every, s->z ? "2:3:4:5:6" : "2:3:4:5",
+            s->along_x ? "xerrorbars" : "yerrorbars", d->page->font / 8, strstr(with, "lc "));
+        first = false;
+    }
+    if (!status)
+        status = out_printf(d->o, e, "%s data index %zu%s using %s with %s %s%s",
                             first ? "plot" : ", \\\n    ", d->index, every, using, with,
                             name ? "title " : "notitle", name ? name : "");
     free(name);
@@ -237,26 +241,33 @@ static int put_key(const struct plot *p, const struct drawing *d, struct err *e)
     size_t entries;
     const size_t columns = plot_key_columns(p, page, &entries);
     const double x = ((double)(d->panel % page->columns) + 0.5) / (double)page->columns;
-    const double y = 1 - (double)(d->panel / page->columns + 1) / (double)page->rows;
+    const double line = page->font * 0.3528 * PLOT_LINE_HEIGHT;
+    const double below = 2 + (double)plot_lines(p->xlabel, plot_line_width(p, page));
+    const double y = 1 - (double)(d->panel / page->columns + 1) / (double)page->rows +
+                     (page->bottom - below) * line / page->height;
     return out_printf(d->o, e,
-                      KEY " horizontal center bottom maxcols %zu at screen %.4f, screen %.4f\n",
-                      columns, x, y + 0.3 * page->font * 0.3528 / page->height);
+                      KEY " horizontal center top maxcols %zu at screen %.4f, screen %.4f\n",
+                      columns, x, y);
 }
 
 static int put_panel(const struct plot *p, struct drawing *d, struct err *e)
 {
     const struct plot_page *page = d->page;
     struct out *o = d->o;
-    const size_t width = plot_characters(page, page->panel_width);
+    const size_t width = plot_line_width(p, page);
+    const size_t height = plot_characters(page, page->height / (double)page->rows) * 3 / 4;
     int status = put_key(p, d, e);
     if (!status)
         status = out_printf(o, e, "set tmargin %g\nset bmargin %g\n", page->top, page->bottom);
+    if (!status)
+        status = out_printf(
+            o, e, p->zlabel ? "set cblabel offset 1.4,0\nset rmargin 10.5\n" : "set rmargin 2\n");
     if (!status) status = put_title(p, page, o, e);
     if (!status) status = put_label(o, "xlabel", p->xlabel, width, e);
-    if (!status) status = put_label(o, "ylabel", p->ylabel, width * 2 / 3, e);
+    if (!status) status = put_label(o, "ylabel", p->ylabel, height, e);
     if (!status) status = plot_put_axis(p, true, page, o, e);
     if (!status) status = plot_put_axis(p, false, page, o, e);
-    if (!status && p->zlabel) status = put_label(o, "cblabel", p->zlabel, width * 2 / 3, e);
+    if (!status && p->zlabel) status = put_label(o, "cblabel", p->zlabel, height, e);
     if (!status && p->zlabel) status = plot_put_scale(p, page, o, e);
     if (!status) status = put_texts(p, d, e);
     size_t next = 0;
@@ -305,18 +316,19 @@ static int put_head(const struct plot_page *page, const char *data, const char *
                             page->width / 25.4 * dots, page->height / 25.4 * dots, page->font,
                             dots / 96, dots / 96, dots / 96);
     if (!status)
-        status = out_printf(o, e,
-                            "set encoding utf8\n"
-                            "if (!exists('data')) data = %s\n"
-                            "if (!exists('image')) image = %s\n"
-                            "set output image\n"
-                            "set datafile separator tab\n"
-                            "set grid xtics ytics lt 1 lw %.2f lc rgb '#dddddd'\n"
-                            "set border 3 lw %.2f\nset tics nomirror scale 0.6\n"
+        status =
+            out_printf(o, e,
+                       "set encoding utf8\n"
+                       "if (!exists('data')) data = %s\n"
+                       "if (!exists('image')) image = %s\n"
+                       "set output image\n"
+                       "set datafile separator tab\n"
+                       "set grid xtics ytics lt 1 lw %.2f lc rgb '#dddddd'\n"
+                       "set pointintervalbox 0\nset border 3 lw %.2f\nset tics nomirror scale 0.6\n"
 
-                            "set palette defined (0 '#440154', 1 '#3b528b', 2 '#21918c', "
-                            "3 '#5ec962', 4 '#fde725')\nunset colorbox\n",
-                            qdata, qimage, 0.5 * page->font / 8, 0.8 * page->font / 8);
+                       "set palette defined (0 '#440154', 1 '#3b528b', 2 '#21918c', "
+                       "3 '#5ec962', 4 '#fde725')\nunset colorbox\n",
+                       qdata, qimage, 0.5 * page->font / 8, 0.8 * page->font / 8);
     free(qdata);
     free(qimage);
     return status;

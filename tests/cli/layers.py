@@ -24,6 +24,7 @@ RULES = {
     "src/scan": SCAN,
     "src/quanta": QUANTA,
     "src/train": TRAIN,
+    "src/plot": ["src/plot", "src/report", "fit"] + QUANTA,
     "src/report": ["src/report", "fit"] + QUANTA,
     "src": ["src", "fit", "bench/cmd_bench"] + QUANTA,
     "bench": ["bench", "fit", "src"] + QUANTA,

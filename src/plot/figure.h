@@ -1,0 +1,19 @@
+/* figure.h - what puts each figure on a chart, by topic; see figures.h for what they are given.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TRIPOD_PLOT_FIGURE_H
+#define TRIPOD_PLOT_FIGURE_H
+
+#include "src/plot/figures.h"
+
+typedef int figure_build(struct chart *c, const struct figure_inputs *in, struct err *e);
+
+figure_build figure_points;
+figure_build figure_law, figure_laws;
+figure_build figure_contours;
+figure_build figure_isoflop, figure_minchilla, figure_envelope;
+figure_build figure_allocation, figure_approaches;
+figure_build figure_epoch;
+figure_build figure_losses, figure_over_steps, figure_by; /* figure_tokens.c */
+
+#endif
