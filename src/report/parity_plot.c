@@ -70,8 +70,6 @@ int parity_plot(const struct parity_found *r, const char *path, bool *drawn, str
                            .xlog = true,
                            .y_range = {0, 1.1},
                            .key = "below",
-                           .width = 1440,
-                           .height = 600,
                            .series = s,
                            .n = tasks + 1,
                            .beside = &power};
