@@ -177,7 +177,6 @@ int design_plot(const struct design *d, const struct points *rows, const struct 
                               .xlog = true,
                               .ylog = true,
                               .key = "outside bottom center horizontal",
-                              .width = 1500,
                               .series = where,
                               .n = COUNT_OF(where),
                               .beside = &right};
