@@ -33,6 +33,7 @@ enum gemm_epilogue {
     GEMM_ADD,       /* out = out + (acc + bias): the residual stream */
     GEMM_GELU_ERF,  /* out = gelu(acc + bias), exact erf form */
     GEMM_GELU_TANH, /* out = gelu(acc + bias), tanh approximation (0.79788456, 0.044715) */
+    GEMM_SCALE,     /* out = out * (acc + bias), out being a slope: gemm and gemm_back alone */
 };
 
 /* One attention layer's shape. qkv columns: query of head 0, 1, ..., then all keys, then all values
@@ -70,7 +71,7 @@ typedef void kernel_layer_norm_back(struct strips dx, struct strips dy, struct s
 typedef void kernel_gemm(struct strips out, struct strips in, size_t rows, struct panels w,
                          const float *bias, enum gemm_epilogue epilogue, void *scratch);
 
-/* The gradient of gemm's input: dx[0..rows)[0..w.k) = (GEMM_STORE) or += (GEMM_ADD)
+/* The gradient of gemm's input: dx[0..rows)[0..w.k) = (GEMM_STORE), += (GEMM_ADD) or *= (GEMM_SCALE)
  * dy[0..rows)[0..w.n) W, from the same panels. Each element is a chain of FMAs over n in increasing
  * order within each simd_chain(w.n) of n; the chains' sums are added in order. dx and dy must not
  * overlap. scratch: simd_scratch_bytes(). */
@@ -86,8 +87,11 @@ struct weight_gradient {
     struct strips dy, x; /* rows 0..rows, columns 0..n and 0..k */
     size_t rows, n, k;   /* all at least 1 */
     size_t first, end;   /* panels of the n: a team shares a matrix by them */
+    float *sums; /* NULL, or all of dW as it is so far [panels_size(n, k)], that of rows before */
 };
-/* Panels first .. end - 1 to the sink. Each element is a chain of FMAs over t in increasing order
+/* Panels first .. end - 1 to the sink, or, where there are `sums`, added to those, and no sink is called.
+ * So calls with some rows each, all but the last with a multiple of SIMD_STRIP, give from sums of zeros
+ * what one call with all rows gives. Each element is a chain of FMAs over t in increasing order
  * within each SIMD_STRIP rows from row 0 on; the chains' sums are added in order. Columns beyond n
  * of the last panel are zeros. Tiles come by groups of panels 8 i .. 8 i + 7, in a group by k0 (0,
  * 256, 512 ...; kn is 256 but for the last), and for each k0 panel by panel. scratch:
@@ -95,7 +99,7 @@ struct weight_gradient {
 typedef void kernel_weight_gradient(const struct weight_gradient *g, gradient_sink *sink,
                                     void *context, void *scratch);
 
-/* The gradient of gemm's bias: out[c] = sum over rows t of dy[t][c] for c < n. Sums over t in
+/* The gradient of gemm's bias: out[c] += sum over rows t of dy[t][c] for c < n. Sums over t in
  * increasing order within each SIMD_STRIP rows from row 0 on, added in order. rows >= 1. */
 typedef void kernel_column_sums(float *out, struct strips dy, size_t rows, size_t n);
 
@@ -186,6 +190,24 @@ typedef void kernel_inner_products(double *sums, size_t stride, struct strips a,
 typedef float kernel_head_back(float *dx, float *dlogits, const float *x, struct panels w,
                                uint32_t target, void *scratch);
 
+/* The loss and its gradient from logits that are kept: [rows, vocabulary], or as many columns at a time
+ * as there is room for, n0 .. n0 + columns of them, n0 a multiple of SIMD_STRIP, and `columns` too but
+ * at the vocabulary's end. Rows are independent of each other.
+ *
+ * head_sums goes through them in order and leaves in loss[i], once all have passed, what head gives,
+ * bit for bit; state[i] is what is known of row i so far, unset at n0 = 0. head_slopes then puts scale
+ * times the gradient of the loss in their place: exp(logit - log-sum-exp), of the target less 1. */
+struct head_state {
+    double sum;   /* of exp(logit - most) */
+    float most;   /* the greatest logit */
+    float target; /* the target's logit */
+};
+typedef void kernel_head_sums(float *loss, struct head_state *state, struct strips logits,
+                              size_t rows, size_t n0, size_t columns, const uint32_t *targets);
+typedef void kernel_head_slopes(struct strips logits, size_t rows, size_t n0, size_t columns,
+                                const struct head_state *state, const uint32_t *targets,
+                                float scale);
+
 /* Elementwise, any n, any alignment, in may equal out. Narrowing is to nearest even. */
 typedef void kernel_map(float *out, const float *in, size_t n);
 typedef void kernel_widen(float *out, const uint16_t *in, size_t n);
@@ -193,6 +215,10 @@ typedef void kernel_narrow(uint16_t *out, const float *in, size_t n);
 
 /* du[i] = dy[i] gelu'(u[i]), elementwise as above; du may equal dy or u. */
 typedef void kernel_gelu_back(float *du, const float *dy, const float *u, size_t n);
+
+/* Both at once, for who needs them later: y[i] = gelu(u[i]) and slope[i] = gelu'(u[i]), the bits of
+ * the kernels above. slope may be u. */
+typedef void kernel_gelu_slope(float *y, float *slope, const float *u, size_t n);
 
 /* v[i] += x[i], or -= where bit FIRST + i of SIGNS is set (bit b of byte j is number 8 j + b), for i <
  * n: a gradient's coordinates on their way into a sketch. Any alignment of all three; SIGNS is read
@@ -300,6 +326,8 @@ typedef void kernel_adamw(float *w, float *m, float *v, const float *g, size_t n
     X(kernel_attention_back, attention_back)                                                       \
     X(kernel_head, head)                                                                           \
     X(kernel_head_best, head_best)                                                                 \
+    X(kernel_head_sums, head_sums)                                                                 \
+    X(kernel_head_slopes, head_slopes)                                                             \
     X(kernel_inner_products, inner_products)                                                       \
     X(kernel_head_back, head_back)                                                                 \
     X(kernel_map, exp)                                                                             \
@@ -310,6 +338,8 @@ typedef void kernel_adamw(float *w, float *m, float *v, const float *g, size_t n
     X(kernel_map, gelu_tanh)                                                                       \
     X(kernel_gelu_back, gelu_erf_back)                                                             \
     X(kernel_gelu_back, gelu_tanh_back)                                                            \
+    X(kernel_gelu_slope, gelu_erf_slope)                                                           \
+    X(kernel_gelu_slope, gelu_tanh_slope)                                                          \
     X(kernel_widen, f16_to_f32)                                                                    \
     X(kernel_widen, bf16_to_f32)                                                                   \
     X(kernel_narrow, f32_to_f16)                                                                   \

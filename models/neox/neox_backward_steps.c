@@ -134,7 +134,7 @@ static void deliver_tile(void *context, size_t panel, size_t k0, size_t kn, cons
 static void weight_gradient(const struct neox_back *b, struct strips dy, struct strips x,
                             size_t rows, struct panels w, size_t tensor, const size_t panels[2])
 {
-    const struct weight_gradient g = {dy, x, rows, w.n, w.k, panels[0], panels[1]};
+    const struct weight_gradient g = {dy, x, rows, w.n, w.k, panels[0], panels[1], NULL};
     struct delivery d = {b->to, tensor, w.k};
     b->m->kernels->weight_gradient(&g, deliver_tile, &d, b->t->scratch);
 }
@@ -143,6 +143,7 @@ static void bias_gradient(const struct neox_back *b, struct strips dy, size_t ro
                           const struct neox_linear *w)
 {
     if (!wanted(b, w->bias, w->bias_at)) return;
+    memset(b->t->vector, 0, w->weight.n * sizeof *b->t->vector);
     b->m->kernels->column_sums(b->t->vector, dy, rows, w->weight.n);
     b->to->take(b->to->context, w->bias_at, 0, w->weight.n, b->t->vector);
 }

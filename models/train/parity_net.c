@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/train/adamw.h"
 #include "src/base/rng.h"
 
 enum { TAIL = SIMD_LANES }; /* b2, filled up */
@@ -127,29 +128,12 @@ double parity_net_gradient(struct parity_net *p, const struct parity_batch *b)
     return loss;
 }
 
-/* x^n by squaring: no C library may round it differently. */
-static double power(double x, uint64_t n)
-{
-    double y = 1;
-    for (; n; n /= 2, x *= x)
-        if (n & 1) y *= x;
-    return y;
-}
-
 double parity_net_step(struct parity_net *p, const struct parity_batch *b)
 {
     const double loss = parity_net_gradient(p, b);
     const struct parity_rates *r = &p->rates;
     p->steps++;
-    const struct adamw a = {
-        .keep = (float)(1 - r->rate * r->decay),
-        .beta2 = (float)r->beta2,
-        .rest1 = (float)(1 - r->beta1),
-        .rest2 = (float)(1 - r->beta2),
-        .rate = (float)(r->rate / (1 - power(r->beta1, p->steps))),
-        .root = (float)(1 / sqrt(1 - power(r->beta2, p->steps))),
-        .epsilon = (float)r->epsilon,
-    };
+    const struct adamw a = adamw_step(r->rate, r->beta1, r->beta2, r->epsilon, r->decay, p->steps);
     p->kernels->adamw(p->w, p->m, p->v, p->g, p->floats, &a);
     return loss;
 }

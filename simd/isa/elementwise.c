@@ -38,6 +38,24 @@ EACH(f32_to_bf16, float, uint16_t, v_load, v_store_bf16, )
 EACH_BACK(gelu_erf_back, m_gelu_erf_slope)
 EACH_BACK(gelu_tanh_back, m_gelu_tanh_slope)
 
+#define EACH_SLOPE(name, f, f_slope)                                                               \
+    void K(name)(float *y, float *slope, const float *u, size_t n)                                 \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + 16 <= n; i += 16) {                                                             \
+            const vf x = v_load(u + i);                                                            \
+            v_store(y + i, f(x));                                                                  \
+            v_store(slope + i, f_slope(x));                                                        \
+        }                                                                                          \
+        if (i == n) return;                                                                        \
+        const vf x = v_load_n(u + i, n - i);                                                       \
+        v_store_n(y + i, f(x), n - i);                                                             \
+        v_store_n(slope + i, f_slope(x), n - i);                                                   \
+    }
+
+EACH_SLOPE(gelu_erf_slope, m_gelu_erf, m_gelu_erf_slope)
+EACH_SLOPE(gelu_tanh_slope, m_gelu_tanh, m_gelu_tanh_slope)
+
 void K(embed)(struct strips x, size_t row0, const uint32_t *ids, size_t n, const void *table,
               enum simd_dtype dtype, size_t d)
 {

@@ -180,6 +180,7 @@ V_WORD void epilogue_rows(const struct gemm_context *g, enum gemm_epilogue epilo
         for (size_t c = 0; c < g->columns; c += SIMD_LANES) {
             vf v = v_add(v_load(t + c), v_load(g->bias + c));
             if (epilogue == GEMM_ADD) v = v_add(v_load(out + c), v);
+            if (epilogue == GEMM_SCALE) v = v_mul(v_load(out + c), v);
             if (epilogue == GEMM_GELU_ERF) v = m_gelu_erf(v);
             if (epilogue == GEMM_GELU_TANH) v = m_gelu_tanh(v);
             v_store(out + c, v);
@@ -202,6 +203,9 @@ static void gemm_sink(void *context, size_t row, size_t n, float *t)
         break;
     case GEMM_GELU_TANH:
         epilogue_rows(g, GEMM_GELU_TANH, row, n, t);
+        break;
+    case GEMM_SCALE:
+        epilogue_rows(g, GEMM_SCALE, row, n, t);
         break;
     }
 }

@@ -14,17 +14,11 @@
 #include "simd/isa/math.h"
 #include "simd/isa/product.h"
 
-/* What is known of a row so far. */
-struct row_state {
-    double sum;   /* of exp(logit - most) */
-    float most;   /* the greatest logit */
-    float target; /* the target's logit */
-};
-_Static_assert(sizeof(struct row_state) <= 2 * sizeof(double), "product_scratch.state");
+_Static_assert(sizeof(struct head_state) <= 2 * sizeof(double), "product_scratch.state");
 
 struct head_context {
-    struct row_state *state; /* of the rows from row0 on */
-    const uint32_t *targets; /* of all rows */
+    struct head_state *state; /* of the rows from row0 on */
+    const uint32_t *targets;  /* of all rows */
     float *loss;
     uint32_t *best; /* of all rows, or NULL */
     size_t row0, n0, columns;
@@ -44,7 +38,7 @@ static void head_sink(void *context, size_t row, size_t n, float *t)
     const struct head_context *h = context;
     const size_t end = (h->columns + SIMD_LANES - 1) / SIMD_LANES * SIMD_LANES;
     for (size_t i = 0; i < n; i++, row++, t += SIMD_STRIP) {
-        struct row_state *state = &h->state[row - h->row0];
+        struct head_state *state = &h->state[row - h->row0];
         if (h->columns < end) {
             float *tail = t + end - SIMD_LANES;
             v_store(tail, v_keep_n(v_load(tail), h->columns % SIMD_LANES, v_set1(-FLT_MAX)));
@@ -97,6 +91,41 @@ void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const u
     K(head_best)(loss, NULL, x, rows, w, targets, scratch);
 }
 
+/* --- logits that are kept --- */
+
+void K(head_sums)(float *loss, struct head_state *state, struct strips logits, size_t rows,
+                  size_t n0, size_t columns, const uint32_t *targets)
+{
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t c = 0; c < columns; c += SIMD_STRIP) {
+            const size_t width = columns - c < SIMD_STRIP ? columns - c : SIMD_STRIP;
+            /* `last` is what takes the logarithm */
+            struct head_context h = {
+                state, targets, loss, NULL, 0, n0 + c, width, n0 + c == 0, c + width == columns};
+            head_sink(&h, i, 1, strip_at(logits, i, c));
+        }
+    }
+}
+
+void K(head_slopes)(struct strips logits, size_t rows, size_t n0, size_t columns,
+                    const struct head_state *state, const uint32_t *targets, float scale)
+{
+    for (size_t i = 0; i < rows; i++) {
+        const vf most = v_set1(state[i].most), size = v_set1((float)((double)scale / state[i].sum));
+        for (size_t c = 0; c < columns; c += SIMD_STRIP) {
+            const size_t width = columns - c < SIMD_STRIP ? columns - c : SIMD_STRIP;
+            float *x = strip_at(logits, i, c);
+            for (size_t j = 0; j < width; j += SIMD_LANES)
+                v_store(x + j, v_mul(m_exp_softmax(v_sub(v_load(x + j), most)), size));
+        }
+        if (targets[i] - n0 < columns) {
+            float *x = strip_at(logits, i, targets[i] - n0), e[SIMD_LANES];
+            v_store(e, m_exp_softmax(v_set1(state[i].target - state[i].most)));
+            *x = (float)((double)scale * (((double)e[0] - state[i].sum) / state[i].sum));
+        }
+    }
+}
+
 /* --- one row, and its gradient --- */
 
 /* e[c] = exp(logit[c] - most) for c < n. */
@@ -116,7 +145,7 @@ float K(head_back)(float *dx, float *dlogits, const float *x, struct panels w, u
                    void *scratch)
 {
     _Alignas(64) float block[SIMD_STRIP];
-    struct row_state state;
+    struct head_state state;
     float loss = 0, most = 0;
     double others = 0; /* all exponentials but the target's, with respect to `most` as dx is */
     const struct strips to = {dx, 1}, from = {block, 1};

@@ -32,9 +32,12 @@ struct gradient_scratch {
 _Static_assert(sizeof(struct gradient_scratch) <= GEMM_ROWS * SIMD_STRIP * sizeof(float),
                "simd_scratch_bytes()");
 
-/* Panels p .. of a group, in features k0 .., rows row .. : at most 8, 256 and 256. */
+/* Panels p .. of a group, in features k0 .., rows row .. : at most 8, 256 and 256. The tiles are in
+ * scratch, or, where there are sums so far, those, which have the same layout. */
 struct block {
     size_t p, panels, k0, kn, row, rows;
+    float *tile[GROUP];
+    bool add;
 };
 
 static size_t least(size_t a, size_t b)
@@ -87,8 +90,8 @@ static void add_rows(struct gradient_scratch *s, const struct weight_gradient *g
                     ahead = later + piece % 4 * b->rows / 4 * SIMD_STRIP + piece / 4 * NR;
                     piece++;
                 }
-                float *t = s->tile[c / SIMD_PANEL] + (k + m) * SIMD_PANEL + c % SIMD_PANEL;
-                micro_kernels[height](s->x + m, dy + c, b->rows, SIMD_STRIP, t, b->row > 0,
+                float *t = b->tile[c / SIMD_PANEL] + (k + m) * SIMD_PANEL + c % SIMD_PANEL;
+                micro_kernels[height](s->x + m, dy + c, b->rows, SIMD_STRIP, t, b->add,
                                       (const char *)ahead);
             }
         }
@@ -111,14 +114,17 @@ void K(weight_gradient)(const struct weight_gradient *g, gradient_sink *sink, vo
         b.panels = least(GROUP - b.p % GROUP, g->end - b.p);
         for (b.k0 = 0; b.k0 < g->k; b.k0 += SIMD_STRIP) {
             b.kn = least(SIMD_STRIP, g->k - b.k0);
+            for (size_t i = 0; i < b.panels; i++)
+                b.tile[i] = g->sums ? g->sums + ((b.p + i) * g->k + b.k0) * SIMD_PANEL : s->tile[i];
             for (b.row = 0; b.row < g->rows; b.row += SIMD_STRIP) {
                 b.rows = least(SIMD_STRIP, g->rows - b.row);
+                b.add = b.row > 0 || g->sums;
                 add_rows(s, g, &b);
             }
             for (size_t i = 0; i < b.panels; i++) {
                 const size_t n = g->n - (b.p + i) * SIMD_PANEL;
-                if (n < SIMD_PANEL) clear_columns(s->tile[i], b.kn, n);
-                sink(context, b.p + i, b.k0, b.kn, s->tile[i]);
+                if (n < SIMD_PANEL) clear_columns(b.tile[i], b.kn, n);
+                if (!g->sums) sink(context, b.p + i, b.k0, b.kn, b.tile[i]);
             }
         }
     }
@@ -129,7 +135,10 @@ void K(column_sums)(float *out, struct strips dy, size_t rows, size_t n)
     enum { WORDS = 4 }; /* as many sums at once as hide an addition's latency */
     for (size_t c = 0; c < n; c += WORDS * SIMD_LANES) {
         vf total[WORDS], sum[WORDS];
-        V_FOR (i, WORDS) total[i] = v_zero();
+        V_FOR (i, WORDS) {
+            const size_t at = c + SIMD_LANES * (size_t)i;
+            total[i] = at < n ? v_load_n(out + at, least(SIMD_LANES, n - at)) : v_zero();
+        }
         for (size_t row = 0; row < rows; row += SIMD_STRIP) {
             const size_t end = least(rows, row + SIMD_STRIP);
             V_FOR (i, WORDS) sum[i] = v_zero();

@@ -246,6 +246,52 @@ static void check_slope(kernel_gelu_back *const kernel[], double (*function)(dou
 SLOPE_CHECK(gelu_erf_back, gelu_erf_reference, gelu_erf_slope, gelu_erf_slope_bound)
 SLOPE_CHECK(gelu_tanh_back, gelu_tanh_reference, gelu_tanh_slope, gelu_tanh_slope_bound)
 
+/* Both at once: the bits of the two kernels, whose own checks are above. */
+static void check_both(kernel_gelu_slope *const kernel[], kernel_map *const gelu[],
+                       kernel_gelu_back *const back[])
+{
+    const size_t most = bench ? 4096 : 3 * SIMD_LANES + 2;
+    for (size_t n = bench ? most : 0; n <= most; n++)
+        for (int variant = 0; variant < 4; variant++) {
+            const bool at_end = variant & 1, place = variant & 2;
+            float *u = guarded(n * sizeof *u, at_end), *want = guarded(n * sizeof *want, true);
+            float *one = guarded(n * sizeof *one, true);
+            for (size_t i = 0; i < n; i++) {
+                u[i] = bench ? random_between(-6, 6) : awkward(-15.0f, 8.0f);
+                one[i] = 1;
+            }
+            describe("n = %zu%s", n, place ? ", in place" : "");
+            for (int t = 0; t < tables; t++) {
+                float *y = guarded(n * sizeof *y, at_end), *slope = guarded(n * sizeof *y, at_end);
+                memcpy(slope, u, n * sizeof *u);
+                CALL(t, 0, 12.0 * (double)n, kernel[t](y, slope, place ? slope : u, n));
+                if (bench) continue;
+                gelu[0](want, u, n);
+                expect_same(t, y, want, n, "the function");
+                back[0](want, one, u, n);
+                expect_same(t, slope, want, n, "the derivative");
+            }
+            release();
+            if (bench) return;
+        }
+}
+
+#define BOTH_CHECK(name, function, slope)                                                          \
+    void check_##name(void)                                                                        \
+    {                                                                                              \
+        kernel_gelu_slope *kernel[SIMD_ISAS];                                                      \
+        kernel_map *gelu[SIMD_ISAS];                                                               \
+        kernel_gelu_back *back[SIMD_ISAS];                                                         \
+        for (int t = 0; t < tables; t++) {                                                         \
+            kernel[t] = table[t]->name;                                                            \
+            gelu[t] = table[t]->function;                                                          \
+            back[t] = table[t]->slope;                                                             \
+        }                                                                                          \
+        check_both(kernel, gelu, back);                                                            \
+    }
+BOTH_CHECK(gelu_erf_slope, gelu_erf, gelu_erf_back)
+BOTH_CHECK(gelu_tanh_slope, gelu_tanh, gelu_tanh_back)
+
 /* --- conversions: exact references, every half there is --- */
 
 static float f16_value(uint16_t h)

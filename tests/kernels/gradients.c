@@ -40,7 +40,10 @@ static void run_gemm_back(size_t rows, size_t n, size_t k, enum simd_dtype dtype
     for (size_t i = 0; i < rows && !bench; i++)
         for (size_t c = 0; c < k; c++) {
             float sum = chain(dy, i, turned + c * n, n);
-            want[i * k + c] = epilogue == GEMM_ADD ? *strip_at(before, i, c) + sum : sum;
+            const float old = *strip_at(before, i, c);
+            want[i * k + c] = epilogue == GEMM_ADD     ? old + sum
+                              : epilogue == GEMM_SCALE ? old * sum
+                                                       : sum;
         }
     for (int t = 0; t < tables; t++) {
         const size_t b = bench ? 0 : random_below(4);
@@ -62,6 +65,7 @@ static void run_gemm_back(size_t rows, size_t n, size_t k, enum simd_dtype dtype
                 if (!same(got, want[i * k + c]))
                     fail(t, "row %zu column %zu: the contract's chain gives %a, here %a", i, c,
                          (double)want[i * k + c], (double)got);
+                if (epilogue == GEMM_SCALE) continue;
                 double a = epilogue == GEMM_ADD ? (double)*strip_at(before, i, c) : 0;
                 double sum = a, size = 0;
                 for (size_t j = 0; j < n && t == 0; j++) {
@@ -78,6 +82,12 @@ static void run_gemm_back(size_t rows, size_t n, size_t k, enum simd_dtype dtype
     release();
 }
 
+static enum gemm_epilogue back_epilogue(size_t i)
+{
+    static const enum gemm_epilogue all[] = {GEMM_STORE, GEMM_ADD, GEMM_SCALE};
+    return all[i % 3];
+}
+
 void check_gemm_back(void)
 {
     for (size_t i = 0; i < BENCHES && bench; i++)
@@ -86,15 +96,15 @@ void check_gemm_back(void)
     if (bench) return;
     for (size_t rows = 0; rows <= 3 * SIMD_LANES + 1; rows++)
         run_gemm_back(rows, 1 + random_below(80), 1 + random_below(70), (enum simd_dtype)(rows % 3),
-                      (enum gemm_epilogue)(rows % 2), (int)random_below(4), rows / 2 % 2);
+                      back_epilogue(rows / 3), (int)random_below(4), rows / 2 % 2);
     for (size_t k = 1; k <= 70; k++)
         run_gemm_back(1 + random_below(20), 1 + random_below(300), k, (enum simd_dtype)(k % 3),
-                      (enum gemm_epilogue)(k % 2), (int)random_below(4), k / 2 % 2);
+                      back_epilogue(k / 3), (int)random_below(4), k / 2 % 2);
     static const size_t deep[] = {1,   15,  16,  17,  31,  32,  33,  63,  64,   65,
                                   129, 255, 256, 257, 383, 511, 512, 513, 1024, 2300};
     for (size_t i = 0; i < sizeof deep / sizeof deep[0]; i++)
         run_gemm_back(1 + random_below(30), deep[i], 1 + random_below(600),
-                      (enum simd_dtype)(i % 3), (enum gemm_epilogue)(i % 2), 0, i / 2 % 2);
+                      (enum simd_dtype)(i % 3), back_epilogue(i / 3), 0, i / 2 % 2);
     run_gemm_back(GEMM_ROWS + 5, 40, 33, SIMD_F16, GEMM_ADD, 0, true);
 }
 
@@ -168,6 +178,28 @@ static void expect_gradient(int t, const struct weight_gradient *g, const float 
         }
 }
 
+/* The same by parts of the rows, each added to what those before have left. */
+static void check_parts(int t, struct weight_gradient g, size_t cut, void *scratch, bool at_end)
+{
+    const struct weight_gradient all = g;
+    const size_t panels = panels_count(g.n), size = panels_size(g.n, g.k);
+    g.sums = guarded(size * sizeof *g.sums, at_end);
+    for (size_t i = 0; i < size; i++) g.sums[i] = 0;
+    for (size_t row = 0; row < all.rows; row += g.rows) {
+        const size_t some = 256 * (1 + random_below(2));
+        g.rows = all.rows - row < some ? all.rows - row : some;
+        g.dy.data = strip_at(all.dy, row, 0);
+        g.x.data = strip_at(all.x, row, 0);
+        g.first = 0;
+        g.end = cut;
+        table[t]->weight_gradient(&g, NULL, NULL, scratch);
+        g.first = cut;
+        g.end = panels;
+        table[t]->weight_gradient(&g, NULL, NULL, scratch);
+    }
+    expect_gradient(t, &all, g.sums, 0, panels);
+}
+
 static void run_weight_gradient(size_t rows, size_t n, size_t k, int kind, bool at_end)
 {
     const size_t panels = panels_count(n);
@@ -179,7 +211,8 @@ static void run_weight_gradient(size_t rows, size_t n, size_t k, int kind, bool 
                                 n,
                                 k,
                                 0,
-                                panels};
+                                panels,
+                                NULL};
     void *scratch = guarded((simd_scratch_bytes() + 63) / 64 * 64, at_end);
     fill(g.dy, rows, n, kind);
     fill(g.x, rows, k, kind == 2 ? 0 : kind);
@@ -201,6 +234,7 @@ static void run_weight_gradient(size_t rows, size_t n, size_t k, int kind, bool 
         table[t]->weight_gradient(&g, take_tile, &tiles, scratch);
         if (tiles.panel != cut) fail(t, "the first part's last tile did not come");
         expect_gradient(t, &g, tiles.out, 0, panels);
+        check_parts(t, g, cut, scratch, at_end);
     }
     release();
 }
@@ -234,14 +268,17 @@ void check_weight_gradient(void)
 static void run_column_sums(size_t rows, size_t n, int kind, bool at_end)
 {
     struct strips dy = guarded_strips(rows + (at_end ? 0 : random_below(3)), n, at_end);
+    float *before = guarded(n * sizeof *before, true);
     fill(dy, rows, n, kind);
+    for (size_t c = 0; c < n; c++) before[c] = kind ? 0 : random_between(-3, 3);
     describe("%zu rows of %zu, input %d", rows, n, kind);
     for (int t = 0; t < tables; t++) {
         float *out = guarded(n * sizeof *out, at_end);
+        for (size_t c = 0; c < n; c++) out[c] = before[c];
         CALL(t, 0, (double)(rows * n * sizeof(float)), table[t]->column_sums(out, dy, rows, n));
         for (size_t c = 0; c < n && !bench; c++) {
-            float total = 0;
-            double sum = 0, size = 0;
+            float total = before[c];
+            double sum = (double)total, size = fabs(sum);
             for (size_t row = 0; row < rows; row += 256) {
                 float some = 0;
                 for (size_t i = row; i < rows && i < row + 256; i++) {
@@ -255,7 +292,7 @@ static void run_column_sums(size_t rows, size_t n, int kind, bool at_end)
             if (!same(out[c], total))
                 fail(t, "column %zu: the contract's sum is %a, here %a", c, (double)total,
                      (double)out[c]);
-            expect_close(t, (double)out[c], sum, 1.01 * row_units(rows) * UNIT * size, size);
+            expect_close(t, (double)out[c], sum, 1.01 * (row_units(rows) + 1) * UNIT * size, size);
         }
     }
     release();

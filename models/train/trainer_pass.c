@@ -1,0 +1,250 @@
+/* trainer_pass.c - forward and backward pass of one chunk of a batch; see trainer_pass.h. With dy for
+ * dL/dy:
+ *
+ *   loss = log-sum-exp(W h) - (W h)[target], h = LN_f(x):  dlogits = softmax - one-hot, dh = dlogits W
+ *   y = x W^T + b:                                         dx = dy W, dW = dy^T x, db = sum of dy
+ *   a layer, backwards: the MLP's branch and the attention's each add to the gradient of their input
+ *
+ * In the parallel form both branches read the gradient of the layer's output; in the sequential one
+ * attention reads what the MLP has added to.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "models/train/trainer_pass.h"
+
+#include <stdlib.h>
+
+#include "simd/scratch.h"
+
+/* --- memory --- */
+
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What the most demanding step needs. */
+static size_t scratch_bytes(const struct neox_config *c, size_t length)
+{
+    const size_t back = attention_back_scratch_bytes(length, c->head_size);
+    const size_t bytes = max_size(attention_scratch_bytes(length, c->head_size), back);
+    return (max_size(simd_scratch_bytes(), bytes) + 63) / 64 * 64;
+}
+
+/* Whole sequences and whole chains over tokens, as many as come near what was asked for; else the
+ * batch. */
+static size_t chunk_rows(const struct trainer_shape *s)
+{
+    const size_t all = s->rows * s->length, wanted = s->chunk ? s->chunk : 1024;
+    size_t unit = s->length;
+    while (unit % TRAINER_TOKENS && unit < all) unit += s->length;
+    return min_size(all, unit * max_size(1, wanted / unit));
+}
+
+/* Rows whose logits stay in half of the L2 cache, of every member. */
+static size_t head_rows(const struct neox_config *c, size_t rows, size_t members)
+{
+    const size_t width = min_size((c->vocab + 255) / 256 * 256, TRAINER_VOCABULARY);
+    const size_t fit = simd_l2_bytes() / 2 / (width * sizeof(float)) / TRAINER_TOKENS;
+    const size_t most = (rows + TRAINER_TOKENS - 1) / TRAINER_TOKENS * TRAINER_TOKENS;
+    return min_size(most, max_size(fit, 1) * TRAINER_TOKENS * members);
+}
+
+/* The memory's parts one after the other; with base NULL they are only counted. */
+struct divider {
+    char *base;
+    size_t at;
+};
+
+static void *part(struct divider *d, size_t bytes)
+{
+    void *p = d->base ? d->base + d->at : NULL;
+    d->at += (bytes + 63) / 64 * 64;
+    return p;
+}
+
+static struct strips matrix(struct divider *d, size_t rows, size_t columns)
+{
+    return (struct strips){part(d, strips_size(rows, columns) * sizeof(float)), rows};
+}
+
+/* p->layers may be NULL: only the bytes are wanted then. Returns them. */
+static size_t divide(struct trainer_pass *p, const struct neox_config *c,
+                     const struct trainer_shape *s, char *base)
+{
+    const size_t rows = chunk_rows(s), all = s->rows * s->length, d = c->hidden;
+    const size_t members = (size_t)s->threads;
+    struct divider at = {.base = base};
+    p->rows = rows;
+    p->head_rows = head_rows(c, rows, members);
+    for (size_t i = 0; i < c->layers; i++) {
+        struct trainer_kept k = {0};
+        k.x = matrix(&at, rows, d);
+        k.h1 = matrix(&at, rows, d);
+        k.qkv = matrix(&at, rows, 3 * d);
+        k.context = matrix(&at, rows, d);
+        k.mid = c->parallel_residual ? k.x : matrix(&at, rows, d);
+        k.h2 = matrix(&at, rows, d);
+        k.inner = matrix(&at, rows, c->ffn);
+        k.slope = matrix(&at, rows, c->ffn);
+        k.log_sums = part(&at, c->heads * rows * sizeof(float));
+        if (p->layers) p->layers[i] = k;
+    }
+    p->out = matrix(&at, rows, d);
+    p->h = matrix(&at, rows, d);
+    p->dx = matrix(&at, rows, d);
+    p->dc = matrix(&at, rows, d);
+    p->dqkv = matrix(&at, rows, 3 * d);
+    p->logits = matrix(&at, p->head_rows, min_size(c->vocab, TRAINER_VOCABULARY));
+    p->states = part(&at, p->head_rows * sizeof *p->states);
+    p->gains = part(&at, (rows + TRAINER_ROWS - 1) / TRAINER_ROWS * 2 * d * sizeof(float));
+    p->ids = part(&at, rows * sizeof *p->ids);
+    p->targets = part(&at, rows * sizeof *p->targets);
+    p->loss = part(&at, all * sizeof *p->loss);
+    p->squares = part(&at, trainer_blocks((size_t)flat_floats_count(c)) * sizeof *p->squares);
+    p->scratch_bytes = scratch_bytes(c, s->length);
+    p->scratch = part(&at, members * p->scratch_bytes);
+    return at.at;
+}
+
+uint64_t trainer_pass_bytes(const struct neox_config *config, const struct trainer_shape *shape)
+{
+    return divide(&(struct trainer_pass){0}, config, shape, NULL);
+}
+
+struct trainer_pass *trainer_pass_open(const struct neox_config *config,
+                                       const struct trainer_shape *shape, struct err *e)
+{
+    struct trainer_pass *p = calloc(1, sizeof *p);
+    if (p) {
+        p->bytes = (size_t)trainer_pass_bytes(config, shape);
+        p->layers = calloc(config->layers, sizeof *p->layers);
+        p->memory = simd_alloc(p->bytes);
+    }
+    if (!p || !p->layers || !p->memory) {
+        err_kind(e, ERR_MEMORY,
+                 "out of memory: training on %zu sequences of %zu tokens needs %.0f MB beside the "
+                 "parameters",
+                 shape->rows, shape->length, (double)trainer_pass_bytes(config, shape) / 1e6);
+        trainer_pass_close(p);
+        return NULL;
+    }
+    divide(p, config, shape, p->memory);
+    return p;
+}
+
+void trainer_pass_close(struct trainer_pass *p)
+{
+    if (!p) return;
+    if (p->memory) simd_free(p->memory, p->bytes);
+    free(p->layers);
+    free(p);
+}
+
+/* --- the pass --- */
+
+static void layer_forward(struct trainer_member *m, size_t i, struct strips out)
+{
+    const struct neox_layer *l = &m->t->model.layers[i];
+    const struct trainer_kept *k = &m->p->layers[i];
+    const bool parallel = m->t->model.config.parallel_residual;
+    const struct strips attended = parallel ? out : k->mid;
+    trainer_norm(m, k->h1, k->x, &l->ln1);
+    trainer_product(m, k->qkv, k->h1, &l->qkv, GEMM_STORE); /* [rows, 3d] */
+    trainer_attention(m, i);                                /* context [rows, d] */
+    trainer_copy(m, attended, k->x);
+    trainer_product(m, attended, k->context, &l->dense, GEMM_ADD); /* [rows, d] */
+    trainer_norm(m, k->h2, k->mid, &l->ln2);
+    trainer_product(m, k->slope, k->h2, &l->up, GEMM_STORE); /* [rows, ffn] */
+    trainer_gelu(m, k->inner, k->slope);
+    if (!parallel) trainer_copy(m, out, k->mid);
+    trainer_product(m, out, k->inner, &l->down, GEMM_ADD); /* [rows, d] */
+}
+
+/* From the gradient of the layer's output, dx, to that of the attention's, dc: own rows alone. */
+static void dense_back(struct trainer_member *m, size_t i)
+{
+    const struct neox_layer *l = &m->t->model.layers[i];
+    trainer_weights(m, m->p->dx, m->p->layers[i].context, &l->dense);
+    trainer_inputs(m, m->p->dc, m->p->dx, &l->dense, GEMM_STORE);
+}
+
+/* The same to that of u, in the place of the slopes. */
+static void down_back(struct trainer_member *m, size_t i)
+{
+    const struct neox_layer *l = &m->t->model.layers[i];
+    const struct trainer_kept *k = &m->p->layers[i];
+    trainer_weights(m, m->p->dx, k->inner, &l->down);
+    trainer_inputs(m, k->slope, m->p->dx, &l->down, GEMM_SCALE);
+}
+
+/* dx += what comes through LN2 and the MLP's first half, once all rows of du are there. */
+static void up_back(struct trainer_member *m, size_t i)
+{
+    const struct neox_layer *l = &m->t->model.layers[i];
+    const struct trainer_kept *k = &m->p->layers[i];
+    trainer_weights(m, k->slope, k->h2, &l->up);
+    trainer_inputs(m, m->p->h, k->slope, &l->up, GEMM_STORE);
+    trainer_norm_back(m, m->p->dx, m->p->h, k->mid, &l->ln2);
+}
+
+/* dx += what comes through LN1 and attention. */
+static void attention_back(struct trainer_member *m, size_t i)
+{
+    const struct neox_layer *l = &m->t->model.layers[i];
+    const struct trainer_kept *k = &m->p->layers[i];
+    trainer_attention_back(m, i); /* dqkv [rows, 3d] */
+    trainer_gains(m, &l->ln2);
+    trainer_meet(m); /* its parts are ln1's now */
+    trainer_weights(m, m->p->dqkv, k->h1, &l->qkv);
+    trainer_inputs(m, m->p->h, m->p->dqkv, &l->qkv, GEMM_STORE);
+    trainer_norm_back(m, m->p->dx, m->p->h, k->x, &l->ln1);
+    trainer_meet(m);
+    trainer_gains(m, &l->ln1);
+}
+
+/* x' = x + Attention(LN1(x)) + MLP(LN2(x)) */
+static void parallel_back(struct trainer_member *m, size_t i)
+{
+    down_back(m, i);
+    dense_back(m, i);
+    trainer_meet(m); /* dx was read for the last time, du is there */
+    up_back(m, i);
+    attention_back(m, i);
+}
+
+/* mid = x + Attention(LN1(x)), x' = mid + MLP(LN2(mid)) */
+static void sequential_back(struct trainer_member *m, size_t i)
+{
+    down_back(m, i);
+    trainer_meet(m);
+    up_back(m, i);
+    trainer_meet(m);
+    dense_back(m, i);
+    attention_back(m, i);
+}
+
+void trainer_chunk(struct trainer_member *m, const uint32_t *tokens)
+{
+    struct trainer_pass *p = m->p;
+    const struct neox *model = &m->t->model;
+    const size_t layers = model->config.layers;
+    trainer_embed(m, p->layers[0].x, tokens);
+    for (size_t i = 0; i < layers; i++)
+        layer_forward(m, i, i + 1 < layers ? p->layers[i + 1].x : p->out);
+    trainer_norm(m, p->h, p->out, &model->final);
+    trainer_head(m); /* p->dc [rows, d] */
+    trainer_clear(m, p->dx);
+    trainer_norm_back(m, p->dx, p->dc, p->out, &model->final);
+    trainer_meet(m);
+    trainer_gains(m, &model->final);
+    trainer_meet(m);
+    for (size_t i = layers; i-- > 0;)
+        (model->config.parallel_residual ? parallel_back : sequential_back)(m, i);
+    trainer_embedding(m, p->dx);
+    trainer_meet(m);
+}
