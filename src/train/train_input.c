@@ -52,16 +52,24 @@ static int keep_tokenizer(const struct train_input *in, const char *path, struct
     return -1;
 }
 
+/* PATH, or tokenizer.json in it. */
+static int open_tokenizer(struct train_input *in, const char *path, struct err *e)
+{
+    char *file = directory_exists(path) ? format_string("%s/tokenizer.json", path) : strdup(path);
+    int status = file ? tokenizer_open(&in->tokenizer, file, e) : err_memory(e, path);
+    free(file);
+    return status;
+}
+
 static int open_text(struct train_input *in, const struct train_request *q, const char *tokenizer,
                      struct err *e)
 {
-    char *base = format_string("%s/corpus", q->folder), *gone;
+    char *base = format_string("%s/corpus", q->folder);
     json_t *provenance = provenance_json();
     const struct tokenize_options options = {.field = q->field, .provenance = provenance};
-    int status = !base ? err_memory(e, q->folder)
-                 : !q->tokenizer
-                     ? byte_tokenizer_open(&in->tokenizer, tokenizer, e)
-                     : corpus_tokenizer_open(&in->tokenizer, &gone, base, q->tokenizer, NULL, e);
+    int status = !base          ? err_memory(e, q->folder)
+                 : q->tokenizer ? open_tokenizer(in, q->tokenizer, e)
+                                : byte_tokenizer_open(&in->tokenizer, tokenizer, e);
     if (!status) status = keep_tokenizer(in, tokenizer, e);
     const struct kept kept = {
         .base = base, .paths = q->paths, .n = q->n, .t = in->tokenizer, .o = &options};
