@@ -46,7 +46,7 @@ assert [float(p["loss"]) for p in points] == [x["loss"] for x in r["tests"][1:]]
 assert all(int(p["D"]) == 128 * int(p["step"]) and float(p["C"]) == 6 * float(p["N"]) * float(p["D"]) for p in points)
 assert points[-1]["run"] == "a" and float(points[-1]["loss"]) == r["result"]["loss"] == call["loss"] < 4.5
 P
-ok "fit power reads the points" "$TRIPOD" fit power "$T/a/points.csv" -x step --all-steps
+ok "fit power reads the points" "$TRIPOD" fit power "$T/a/points.csv" --x step --all-steps
 ok "scan reads the checkpoints, and the text held out" "$TRIPOD" scan "$T"/a/step*.tripod -c "$T/a/validation" --window 32 -o "$T/losses" --threads 1 --json="$T/scan.json"
 ok "the same losses, bit for bit" $python - "$T/a/train.json" "$T/losses" <<'P'
 import glob, json, sys
