@@ -46,6 +46,7 @@ int bench_gemm(struct bench *bench, struct err *e);
 int bench_scan(struct bench *bench, struct err *e);
 int bench_archive(struct bench *bench, struct err *e);
 int bench_gradients(struct bench *bench, struct err *e);
+int bench_train(struct bench *bench, struct err *e);
 
 /* Whether --models ("70m,1.4b", "all") names the size. */
 bool bench_listed(const struct bench *bench, const char *size);

@@ -44,10 +44,13 @@ static const struct option_row gradients_options[] = {
     OPTION_PLAINS(arguments, "[TOKENS...]"),
     OPTION_TEXT("models", 0, "LIST", models, "Pythia sizes, separated by commas, or 'all'"),
     SHARED_ROWS};
+static const struct option_row train_options[] = {
+    OPTION_PLAINS(arguments, "[WIDTH...]"),
+    OPTION_SIZE("rows", 0, "N", rows, 1, 1 << 20, "Tokens in a step's batch"), SHARED_ROWS};
 static const struct option_row archive_options[] = {OPTION_PLAINS(arguments, "FILE..."),
                                                     SHARED_ROWS};
 static const struct option_row no_options[] = {
-    OPTION_PLAIN(save, "peak|kernels|gemm|scan|gradients|archive"),
+    OPTION_PLAIN(save, "peak|kernels|gemm|scan|gradients|train|archive"),
     OPTION_GROUP(cli_common_options, common), OPTION_END};
 
 #define DEFAULTS_OF(list) .rounds = 7, .models = list, .common.beside = true
@@ -55,6 +58,7 @@ static const struct option_row no_options[] = {
 static const struct bench defaults = {DEFAULTS, .rows = 1024};
 static const struct bench archive_defaults = {DEFAULTS};
 static const struct bench gradients_defaults = {DEFAULTS_OF("70m")};
+static const struct bench train_defaults = {DEFAULTS, .rows = 4096};
 static const struct bench scan_defaults = {DEFAULTS, .rows = SCAN_BATCH_TOKENS};
 
 static int check(void *args, struct err *e)
@@ -83,9 +87,11 @@ static int check_archive(void *args, struct err *e)
 static int no_command(void *args, struct err *e)
 {
     const char *word = ((const struct bench *)args)->save;
-    return word ? err_set(e, "expected peak, kernels, gemm, scan, gradients or archive, found '%s'",
-                          word)
-                : err_set(e, "what? peak, kernels, gemm, scan, gradients or archive");
+    return word ? err_set(
+                      e,
+                      "expected peak, kernels, gemm, scan, gradients, train or archive, found '%s'",
+                      word)
+                : err_set(e, "what? peak, kernels, gemm, scan, gradients, train or archive");
 }
 
 static int load_baseline(struct bench *bench, struct err *e)
@@ -175,6 +181,13 @@ COMMAND(gradients, gradients_options, gradients_defaults, check,
         "by the FLOP that the loss makes necessary.")
 
 COMMAND(
+    train, train_options, train_defaults, NULL, "steps of training small GPTs",
+    "Steps of training GPT-NeoX models of each WIDTH (64, 128, 256, 512) on sequences of 128 and of "
+    "512 tokens, gradient, clipping and AdamW, one model a thread. Shares are of the FMA peak of the "
+    "same minute: by 6 N D, N being the parameters without the embedding, and by the true FLOP, "
+    "attention's with them.")
+
+COMMAND(
     archive, archive_options, archive_defaults, check_archive,
     "how fast an archive's checkpoints decode",
     "Decodes all checkpoints of each archive, in the order of a sweep (each from the one before "
@@ -182,8 +195,8 @@ COMMAND(
     "all; rates count the bytes that come out.")
 
 static const struct command *const children[] = {
-    &command_peak,      &command_kernels, &command_gemm, &command_scan,
-    &command_gradients, &command_archive, NULL};
+    &command_peak,      &command_kernels, &command_gemm,    &command_scan,
+    &command_gradients, &command_train,   &command_archive, NULL};
 
 const struct command cmd_bench = {
     .name = "bench",

@@ -57,6 +57,11 @@ int neox_config_read(struct neox_config *config, const char *path, struct err *e
 int neox_config_parse(struct neox_config *config, const char *text, size_t size, const char *path,
                       struct err *e);
 
+/* The config.json of a model of elements DTYPE ("float16"), as the hub has it; END is the id of its
+ * end-of-text, -1: not known. neox_config_parse gives CONFIG back. The caller frees; NULL: out of
+ * memory. */
+char *neox_config_text(const struct neox_config *config, const char *dtype, int64_t end);
+
 /* Whether the numbers describe a model this program can run: nothing zero or absurdly large, hidden
  * = heads * head_size, an even number of rotary dimensions within a head. The message has no file
  * name. */

@@ -86,8 +86,8 @@ static double mean_loss(const struct plain *p, const struct trainer_shape *s,
 
 static void check_differences(struct neox_config config)
 {
-    enum { CHOSEN = 20 };
-    const struct trainer_shape shape = {.rows = 3, .length = 7, .threads = 1};
+    enum { CHOSEN = 12 };
+    const struct trainer_shape shape = {.rows = 2, .length = 6, .threads = 1};
     struct trainer t;
     struct plain p;
     uint32_t *tokens = make_tokens(&shape, config.vocab, 1);
@@ -197,7 +197,7 @@ static float *two_steps(const struct neox_config *c, const struct trainer_shape 
     return all;
 }
 
-static void check_bits(const struct neox_config *c, size_t rows, size_t length)
+static void check_bits(const struct neox_config *c, size_t rows, size_t length, int cases)
 {
     static const size_t chunks[] = {1, 512, 1 << 20};
     const struct trainer_shape alone = {rows, length, 1, 0};
@@ -205,7 +205,7 @@ static void check_bits(const struct neox_config *c, size_t rows, size_t length)
     double want[4], got[4];
     float *first = two_steps(c, &alone, simd_kernels(SIMD_SCALAR), &floats, want);
     assert_true(want[0] > 1 && want[1] > 0 && want[2] != want[0]);
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < cases; i++) {
         const struct trainer_shape s = {rows, length, 1 + i % 3, chunks[i / 3]};
         const struct kernels *k = simd_kernels((enum simd_isa)((i + i / 3) % 3));
         float *other = two_steps(c, &s, k ? k : simd_best(), &n, got);
@@ -220,15 +220,15 @@ static void check_bits(const struct neox_config *c, size_t rows, size_t length)
 static void test_bits(void **state)
 {
     (void)state;
-    struct neox_config c = form(2, 40, 5, 72, 1100);
-    check_bits(&c, 5, 128);
-    check_bits(&c, 3, 100); /* no whole number of sequences is one of chains */
+    struct neox_config c = form(2, 24, 3, 40, 1100);
+    check_bits(&c, 5, 128, 9);
+    check_bits(&c, 3, 100, 4); /* no whole number of sequences is one of chains */
     c.parallel_residual = false;
     c.activation = NEOX_GELU_TANH;
     c.vocab = 70;
-    check_bits(&c, 2, 384);
-    c = form(1, 288, 2, 300, 70); /* two strips */
-    check_bits(&c, 5, 64);
+    check_bits(&c, 2, 384, 9);
+    c = form(1, 272, 2, 40, 70); /* two strips */
+    check_bits(&c, 5, 64, 4);
 }
 
 /* --- AdamW --- */
@@ -270,7 +270,7 @@ static void test_update(void **state)
                 const double down = sqrt(square / (1 - pow(r.beta2, (double)step))) + r.epsilon;
                 const double want =
                     (double)w[k] * (1 - (decays ? r.rate * r.decay : 0)) - r.rate * up / down;
-                assert_true(fabs((double)t.m[k] - mean) <= 1e-6 * fabs(mean) + 1e-12);
+                assert_true(fabs((double)t.m[k] - mean) <= 1e-6 * (fabs(mean) + fabs(g)));
                 assert_true(fabs((double)t.v[k] - square) <= 1e-6 * square + 1e-20);
                 assert_true(fabs((double)t.w[k] - want) <= 2.5e-7 * fabs(want) + 1e-8);
             }

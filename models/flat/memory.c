@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/flat/memory.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+
+#include "models/flat/elements.h"
 
 enum { ALIGNED = 16 /* floats: 64 bytes */, CHUNK = 1 << 16 /* floats narrowed at a time */ };
 
@@ -79,19 +80,10 @@ float *flat_floats_of(const struct flat_model *m, size_t i)
     return (float *)(void *)(m->memory->data + at);
 }
 
-/* Element I, as it is or after narrowing, is infinite or no number: all ones in the exponent. */
-static bool finite_at(const void *data, enum simd_dtype dtype, size_t i)
-{
-    if (dtype == SIMD_F32) return isfinite(((const float *)data)[i]);
-    const uint16_t exponent = dtype == SIMD_F16 ? 0x7c00 : 0x7f80;
-    return (((const uint16_t *)data)[i] & exponent) != exponent;
-}
-
 /* Tensor I of the file. BUFFER: CHUNK elements. */
 static int write_tensor(struct flat_writer *w, const struct flat_tensor *t, size_t i,
                         uint16_t *buffer, struct err *e)
 {
-    const struct kernels *k = simd_best();
     const enum simd_dtype dtype = w->tensors[i].dtype;
     const size_t n = t->bytes / sizeof(float), size = simd_dtype_bytes(dtype);
     XXH3_state_t *hash = XXH3_createState();
@@ -100,16 +92,16 @@ static int write_tensor(struct flat_writer *w, const struct flat_tensor *t, size
     int status = 0;
     for (size_t at = 0; at < n && !status; at += CHUNK) {
         const size_t some = n - at < CHUNK ? n - at : CHUNK;
-        const void *data = (const float *)t->data + at;
+        const float *from = (const float *)t->data + at;
+        const void *data = from;
         if (dtype != SIMD_F32) {
-            (dtype == SIMD_F16 ? k->f32_to_f16 : k->f32_to_bf16)(buffer, data, some);
+            elements_convert(buffer, dtype, from, SIMD_F32, some, NULL);
             data = buffer;
         }
-        for (size_t j = 0; j < some && !status; j++)
-            if (!finite_at(data, dtype, j))
-                status = err_set(e, "%s: %s: expected finite numbers of type %s, found %g",
-                                 w->out.path, t->name, flat_dtype_name(dtype),
-                                 (double)((const float *)t->data)[at + j]);
+        const size_t bad = elements_not_finite(data, dtype, some);
+        if (bad < some)
+            status = err_set(e, "%s: %s: expected finite numbers of type %s, found %g", w->out.path,
+                             t->name, flat_dtype_name(dtype), (double)from[bad]);
         if (status) break;
         XXH3_64bits_update(hash, data, some * size);
         status = flat_put(w, i, at * size, data, some * size, e);

@@ -30,18 +30,15 @@ struct neox_config train_config(size_t layers, size_t width, size_t heads, size_
                                 .attention_bias = true};
 }
 
+double train_default_rate(size_t width)
+{
+    return 6e-3 * sqrt(32 / (double)width);
+}
+
 void train_run_defaults(struct train_run *r, size_t width, double rate)
 {
-    *r = (struct train_run){.length = 256,
-                            .rows = 16,
-                            .rates = TRAINER_RATES,
-                            .schedule = TRAIN_COSINE,
-                            .warmup = 0.05,
-                            .last = 0.1,
-                            .spaced_saves = true,
-                            .spaced_tests = true,
-                            .dtype = SIMD_F32};
-    r->rates.rate = rate > 0 ? rate : 6e-3 * sqrt(32 / (double)width);
+    *r = (struct train_run)TRAIN_RUN;
+    r->rates.rate = rate > 0 ? rate : train_default_rate(width);
 }
 
 uint64_t train_run_default_steps(const struct train_run *r, uint64_t windows)

@@ -40,9 +40,21 @@ struct train_run {
 struct neox_config train_config(size_t layers, size_t width, size_t heads, size_t ffn,
                                 size_t rotary, size_t vocab, size_t length);
 
-/* Pythia's settings but for the size: cosine to a tenth after a warm-up of 5 % (Pythia: 1 %), and the
- * peak 6e-3 sqrt(32 / width) where RATE is 0. Fills in all but config and name. */
+/* Pythia's settings but for the size, the rate and the warm-up (Pythia: 1 %); to be filled in: name, config,
+ * steps, rates.rate. */
+#define TRAIN_RUN                                                                                  \
+    {                                                                                              \
+        .length = 256, .rows = 16, .rates = TRAIN_RATES, .schedule = TRAIN_COSINE, .warmup = 0.05, \
+        .last = 0.1, .spaced_saves = true, .spaced_tests = true, .dtype = SIMD_F32                 \
+    }
+#define TRAIN_RATES                                                                                \
+    {                                                                                              \
+        .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .decay = 0.1, .clip = 1                      \
+    }
+
+/* The same for a model of WIDTH, with the peak RATE; 0: 6e-3 sqrt(32 / width). */
 void train_run_defaults(struct train_run *r, size_t width, double rate);
+double train_default_rate(size_t width);
 
 /* 20 tokens a parameter (Hoffmann et al. 2022), but no more than 4 epochs of so many windows, beyond
  * which repeated text teaches little (Muennighoff et al. 2023); at least 1 step. */
