@@ -5,7 +5,7 @@
 
 #include "src/cli.h"
 
-/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize corpus batch scan slurm score generate verify gather tokens quanta parity train export fit
+/* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize corpus batch scan slurm score generate verify gather tokens quanta parity train export sweep fit
  * allocate count epoch evals plot bench. */
 #define COMMANDS(X)                                                                                \
     X(import)                                                                                      \
@@ -24,6 +24,7 @@
     X(parity)                                                                                      \
     X(train)                                                                                       \
     X(export)                                                                                      \
+    X(sweep)                                                                                       \
     X(fit)                                                                                         \
     X(allocate)                                                                                    \
     X(count)                                                                                       \

@@ -188,13 +188,14 @@ void sweep_plan_free(struct sweep_plan *p)
     *p = (struct sweep_plan){.n = 0};
 }
 
-void sweep_plan_shard(struct sweep_plan *p, size_t shard, size_t shards)
+int sweep_plan_shard(struct sweep_plan *p, const struct sweep_plan *all, size_t shard,
+                     size_t shards, struct err *e)
 {
-    size_t kept = 0;
-    p->skipped = 0;
-    for (size_t i = shard; i < p->n; i += shards) {
-        p->skipped += p->cells[i].skip != SWEEP_RUN;
-        p->cells[kept++] = p->cells[i];
+    *p = (struct sweep_plan){.cells = calloc(all->n + 1, sizeof *p->cells)};
+    if (!p->cells) return err_memory(e, "the sweep's runs");
+    for (size_t i = shard; i < all->n; i += shards) {
+        p->skipped += all->cells[i].skip != SWEEP_RUN;
+        p->cells[p->n++] = all->cells[i];
     }
-    p->n = kept;
+    return 0;
 }

@@ -48,8 +48,9 @@ struct sweep_plan {
  * caller frees. */
 int sweep_plan_make(struct sweep_plan *p, const struct sweep_request *r, struct err *e);
 void sweep_plan_free(struct sweep_plan *p);
-/* Part SHARD of SHARDS: every SHARDS-th of the cells from SHARD on. */
-void sweep_plan_shard(struct sweep_plan *p, size_t shard, size_t shards);
+/* Part SHARD of SHARDS: every SHARDS-th of the cells of ALL from SHARD on. The caller frees. */
+int sweep_plan_shard(struct sweep_plan *p, const struct sweep_plan *all, size_t shard,
+                     size_t shards, struct err *e);
 
 /* The shape with N nearest to TARGET: widths in steps of 4 below 32, 8 below 64, then 16; as many layers,
  * 2 at least, as make width / layers 32 or so; heads of the size that divides the width, is a

@@ -159,19 +159,20 @@ fails "no run" 'nothing.json: cannot open' parity --similarity "$T/no.npy" "$T/q
 
 # --- one run, drawn ---
 
-ok "when subtasks were learned" parity --plot "$T/learned.png" "$T/whole/w200-d40000-z1.4-s0.json" --json="$T/learned.json" --tsv
+parity --scaled --tasks 6 -n 10 --batch 500 -s 3000 --log 100 -w 60 -o "$T/p" >/dev/null
+ok "when subtasks were learned" parity --plot "$T/learned.png" "$T/p/w60-z1.4-s0.json" --json="$T/learned.json" --tsv
 shows "by subtask" '^subtask	frequency	begins	learned	mean_bits'
 ok "as the matrix has it" $python - "$T" <<'P'
 import json, sys
 import numpy as np
 t = sys.argv[1]
-m = np.load(t + "/whole/w200-d40000-z1.4-s0.npy").astype(float) / np.log(2)
-j, r = json.load(open(t + "/learned.json")), json.load(open(t + "/whole/w200-d40000-z1.4-s0.json"))
+m = np.load(t + "/p/w60-z1.4-s0.npy").astype(float) / np.log(2)
+j, r = json.load(open(t + "/learned.json")), json.load(open(t + "/p/w60-z1.4-s0.json"))
 assert j["rows"] and [x["subtask"] - 1 for x in j["rows"]] == np.where((m < .1).any(0))[0].tolist()
 for x in j["rows"]:
     k = x["subtask"] - 1
     at = np.argmax(m[:, k] < .1)
-    assert x["learned"] == 25 * at and x["begins"] == 25 * np.argmax(m[:, k] < .9) and abs(x["mean_bits"] - r["mean"][at] / np.log(2)) < 1e-9
+    assert x["learned"] == r["log"] * at and x["begins"] == r["log"] * np.argmax(m[:, k] < .9) and abs(x["mean_bits"] - r["mean"][at] / np.log(2)) < 1e-9
 mean = np.array(r["mean"]) / np.log(2)
 assert abs(j["largest_drop"]["mean"] - max(mean[:-1] - mean[1:])) < 1e-9 and abs(j["largest_drop"]["subtask"] - (m[:-1] - m[1:]).max()) < 1e-6
 rows = [l.split("\t") for l in open(t + "/learned.tsv") if l[:1] == "m"]
