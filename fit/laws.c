@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fit/forms.h"
 #include "fit/jet.h"
 
 _Static_assert((int)LAW_PARAMS <= (int)JET_MAX, "jets must hold every parameter of a law");
@@ -327,33 +328,37 @@ static double safe_log(double v)
     return v > 0 ? log(v) : -INFINITY;
 }
 
-static const double no_centre[3];
-
-static void at_logs(const struct law_at *at, double x[3])
+/* Where a law is evaluated: at logarithms as they are, but woven parameters at the point itself,
+ * where the curves that they are of lose no digits. */
+static void at_logs(const struct law *law, const struct law_at *at, double x[3], double centre[3])
 {
     x[0] = safe_log(at->N);
     x[1] = safe_log(at->D);
     x[2] = safe_log(at->U);
+    for (int k = 0; k < 3; k++) {
+        centre[k] = law->weave ? x[k] : 0;
+        if (law->weave) x[k] = 0;
+    }
 }
 
 double law_value(const struct law *law, const double *params, const struct law_at *at)
 {
-    double x[3], t[LAW_PARAMS];
-    at_logs(at, x);
-    law_to_internal(law, no_centre, params, t);
-    return law_internal(law, t, x, no_centre, NULL, NULL);
+    double x[3], centre[3], t[LAW_PARAMS];
+    at_logs(law, at, x, centre);
+    law_to_internal(law, centre, params, t);
+    return law_internal(law, t, x, centre, NULL, NULL);
 }
 
 double law_gradient(const struct law *law, const double *params, const struct law_at *at,
                     double *gradient)
 {
-    double x[3], t[LAW_PARAMS], g[LAW_PARAMS], h[LAW_HESSIAN];
-    at_logs(at, x);
-    law_to_internal(law, no_centre, params, t);
-    double L = law_internal(law, t, x, no_centre, g, h);
+    double x[3], centre[3], t[LAW_PARAMS], g[LAW_PARAMS], h[LAW_HESSIAN];
+    at_logs(law, at, x, centre);
+    law_to_internal(law, centre, params, t);
+    double L = law_internal(law, t, x, centre, g, h);
     if (law->weave) {
         double inverse[LAW_PARAMS * LAW_PARAMS];
-        law_inverse_jacobian(law, no_centre, t, inverse);
+        law_inverse_jacobian(law, centre, t, inverse);
         for (int i = 0; i < law->n; i++) {
             gradient[i] = 0;
             for (int k = 0; k < law->n; k++) gradient[i] += g[k] * inverse[k * law->n + i];
