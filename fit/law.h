@@ -29,8 +29,6 @@ struct law_param {
     /* How far a search goes, internal: a coefficient, a scale and the constant beyond the least and
      * the greatest ln L, a place beyond the range of its variable; others as they are. */
     double lower, upper;
-    /* Where scattered starts (scatter.h) begin, as the limits; both 0 in laws that have none. */
-    double from, to;
 };
 
 enum law_variables {
@@ -70,14 +68,16 @@ struct law {
     int constant, terms;
     struct law_term term[2];
     law_function *function;
-    /* Laws that are not in the table, or need more than it holds. */
+    /* Laws of larger forms: where scattered starts (scatter.h) of each parameter lie, internal,
+     * coefficients relative to L. */
+    double start[LAW_PARAMS][2];
     unsigned linear; /* bit per logarithmic parameter whose value L is linear in (scatter.h) */
     unsigned scale;  /* bit per parameter: adding m to all of them multiplies L by e^m */
     /* Laws with woven parameters: all natural ones from the internal ones, with the Jacobian [n * n]
      * unless NULL, and back. */
     void (*weave)(const double *centre, const double *t, double *params, double *jacobian);
     void (*unweave)(const double *centre, const double *params, double *t);
-    /* Turns a draw from the ranges from..to into internal parameters; NULL: it is one already. */
+    /* Turns a draw from these ranges into internal parameters; NULL: it is one already. */
     void (*place)(const struct law *law, const double *centre, double *t);
     const void *context; /* what the function reads besides: a schedule, an expression */
 };

@@ -14,6 +14,7 @@
 #include "fit/pins.h"
 #include "fit/points_examine.h"
 #include "fit/saved.h"
+#include "fit/scatter.h"
 #include "fit/schedule.h"
 #include "fit/sensitivity.h"
 #include "src/base/json.h"
@@ -298,9 +299,10 @@ static int read_points(struct points *p, struct job *j, struct err *e)
     return -1;
 }
 
-/* Remarks on the bootstrap, and the default for many rows: a matter of seconds. */
-static int settle_bootstrap(const struct args *a, struct points *p, struct bootstrap_options *b,
-                            struct err *e)
+/* Remarks on the bootstrap, and the default for many rows and for laws of larger forms, whose
+ * descents take a hundred times as long: a matter of seconds. */
+static int settle_bootstrap(const struct args *a, const struct law *law, struct points *p,
+                            struct bootstrap_options *b, struct err *e)
 {
     if (!a->bootstrap_given && p->n > 2000) {
         b->n = p->n > 20000 ? 100 : 2000000 / p->n;
@@ -309,6 +311,15 @@ static int settle_bootstrap(const struct args *a, struct points *p, struct boots
                         "%zu rows: the default bootstrap is %zu resamples, one start each; "
                         "--bootstrap N asks for more",
                         p->n, b->n))
+            return -1;
+    }
+    if (!a->bootstrap_given && p->n <= 2000 && scatter_has(law)) {
+        b->n = 200;
+        b->starts = 0;
+        if (points_note(p, e,
+                        "%s: the default bootstrap is 200 resamples, one start each; --bootstrap N "
+                        "and --boot-starts ask for more",
+                        law->name))
             return -1;
     }
     if (b->kind == BOOT_CLUSTER && b->n && p->n_runs < 10)
@@ -427,7 +438,7 @@ static int run_job(struct job *j, struct err *e)
     if (open_law(j, e) || read_options(a, j->law, &j->options, e) || place_predictions(j, e) ||
         csv_read(&j->table, a->file, e) || read_points(&p, j, e))
         return -1;
-    int status = settle_bootstrap(a, &p, &j->options.bootstrap, e);
+    int status = settle_bootstrap(a, j->law, &p, &j->options.bootstrap, e);
     j->sheet = sheet_open();
     if (!status) status = fit_points(j, &p, e);
     sheet_free(j->sheet);
