@@ -134,8 +134,8 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
 
 static int allocate(struct points *p, size_t n)
 {
-    double **arrays[] = {&p->N,    &p->D,      &p->C,          &p->loss,
-                         &p->step, &p->unique, &p->vocabulary, &p->weight};
+    double **arrays[] = {&p->N,      &p->D,          &p->C,       &p->loss,  &p->step,
+                         &p->unique, &p->vocabulary, &p->outcome, &p->weight};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         *arrays[i] = malloc(n * sizeof **arrays[i]);
         if (!*arrays[i]) return -1;
@@ -155,6 +155,7 @@ static void copy_row(struct points *to, size_t i, const struct points *from, siz
     to->step[i] = from->step[k];
     to->unique[i] = from->unique[k];
     to->vocabulary[i] = from->vocabulary[k];
+    to->outcome[i] = from->outcome[k];
     to->weight[i] = from->weight[k];
     to->line[i] = from->line[k];
     to->run[i] = from->run[k];
@@ -248,6 +249,7 @@ static int read_row(struct points *p, const struct csv *c, size_t row, const str
     p->step[i] = v[POINTS_STEP];
     p->unique[i] = v[POINTS_UNIQUE];
     p->vocabulary[i] = v[POINTS_VOCABULARY];
+    p->outcome[i] = v[POINTS_OUTCOME];
     p->weight[i] = v[POINTS_WEIGHT];
     p->line[i] = line;
     p->run[i] = p->by[i] = 0;
@@ -425,6 +427,7 @@ void points_close(struct points *p)
     free(p->step);
     free(p->unique);
     free(p->vocabulary);
+    free(p->outcome);
     free(p->weight);
     free(p->line);
     free(p->run);
@@ -446,6 +449,7 @@ const double *points_values(const struct points *p, enum points_column column)
                                         [POINTS_STEP] = p->step,
                                         [POINTS_UNIQUE] = p->unique,
                                         [POINTS_VOCABULARY] = p->vocabulary,
+                                        [POINTS_OUTCOME] = p->outcome,
                                         [POINTS_WEIGHT] = p->weight};
     return column < POINTS_RUN ? values[column] : NULL;
 }

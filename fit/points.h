@@ -52,7 +52,7 @@ struct points {
     size_t n;
     unsigned have; /* bit (1u << column): a column stands for it, or it was derived */
     /* [n] each; NaN (the loss never) where not known; weight 1 */
-    double *N, *D, *C, *loss, *step, *unique, *vocabulary, *weight;
+    double *N, *D, *C, *loss, *step, *unique, *vocabulary, *outcome, *weight;
     size_t *line;                 /* file line of the row */
     size_t *run, *by;             /* index into the names; 0 where there is no such column */
     char **run_names, **by_names; /* by first appearance */

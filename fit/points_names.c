@@ -103,6 +103,7 @@ static const char *const known[POINTS_COLUMNS][MOST] = {
                        NULL},
     [POINTS_VOCABULARY] = {"V", "vocab_size", "vocabulary_size", "vocabulary", "vocab", "n_vocab",
                            "vocab_params", NULL},
+    [POINTS_OUTCOME] = {"outcome", "accuracy", "acc", NULL},
     [POINTS_WEIGHT] = {"weight", NULL},
     [POINTS_RUN] = {"model", "run", "run_name", "name", "run_id", NULL},
     [POINTS_BY] = {NULL},
@@ -113,7 +114,8 @@ static const char *const own[] = {
     "N", "D", "C", "loss", "mean_loss", "tokens", "step", "unique_tokens", "V", NULL};
 
 static const char *const column_text[POINTS_COLUMNS] = {
-    "N", "D", "C", "loss", "step", "unique tokens", "vocabulary", "weight", "run", "group",
+    "N",          "D",       "C",      "loss", "step",  "unique tokens",
+    "vocabulary", "outcome", "weight", "run",  "group",
 };
 
 const char *points_name(enum points_column column, size_t i)

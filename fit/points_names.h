@@ -17,6 +17,7 @@ enum points_column {
     POINTS_STEP,       /* optimiser step of a checkpoint */
     POINTS_UNIQUE,     /* unique training tokens, for laws of repeated data */
     POINTS_VOCABULARY, /* tokens of the vocabulary, or its parameters */
+    POINTS_OUTCOME,    /* an accuracy or another share of 1, for a second stage (link.h) */
     POINTS_WEIGHT,     /* multiplies the row's term of the objective; 1 where there is none */
     POINTS_RUN,        /* name of the training run (cluster of the bootstrap) */
     POINTS_BY,         /* name of the group to be fitted by itself */
