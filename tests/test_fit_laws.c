@@ -16,6 +16,7 @@
 #include "fit/analysis.h"
 #include "fit/compare.h"
 #include "fit/expression.h"
+#include "fit/link.h"
 #include "fit/schedule.h"
 #include "src/base/rng.h"
 
@@ -388,6 +389,62 @@ static void schedules(void **state)
     schedule_close(&s);
 }
 
+/* Both stages: parameters recovered, bands that hold the true outcome beyond the rows. */
+static void linked_outcomes(void **state)
+{
+    (void)state;
+    const int sets = getenv("LONG") ? 1000 : 60;
+    static const double sigmoid[LINK_PARAMS] = {0.25, 0.9, 3, 2.6};
+    static const struct simulation grid = {
+        "chinchilla", {1.7, 400, 410, 0.34, 0.28}, {1e7, 1e9, 1}, {3, 4, 1}, {6, 5, 1}, 0};
+    struct prediction at = {.N = 2e10, .D = 4e11};
+    struct points p;
+    struct err e;
+    const struct law *law = law_find("chinchilla", &e);
+    make_rows(&p, law, &grid);
+    double *exact = malloc(p.n * sizeof *exact), sum[LINK_PARAMS] = {0};
+    memcpy(exact, p.loss, p.n * sizeof *exact);
+    double truth = link_value(sigmoid, law_value(law, grid.truth, &(struct law_at){at.N, at.D, 0}));
+    int inside = 0;
+    for (int set = 0; set < sets; set++) {
+        struct analysis a;
+        struct analysis_options o = {
+            .level = .95, .predict = &at, .n_predict = 1, .bootstrap = {.n = 200, .seed = 1}};
+        struct link link;
+        struct linked out;
+        assert_int_equal(objective_parse(&o.fit.objective, "logls", &e), 0);
+        for (size_t i = 0; i < p.n; i++) {
+            p.loss[i] = exact[i] * exp(0.002 * rng_gaussian(8, (uint64_t)set, 2 * i));
+            p.outcome[i] =
+                link_value(sigmoid, p.loss[i]) + 0.005 * rng_gaussian(8, (uint64_t)set, 2 * i + 1);
+        }
+        if (analyse(&a, &p, law, &o, &e) || link_analyse(&link, &out, &a, &p, .95, 1, &e))
+            fail_msg("%s", e.text);
+        inside += out.lo <= truth && truth <= out.hi;
+        for (int i = 0; i < LINK_PARAMS; i++) sum[i] += link.param[i] / sets;
+        analysis_close(&a);
+    }
+    printf("outcome %.4f at N = %g, D = %g: in %.3f of the 95 %% bands of %d sets; ", truth, at.N,
+           at.D, (double)inside / sets, sets);
+    printf("low %.4f high %.4f k %.4f mid %.4f\n", sum[0], sum[1], sum[2], sum[3]);
+    assert_true(inside > 0.8 * sets);
+    for (int i = 0; i < LINK_PARAMS; i++)
+        assert_true(fabs(sum[i] - sigmoid[i]) < 0.05 * sigmoid[i]);
+    /* Without noise, the very sigmoid; what cannot be fitted is refused. */
+    double w[64], outcome[64];
+    struct link link;
+    for (size_t i = 0; i < 30; i++) w[i] = 1, outcome[i] = link_value(sigmoid, exact[i]);
+    assert_int_equal(link_fit(&link, exact, outcome, w, 30, &e), 0);
+    for (int i = 0; i < LINK_PARAMS; i++)
+        assert_true(fabs(link.param[i] - sigmoid[i]) < 1e-7 * sigmoid[i]);
+    assert_int_equal(link_fit(&link, exact, outcome, w, 5, &e), -1);
+    outcome[3] = 1.5;
+    assert_int_equal(link_fit(&link, exact, outcome, w, 30, &e), -1);
+    assert_string_equal(e.text, "--link: expected outcomes from 0 to 1, found 1.5");
+    free(exact);
+    points_close(&p);
+}
+
 static void farseer_rows(void **state)
 {
     (void)state;
@@ -420,7 +477,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(derivatives),    cmocka_unit_test(same_as_table),
         cmocka_unit_test(formula_errors), cmocka_unit_test(schedules),
-        cmocka_unit_test(farseer_rows),   cmocka_unit_test(simulated),
+        cmocka_unit_test(farseer_rows),   cmocka_unit_test(linked_outcomes),
+        cmocka_unit_test(simulated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
