@@ -452,25 +452,30 @@ static double form_expression(const struct law *law, const double *t, const doub
     return j.v;
 }
 
+static void set_start(struct law *law, int i, double from, double to)
+{
+    law->start[i][0] = from;
+    law->start[i][1] = to;
+}
+
 static void describe_params(struct expression *x, const struct uses *u)
 {
     struct law *law = &x->law;
-    for (int i = 0; i < law->n; i++)
-        law->param[i] =
-            u->either_sign[i]
-                ? (struct law_param){x->names[i], "of either sign",
-                                     MAP_PLAIN,   0,
-                                     0,           -100,
-                                     100,         -1.5,
-                                     1.5}
-                : (struct law_param){x->names[i], "positive", MAP_LOG, 0, 0, -40, 40, -2, 2};
+    for (int i = 0; i < law->n; i++) {
+        struct law_param *p = &law->param[i];
+        *p = (struct law_param){x->names[i], "positive", MAP_LOG, 0, 0, -40, 40};
+        if (u->either_sign[i])
+            *p = (struct law_param){x->names[i], "of either sign", MAP_PLAIN, 0, 0, -100, 100};
+        set_start(law, i, u->either_sign[i] ? -1.5 : -2, u->either_sign[i] ? 1.5 : 2);
+    }
     for (int i = 0; i < x->n; i++) {
         const struct node *n = &x->node[i];
         if (n->op != TERM) continue;
-        law->param[n->a] = (struct law_param){
-            x->names[n->a], "coefficient", MAP_COEFFICIENT, n->b, n->c, -40, 80, -4, 0.5};
-        law->param[n->b] =
-            (struct law_param){x->names[n->b], "exponent", MAP_PLAIN, 0, 0, -3, 10, 0.05, 1.6};
+        law->param[n->a] =
+            (struct law_param){x->names[n->a], "coefficient", MAP_COEFFICIENT, n->b, n->c, -40, 80};
+        law->param[n->b] = (struct law_param){x->names[n->b], "exponent", MAP_PLAIN, 0, 0, -3, 10};
+        set_start(law, n->a, -4, 0.5);
+        set_start(law, n->b, 0.05, 1.6);
     }
 }
 
@@ -506,7 +511,7 @@ static void find_sum(struct expression *x, const struct summand *s, int n)
              (terms == 2 && law->term[0].exponent != law->term[1].exponent);
     if (params != law->n) return;
     law->terms = terms;
-    for (int i = 0; i < law->n; i++) law->param[i].from = law->param[i].to = 0;
+    memset(law->start, 0, sizeof law->start);
 }
 
 static int make_law(struct expression *x, struct err *e)
@@ -538,7 +543,7 @@ static int make_law(struct expression *x, struct err *e)
         int k = factor(x, s[i].node, &u);
         if (k < 0) continue;
         law->linear |= 1u << k;
-        law->param[k].from = law->param[k].to = 0;
+        set_start(law, k, 0, 0);
     }
     return 0;
 }
@@ -574,6 +579,9 @@ struct law *expression_parse(const char *text, struct err *e)
     x->law.citation = "";
     x->law.context = x;
     if (x->root >= 0 && !make_law(x, e)) return &x->law;
+    for (char *c = e->text; *c; c++) { /* one line, whatever was quoted */
+        if (iscntrl((unsigned char)*c)) *c = ' ';
+    }
     free(x);
     return NULL;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "fit/jet.h"
-#include "fit/laws.h"
 
 static double deliver(int n, const struct jet *j, double *g, double *h)
 {

@@ -5,13 +5,7 @@
 #ifndef TRIPOD_FIT_FORMS_H
 #define TRIPOD_FIT_FORMS_H
 
-struct law;
-
-/* L and its derivatives in the law's n internal parameters t at centred logarithms x[3] of the
- * variables (x = ln variable - centre). g [n], h packed lower triangle [n (n + 1) / 2], row by row;
- * both or none. Which parameter is which: the law's row in laws.c. */
-typedef double law_function(const struct law *law, const double *t, const double *x,
-                            const double *centre, double *g, double *h);
+#include "fit/law.h"
 
 law_function form_kaplan, form_coupled, form_broken, form_repeated; /* forms.c */
 /* Farseer's natural parameters from the internal ones and back (struct law, weave). */

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "fit/jet.h"
-#include "fit/laws.h"
 
 /* Adds a jet of the m parameters from `first` on to L, g and h. */
 static double add_part(const struct jet *j, int m, int first, double *g, double *h)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fit/forms.h"
 #include "fit/jet.h"
 
 _Static_assert((int)LAW_PARAMS <= (int)JET_MAX, "jets must hold every parameter of a law");
@@ -168,16 +169,24 @@ const struct law laws[] = {
      .citation = "Li et al. 2025, arXiv 2506.10972",
      .variables = LAW_N | LAW_D,
      .n = 9,
-     .param = {{"s", "coefficient of N in the loss of infinite data", MAP_WOVEN, 1, 0, -20, 20,
-                -0.5, 0},
-               {"q", "its exponent", MAP_PLAIN, 0, 0, -3, 3, -0.3, 0.3},
-               {"S", "its constant", MAP_WOVEN, 0, 0, -60, 60, 0, 0},
-               {"B", "coefficient of N in the term of D", MAP_WOVEN, 4, 0, -20, 20, -0.5, 0.5},
-               {"b", "its exponent", MAP_PLAIN, 0, 0, -3, 3, -0.5, 0.3},
-               {"Q", "its constant", MAP_WOVEN, 0, 0, -60, 60, -4, -0.5},
-               {"A", "coefficient of N in the exponent of D", MAP_WOVEN, 7, 0, -5, 5, -0.3, 0.2},
-               {"a", "its exponent", MAP_PLAIN, 0, 0, -3, 3, -0.3, 0.3},
-               {"E", "its constant", MAP_WOVEN, 0, 0, -10, 3, -1.8, -0.3}},
+     .param = {{"s", "coefficient of N in the loss of infinite data", MAP_WOVEN, 1, 0, -20, 20},
+               {"q", "its exponent", MAP_PLAIN, 0, 0, -3, 3},
+               {"S", "its constant", MAP_WOVEN, 0, 0, -60, 60},
+               {"B", "coefficient of N in the term of D", MAP_WOVEN, 4, 0, -20, 20},
+               {"b", "its exponent", MAP_PLAIN, 0, 0, -3, 3},
+               {"Q", "its constant", MAP_WOVEN, 0, 0, -60, 60},
+               {"A", "coefficient of N in the exponent of D", MAP_WOVEN, 7, 0, -5, 5},
+               {"a", "its exponent", MAP_PLAIN, 0, 0, -3, 3},
+               {"E", "its constant", MAP_WOVEN, 0, 0, -10, 3}},
+     .start = {{-0.5, 0},
+               {-0.3, 0.3},
+               {0, 0},
+               {-0.5, 0.5},
+               {-0.5, 0.3},
+               {-4, -0.5},
+               {-0.3, 0.2},
+               {-0.3, 0.3},
+               {-1.8, -0.3}},
      .constant = -1,
      .function = form_farseer,
      .scale = 1u << 2 | 1u << 5,
@@ -191,14 +200,15 @@ const struct law laws[] = {
      .variables = LAW_N | LAW_D | LAW_U,
      .n = 9,
      .param = {P_E,
-               {"L0", "loss before training", MAP_LOG, 0, 0, -5, 8, 0, 0},
-               {"a", "coefficient of N in h", MAP_COEFFICIENT, 5, 0, -40, 40, -5, 0},
-               {"b", "coefficient of D in h", MAP_COEFFICIENT, 6, 1, -40, 40, -5, 0},
-               {"c", "coefficient of overfitting", MAP_COEFFICIENT, 8, 2, -120, 40, -8, -1},
-               {"alpha", "exponent of N", MAP_PLAIN, 0, 0, -3, 10, 0.1, 1},
-               {"beta", "exponent of D", MAP_PLAIN, 0, 0, -3, 10, 0.1, 1},
-               {"gamma", "exponent of N in overfitting", MAP_PLAIN, 0, 0, -3, 10, 0, 1},
-               {"delta", "exponent of U", MAP_PLAIN, 0, 0, -3, 10, 0.1, 1.5}},
+               {"L0", "loss before training", MAP_LOG, 0, 0, -5, 8},
+               {"a", "coefficient of N in h", MAP_COEFFICIENT, 5, 0, -40, 40},
+               {"b", "coefficient of D in h", MAP_COEFFICIENT, 6, 1, -40, 40},
+               {"c", "coefficient of overfitting", MAP_COEFFICIENT, 8, 2, -120, 40},
+               {"alpha", "exponent of N", MAP_PLAIN, 0, 0, -3, 10},
+               {"beta", "exponent of D", MAP_PLAIN, 0, 0, -3, 10},
+               {"gamma", "exponent of N in overfitting", MAP_PLAIN, 0, 0, -3, 10},
+               {"delta", "exponent of U", MAP_PLAIN, 0, 0, -3, 10}},
+     .start = {{0, 0}, {0, 0}, {-5, 0}, {-5, 0}, {-8, -1}, {0.1, 1}, {0.1, 1}, {0, 1}, {0.1, 1.5}},
      .constant = 0,
      .function = form_bounded,
      .linear = 1u << 0 | 1u << 1,
@@ -213,10 +223,11 @@ const struct law laws[] = {
      .param = {P_E,
                P_A(4),
                P_B(5),
-               {"W", "coefficient of the term in V", MAP_COEFFICIENT, 6, 2, -40, 80, 0, 0},
-               {"alpha", "exponent of N", MAP_PLAIN, 0, 0, -3, 10, 0.05, 1.2},
-               {"beta", "exponent of D", MAP_PLAIN, 0, 0, -3, 10, 0.05, 1.2},
-               {"nu", "exponent of V", MAP_PLAIN, 0, 0, -3, 10, 0.05, 1.5}},
+               {"W", "coefficient of the term in V", MAP_COEFFICIENT, 6, 2, -40, 80},
+               {"alpha", "exponent of N", MAP_PLAIN, 0, 0, -3, 10},
+               {"beta", "exponent of D", MAP_PLAIN, 0, 0, -3, 10},
+               {"nu", "exponent of V", MAP_PLAIN, 0, 0, -3, 10}},
+     .start = {{0, 0}, {0, 0}, {0, 0}, {0, 0}, {0.05, 1.2}, {0.05, 1.2}, {0.05, 1.5}},
      .constant = 0,
      .function = form_vocabulary,
      .linear = 15},
@@ -228,13 +239,14 @@ const struct law laws[] = {
      .citation = "Luo et al. 2025, arXiv 2503.12811, the multi-power law",
      .variables = LAW_D | LAW_U | LAW_STEP | LAW_SCHEDULE,
      .n = 7,
-     .param = {{"L0", "loss of endless training", MAP_LOG, 0, 0, -40, 1, 0, 0},
-               {"A", "coefficient of S", MAP_LOG, 0, 0, -40, 80, 0, 0},
-               {"alpha", "exponent of S", MAP_PLAIN, 0, 0, -3, 10, 0.1, 1},
-               {"B", "what falling rates are worth", MAP_LOG, 0, 0, -40, 80, 0, 0},
-               {"C", "how soon that shows", MAP_LOG, 0, 0, -40, 40, -3, 4},
-               {"beta", "its exponent", MAP_PLAIN, 0, 0, 1e-3, 10, 0.2, 1.2},
-               {"gamma", "exponent of the rate in it", MAP_PLAIN, 0, 0, -3, 10, 0, 1}},
+     .param = {{"L0", "loss of endless training", MAP_LOG, 0, 0, -40, 1},
+               {"A", "coefficient of S", MAP_LOG, 0, 0, -40, 80},
+               {"alpha", "exponent of S", MAP_PLAIN, 0, 0, -3, 10},
+               {"B", "what falling rates are worth", MAP_LOG, 0, 0, -40, 80},
+               {"C", "how soon that shows", MAP_LOG, 0, 0, -40, 40},
+               {"beta", "its exponent", MAP_PLAIN, 0, 0, 1e-3, 10},
+               {"gamma", "exponent of the rate in it", MAP_PLAIN, 0, 0, -3, 10}},
+     .start = {{0, 0}, {0, 0}, {0.1, 1}, {0, 0}, {-3, 4}, {0.2, 1.2}, {0, 1}},
      .constant = 0,
      .function = form_mpl,
      .linear = 1u << 0 | 1u << 1 | 1u << 3,
@@ -327,33 +339,37 @@ static double safe_log(double v)
     return v > 0 ? log(v) : -INFINITY;
 }
 
-static const double no_centre[3];
-
-static void at_logs(const struct law_at *at, double x[3])
+/* Where a law is evaluated: at logarithms as they are, but woven parameters at the point itself,
+ * where the curves that they are of lose no digits. */
+static void at_logs(const struct law *law, const struct law_at *at, double x[3], double centre[3])
 {
     x[0] = safe_log(at->N);
     x[1] = safe_log(at->D);
     x[2] = safe_log(at->U);
+    for (int k = 0; k < 3; k++) {
+        centre[k] = law->weave ? x[k] : 0;
+        if (law->weave) x[k] = 0;
+    }
 }
 
 double law_value(const struct law *law, const double *params, const struct law_at *at)
 {
-    double x[3], t[LAW_PARAMS];
-    at_logs(at, x);
-    law_to_internal(law, no_centre, params, t);
-    return law_internal(law, t, x, no_centre, NULL, NULL);
+    double x[3], centre[3], t[LAW_PARAMS];
+    at_logs(law, at, x, centre);
+    law_to_internal(law, centre, params, t);
+    return law_internal(law, t, x, centre, NULL, NULL);
 }
 
 double law_gradient(const struct law *law, const double *params, const struct law_at *at,
                     double *gradient)
 {
-    double x[3], t[LAW_PARAMS], g[LAW_PARAMS], h[LAW_HESSIAN];
-    at_logs(at, x);
-    law_to_internal(law, no_centre, params, t);
-    double L = law_internal(law, t, x, no_centre, g, h);
+    double x[3], centre[3], t[LAW_PARAMS], g[LAW_PARAMS], h[LAW_HESSIAN];
+    at_logs(law, at, x, centre);
+    law_to_internal(law, centre, params, t);
+    double L = law_internal(law, t, x, centre, g, h);
     if (law->weave) {
         double inverse[LAW_PARAMS * LAW_PARAMS];
-        law_inverse_jacobian(law, no_centre, t, inverse);
+        law_inverse_jacobian(law, centre, t, inverse);
         for (int i = 0; i < law->n; i++) {
             gradient[i] = 0;
             for (int k = 0; k < law->n; k++) gradient[i] += g[k] * inverse[k * law->n + i];

@@ -10,7 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "fit/laws.h"
 #include "fit/schedule.h"
 #include "fit/solve.h"
 
@@ -49,36 +48,39 @@ static void add_drop(struct drop_sums *s, double w, double u, double beta, doubl
     s->bb -= w * log1pe * log1pe * p;
 }
 
-/* A stretch of falling rates as one drop at its middle. R is the sum of the rates from step k on:
- * as an area, up to half a step beyond the row's. */
+static void add_at(struct drop_sums *s, double w, double rate, double r, const double *t)
+{
+    double l = -log(rate);
+    if (r > 0 && rate > 0) add_drop(s, w, t[C] + log(r) + t[GAMMA] * l, t[BETA], l);
+}
+
+/* A stretch of falling rates, by Gauss's rule of two points. R is the sum of the rates from step k
+ * on: as an area, up to half a step beyond the row's. */
 static void add_stretch(struct drop_sums *s, const struct schedule_curve *c, double from, double to,
                         double end, const double *t)
 {
-    double middle = 0.5 * (from + to), rate = schedule_rate(c, middle), l = -log(rate);
-    double r = end - schedule_area(c, middle);
-    if (r > 0 && rate > 0)
-        add_drop(s, schedule_rate(c, from) - schedule_rate(c, to), t[C] + log(r) + t[GAMMA] * l,
-                 t[BETA], l);
+    double middle = 0.5 * (from + to), off = (to - from) * 0.28867513459481288;
+    double rate = schedule_rate(c, middle), at[2] = {middle - off, middle + off},
+           w[2] = {schedule_rate(c, from) - rate, rate - schedule_rate(c, to)};
+    for (int k = 0; k < 2; k++)
+        add_at(s, w[k], schedule_rate(c, at[k]), end - schedule_area(c, at[k]), t);
 }
 
+/* What fell just before the row has hardly begun to show: finer and finer towards its step. */
 static void sum_drops(struct drop_sums *s, const struct schedule_curve *c, double step, double end,
                       const double *t)
 {
     *s = (struct drop_sums){0};
     for (size_t i = 0; i < c->n_drops && c->drop[i].from < step; i++) {
         const struct schedule_drop *d = &c->drop[i];
-        if (d->to < step && i + 1 < c->n_drops && c->drop[i + 1].from < step) {
-            double l = -log(d->rate);
-            if (end > d->area && d->rate > 0)
-                add_drop(s, d->w, t[C] + log(end - d->area) + t[GAMMA] * l, t[BETA], l);
+        double from = d->from, to = fmin(d->to, step), size = to - from;
+        if (step - to > 4 * size) {
+            add_at(s, d->w, d->rate, end - d->area, t);
             continue;
         }
-        /* What happened just before the row has hardly begun to show: finer towards its step. */
-        double from = d->from, to = fmin(d->to, step);
-        for (int k = 0; k < 8 && to - from > 2; k++) {
-            double half = 0.5 * (from + to);
-            add_stretch(s, c, from, half, end, t);
-            from = half;
+        for (; step - to < size && size > 2; size *= 0.5) {
+            add_stretch(s, c, from, from + 0.5 * size, end, t);
+            from += 0.5 * size;
         }
         add_stretch(s, c, from, to, end, t);
     }

@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/points.h"
 
-#include <ctype.h>
 #include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdarg.h>
@@ -13,52 +12,6 @@
 #include <strings.h>
 
 #include "fit/where.h"
-
-/* Header names by what they stand for, most telling first; compared with case, blanks and
- * punctuation left out, so "Model Size" is modelsize. */
-static const char *const known[POINTS_COLUMNS][24] = {
-    [POINTS_N] = {"N", "params", "parameters", "n_params", "num_params", "model_size",
-                  "model_params", "n_parameters", "num_parameters", "param_count", NULL},
-    [POINTS_D] = {"D", "tokens_seen", "train_tokens", "training_tokens", "n_tokens", "num_tokens",
-                  "tokens", "token_count", "dataset_size", NULL},
-    [POINTS_C] = {"C", "flops", "flop", "training_flop", "training_flops", "train_flops", "compute",
-                  "training_compute", "budget", "total_flops", NULL},
-    [POINTS_LOSS] = {"loss", "mean_loss", "final_loss", "val_loss", "validation_loss", "eval_loss",
-                     "test_loss", "train_loss", "perplexity", "ppl", "bits_per_token",
-                     "bits_per_byte", "bpb", "bits_per_character", "bpc", NULL},
-    [POINTS_STEP] = {"step", "steps", "S", "iteration", NULL},
-    [POINTS_UNIQUE] = {"unique_tokens", "unique", "U", "D_unique", NULL},
-    [POINTS_VOCABULARY] = {"V", "vocab_size", "vocabulary_size", "vocabulary", "vocab", "n_vocab",
-                           "vocab_params", NULL},
-    [POINTS_WEIGHT] = {"weight", NULL},
-    [POINTS_RUN] = {"model", "run", "run_name", "name", "run_id", NULL},
-    [POINTS_BY] = {NULL},
-};
-
-static const char *const column_text[POINTS_COLUMNS] = {
-    "N", "D", "C", "loss", "step", "unique tokens", "vocabulary", "weight", "run", "group",
-};
-
-const char *points_names(enum points_column column)
-{
-    static _Thread_local char list[400];
-    list[0] = 0;
-    for (size_t i = 0; known[column][i]; i++) {
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known[column][i]);
-    }
-    return list;
-}
-
-static bool same_name(const char *a, const char *b)
-{
-    for (;; a++, b++) {
-        while (*a && !isalnum((unsigned char)*a)) a++;
-        while (*b && !isalnum((unsigned char)*b)) b++;
-        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return false;
-        if (!*a) return true;
-    }
-}
 
 /* --- messages --- */
 
@@ -110,6 +63,22 @@ struct plan {
     enum points_unit unit;
 };
 
+/* Before any conversion: can the losses be in the unit that the header says or leaves open? */
+static int check_unit(const struct plan *plan, struct points *p, const struct csv *c, struct err *e)
+{
+    double *losses = malloc((c->rows + 1) * sizeof *losses);
+    if (!losses) return err_memory(e, c->path);
+    for (size_t i = 0; i < c->rows; i++) {
+        if (csv_parse_number(csv_field(c, i, (size_t)plan->column[POINTS_LOSS]), &losses[i]))
+            losses[i] = NAN;
+    }
+    char text[200];
+    int doubt = points_doubt_unit(losses, c->rows, plan->unit, text, sizeof text);
+    free(losses);
+    if (doubt < 0) return err_set(e, "%s: column '%s': %s", c->path, p->column[POINTS_LOSS], text);
+    return doubt ? points_note(p, e, "%s", text) : 0;
+}
+
 static int find_columns(struct plan *plan, struct points *p, const struct csv *c,
                         const struct points_options *o, struct err *e)
 {
@@ -121,25 +90,26 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
             if (found == CSV_TWICE)
                 return err_set(e, "%s: line %zu: expected one column '%s', found several", c->path,
                                c->line[0], o->column[k]);
-            if (found == CSV_NONE) return csv_missing(c, e, o->column[k], column_text[k]);
+            if (found == CSV_NONE) return csv_missing(c, e, o->column[k], points_text(k));
             plan->column[k] = found;
         }
-        for (size_t i = 0; known[k][i] && !o->column[k]; i++) {
+        const char *name;
+        for (size_t i = 0; !o->column[k] && (name = points_name(k, i)); i++) {
             long first = -1;
             for (size_t m = 0; m < c->columns; m++) {
-                if (!same_name(csv_header(c, m), known[k][i])) continue;
+                if (!points_same_name(csv_header(c, m), name)) continue;
                 if (first >= 0)
                     return err_set(
                         e, "%s: line %zu: expected one column for %s, found '%s' and '%s'", c->path,
-                        c->line[0], column_text[k], csv_header(c, (size_t)first), csv_header(c, m));
+                        c->line[0], points_text(k), csv_header(c, (size_t)first), csv_header(c, m));
                 first = (long)m;
             }
             if (first < 0) continue;
             if (plan->column[k] < 0) {
                 plan->column[k] = first;
-            } else if (k == POINTS_N || (k == POINTS_LOSS && i < 8)) {
+            } else if (k == POINTS_N || (k == POINTS_LOSS && points_unit_of(name) == UNIT_AUTO)) {
                 /* Not silently: two columns could stand for it. */
-                if (points_note(p, e, "%s is column '%s'; '%s' is not used", column_text[k],
+                if (points_note(p, e, "%s is column '%s'; '%s' is not used", points_text(k),
                                 csv_header(c, (size_t)plan->column[k]),
                                 csv_header(c, (size_t)first)))
                     return -1;
@@ -150,13 +120,12 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
         if (!p->column[k]) return err_memory(e, c->path);
     }
     if (plan->column[POINTS_LOSS] < 0) return o->no_loss ? 0 : csv_missing(c, e, NULL, "the loss");
-    if (plan->unit == UNIT_AUTO) {
-        const char *name = p->column[POINTS_LOSS];
-        plan->unit = UNIT_NATS;
-        if (same_name(name, "perplexity") || same_name(name, "ppl")) plan->unit = UNIT_PERPLEXITY;
-        if (same_name(name, "bpb") || same_name(name, "bpc") || !strncasecmp(name, "bits", 4))
-            plan->unit = UNIT_BITS;
-    }
+    plan->unit = o->unit == UNIT_AUTO ? points_unit_of(p->column[POINTS_LOSS]) : o->unit;
+    char taken[400];
+    if (points_taken(p->column, o->need, taken, sizeof taken) &&
+        points_note(p, e, "columns: %s", taken))
+        return -1;
+    if (o->unit == UNIT_AUTO && check_unit(plan, p, c, e)) return -1;
     if (plan->unit == UNIT_PERPLEXITY) p->loss_conversion = "ln(perplexity)";
     if (plan->unit == UNIT_BITS) p->loss_conversion = "bits x ln 2";
     return 0;
@@ -166,8 +135,8 @@ static int find_columns(struct plan *plan, struct points *p, const struct csv *c
 
 static int allocate(struct points *p, size_t n)
 {
-    double **arrays[] = {&p->N,    &p->D,      &p->C,          &p->loss,
-                         &p->step, &p->unique, &p->vocabulary, &p->weight};
+    double **arrays[] = {&p->N,      &p->D,          &p->C,       &p->loss,  &p->step,
+                         &p->unique, &p->vocabulary, &p->outcome, &p->weight};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         *arrays[i] = malloc(n * sizeof **arrays[i]);
         if (!*arrays[i]) return -1;
@@ -187,6 +156,7 @@ static void copy_row(struct points *to, size_t i, const struct points *from, siz
     to->step[i] = from->step[k];
     to->unique[i] = from->unique[k];
     to->vocabulary[i] = from->vocabulary[k];
+    to->outcome[i] = from->outcome[k];
     to->weight[i] = from->weight[k];
     to->line[i] = from->line[k];
     to->run[i] = from->run[k];
@@ -235,7 +205,7 @@ static int read_row(struct points *p, const struct csv *c, size_t row, const str
         bool needed = (k == POINTS_LOSS && !o->no_loss) || k == POINTS_WEIGHT || (o->need >> k & 1);
         if (is_absent(text)) {
             if (!needed) continue;
-            return drop(p, e, line, "%s is '%s' (column %zu, %.40s)", column_text[k], text,
+            return drop(p, e, line, "%s is '%s' (column %zu, %.40s)", points_text(k), text,
                         column + 1, csv_header(c, column));
         }
         if (csv_number(c, row, column, &v[k], e)) {
@@ -264,8 +234,8 @@ static int read_row(struct points *p, const struct csv *c, size_t row, const str
         bool needed = (k == POINTS_LOSS && !o->no_loss) || (o->need >> k & 1);
         if (needed && !(v[k] > 0))
             return isnan(v[k])
-                       ? drop(p, e, line, "%s is not known", column_text[k])
-                       : drop(p, e, line, "%s is %g: expected more than 0", column_text[k], v[k]);
+                       ? drop(p, e, line, "%s is not known", points_text(k))
+                       : drop(p, e, line, "%s is %g: expected more than 0", points_text(k), v[k]);
     }
     if (plan->column[POINTS_WEIGHT] < 0) v[POINTS_WEIGHT] = 1;
     if (v[POINTS_WEIGHT] < 0)
@@ -280,6 +250,7 @@ static int read_row(struct points *p, const struct csv *c, size_t row, const str
     p->step[i] = v[POINTS_STEP];
     p->unique[i] = v[POINTS_UNIQUE];
     p->vocabulary[i] = v[POINTS_VOCABULARY];
+    p->outcome[i] = v[POINTS_OUTCOME];
     p->weight[i] = v[POINTS_WEIGHT];
     p->line[i] = line;
     p->run[i] = p->by[i] = 0;
@@ -407,7 +378,7 @@ static int read_rows(struct points *p, const struct csv *c, const struct plan *p
 int points_read(struct points *p, const struct csv *c, const struct points_options *o,
                 struct err *e)
 {
-    struct plan plan;
+    struct plan plan = {.unit = UNIT_AUTO};
     struct where *where = NULL;
     *p = (struct points){.hash = c->hash};
     p->path = strdup(c->path);
@@ -420,7 +391,7 @@ int points_read(struct points *p, const struct csv *c, const struct points_optio
     derived(p, o);
     for (int k = 0; k < POINTS_COLUMNS; k++) {
         if (o->need >> k & 1 && !(p->have >> k & 1)) {
-            csv_missing(c, e, NULL, column_text[k]);
+            csv_missing(c, e, NULL, points_text(k));
             goto fail;
         }
     }
@@ -457,6 +428,7 @@ void points_close(struct points *p)
     free(p->step);
     free(p->unique);
     free(p->vocabulary);
+    free(p->outcome);
     free(p->weight);
     free(p->line);
     free(p->run);
@@ -478,6 +450,7 @@ const double *points_values(const struct points *p, enum points_column column)
                                         [POINTS_STEP] = p->step,
                                         [POINTS_UNIQUE] = p->unique,
                                         [POINTS_VOCABULARY] = p->vocabulary,
+                                        [POINTS_OUTCOME] = p->outcome,
                                         [POINTS_WEIGHT] = p->weight};
     return column < POINTS_RUN ? values[column] : NULL;
 }

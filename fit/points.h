@@ -13,25 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fit/points_names.h"
 #include "src/base/csv.h"
 #include "src/base/err.h"
-
-/* What a column stands for. */
-enum points_column {
-    POINTS_N,          /* parameters */
-    POINTS_D,          /* training tokens */
-    POINTS_C,          /* training FLOP, or the budget of an isoFLOP group */
-    POINTS_LOSS,       /* nats per token, whatever unit the file has */
-    POINTS_STEP,       /* optimiser step of a checkpoint */
-    POINTS_UNIQUE,     /* unique training tokens, for laws of repeated data */
-    POINTS_VOCABULARY, /* tokens of the vocabulary, or its parameters */
-    POINTS_WEIGHT,     /* multiplies the row's term of the objective; 1 where there is none */
-    POINTS_RUN,        /* name of the training run (cluster of the bootstrap) */
-    POINTS_BY,         /* name of the group to be fitted by itself */
-    POINTS_COLUMNS
-};
-
-enum points_unit { UNIT_AUTO, UNIT_NATS, UNIT_BITS, UNIT_PERPLEXITY };
 
 /* FLOP of one training token, for rules other than 6N: the caller's own (it may know
  * architectures). Reads what it needs of the CSV row; returns 0 and *flops, or -1 with *e. */
@@ -69,7 +53,7 @@ struct points {
     size_t n;
     unsigned have; /* bit (1u << column): a column stands for it, or it was derived */
     /* [n] each; NaN (the loss only under no_loss) where not known; weight 1 */
-    double *N, *D, *C, *loss, *step, *unique, *vocabulary, *weight;
+    double *N, *D, *C, *loss, *step, *unique, *vocabulary, *outcome, *weight;
     size_t *line;                 /* file line of the row */
     size_t *run, *by;             /* index into the names; 0 where there is no such column */
     char **run_names, **by_names; /* by first appearance */
@@ -101,8 +85,5 @@ const double *points_values(const struct points *p, enum points_column column);
 /* Adds a one-line remark, once. */
 int points_note(struct points *p, struct err *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* The header names recognised for a column, comma-separated, for help texts. */
-const char *points_names(enum points_column column);
 
 #endif

@@ -49,7 +49,7 @@ static void draw(const struct fit_problem *p, const struct sample *s, uint64_t n
     for (int i = 0; i < law->n; i++) {
         const struct law_param *param = &law->param[i];
         double u = rng_uniform(7, number, (uint64_t)i);
-        t[i] = param->from + u * (param->to - param->from);
+        t[i] = law->start[i][0] + u * (law->start[i][1] - law->start[i][0]);
         if (param->map == MAP_COEFFICIENT) t[i] += s->log_mean;
     }
     if (law->place) law->place(law, middle, t);
@@ -160,7 +160,7 @@ static int by_score(const void *a, const void *b)
 bool scatter_has(const struct law *law)
 {
     for (int i = 0; i < law->n; i++) {
-        if (law->param[i].from != law->param[i].to) return true;
+        if (law->start[i][0] != law->start[i][1]) return true;
     }
     return law->linear;
 }

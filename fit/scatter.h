@@ -1,5 +1,5 @@
 /* scatter.h - starts for laws of any form: points scattered over the ranges their parameters have
- * (laws.h, from and to), the best kept.
+ * (law.h, start), the best kept.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_FIT_SCATTER_H

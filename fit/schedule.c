@@ -176,21 +176,26 @@ static int read_rows(struct schedule *s, const struct csv *c, struct err *e)
     return 0;
 }
 
+int schedule_rows(struct schedule *s, const struct csv *c, struct err *e)
+{
+    *s = (struct schedule){.name = strdup(c->path)};
+    int status = s->name ? read_rows(s, c, e) : err_memory(e, c->path);
+    if (status) schedule_close(s);
+    return status;
+}
+
 int schedule_read(struct schedule *s, const char *name, struct err *e)
 {
     struct csv c;
-    int status;
-    *s = (struct schedule){.name = strdup(name)};
-    if (!s->name) return err_memory(e, NULL);
-    if (!strcmp(name, "pythia")) {
-        status = pythia(s, e);
-    } else {
-        status = csv_read(&c, name, e);
-        if (!status) {
-            status = read_rows(s, &c, e);
-            csv_close(&c);
-        }
+    *s = (struct schedule){.name = NULL};
+    if (strcmp(name, "pythia")) {
+        if (csv_read(&c, name, e)) return -1;
+        int status = schedule_rows(s, &c, e);
+        csv_close(&c);
+        return status;
     }
+    s->name = strdup(name);
+    int status = s->name ? pythia(s, e) : err_memory(e, name);
     if (status) schedule_close(s);
     return status;
 }

@@ -38,6 +38,8 @@ struct schedule {
  * step and lr, and run when several runs have schedules of their own: rows of a run by rising step.
  * On error *s is empty. The caller calls schedule_close. */
 int schedule_read(struct schedule *s, const char *name, struct err *e);
+/* The same from a table that was read. */
+int schedule_rows(struct schedule *s, const struct csv *c, struct err *e);
 void schedule_close(struct schedule *s);
 
 /* The number, from 1, of a run's schedule; 0 when it has none. */

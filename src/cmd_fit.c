@@ -11,9 +11,11 @@
 #include "fit/analysis.h"
 #include "fit/compare.h"
 #include "fit/expression.h"
+#include "fit/link.h"
 #include "fit/pins.h"
 #include "fit/points_examine.h"
 #include "fit/saved.h"
+#include "fit/scatter.h"
 #include "fit/schedule.h"
 #include "fit/sensitivity.h"
 #include "src/base/json.h"
@@ -24,6 +26,7 @@
 #include "src/commands.h"
 #include "src/report/report_compare.h"
 #include "src/report/report_fit.h"
+#include "src/report/report_link.h"
 #include "src/report/report_noise.h"
 
 enum { MOST_PREDICTIONS = 64 };
@@ -39,7 +42,7 @@ struct args {
     struct bootstrap_options bootstrap;
     enum points_column x; /* POINTS_COLUMNS: not given */
     double level, holdout;
-    int grid;
+    int grid, link;
     bool bootstrap_given, no_profile, no_witness, compare, sensitivity;
 };
 #define ARGS struct args
@@ -100,6 +103,8 @@ static int take_predict(void *args, const char *value, struct err *e)
     return 0;
 }
 
+static const char *const links[] = {"none", "logit", NULL};
+
 static const struct option_row options[] = {
     OPTION_PLAIN(law, "LAW"),
     OPTION_PLAIN(file, "[FILE]"), /* not where --law stands for LAW: check_plain */
@@ -112,6 +117,8 @@ static const struct option_row options[] = {
                 "Vocabulary V (law vocabulary)"),
     OPTION_TEXT("schedule", 0, "FILE|pythia", schedule,
                 "Learning rates, columns step, lr and run (law mpl)"),
+    OPTION_TEXT("outcome", 0, "COLUMN", points.options.column[POINTS_OUTCOME],
+                "Accuracy from 0 to 1 (--link logit)"),
     OPTION_CALL("x", 0, "N|D|C|step", take_x, "The variable of a one-variable law (default: N)"),
     OPTION_GROUP(cmd_points_rows, points),
     OPTION_TEXT("by", 0, "COLUMN", points.options.column[POINTS_BY],
@@ -149,6 +156,8 @@ static const struct option_row options[] = {
                  "Compute-optimal N, D, D/N and L at these FLOP, with bands"),
     OPTION_CALL("predict", 0, "N[,D[,U]]", take_predict,
                 "Loss there, with bands of the law and of a new run"),
+    OPTION_CHOICE("link", 0, link, links,
+                  "logit: a sigmoid from the loss to an accuracy (--outcome), for --predict"),
     OPTION_FLAG("compare", 0, compare,
                 "All laws of these variables: AIC, AICc, BIC, errors with the largest compute and "
                 "with each budget left out"),
@@ -299,9 +308,10 @@ static int read_points(struct points *p, struct job *j, struct err *e)
     return -1;
 }
 
-/* Remarks on the bootstrap, and the default for many rows: a matter of seconds. */
-static int settle_bootstrap(const struct args *a, struct points *p, struct bootstrap_options *b,
-                            struct err *e)
+/* Remarks on the bootstrap, and the default for many rows and for laws of larger forms, whose
+ * descents take a hundred times as long: a matter of seconds. */
+static int settle_bootstrap(const struct args *a, const struct law *law, struct points *p,
+                            struct bootstrap_options *b, struct err *e)
 {
     if (!a->bootstrap_given && p->n > 2000) {
         b->n = p->n > 20000 ? 100 : 2000000 / p->n;
@@ -310,6 +320,15 @@ static int settle_bootstrap(const struct args *a, struct points *p, struct boots
                         "%zu rows: the default bootstrap is %zu resamples, one start each; "
                         "--bootstrap N asks for more",
                         p->n, b->n))
+            return -1;
+    }
+    if (!a->bootstrap_given && p->n <= 2000 && scatter_has(law)) {
+        b->n = 200;
+        b->starts = 0;
+        if (points_note(p, e,
+                        "%s: the default bootstrap is 200 resamples, one start each; --bootstrap N "
+                        "and --boot-starts ask for more",
+                        law->name))
             return -1;
     }
     if (b->kind == BOOT_CLUSTER && b->n && p->n_runs < 10)
@@ -321,6 +340,18 @@ static int settle_bootstrap(const struct args *a, struct points *p, struct boots
 }
 
 /* --- command --- */
+
+/* The second stage, from losses to outcomes. */
+static int add_link(const struct job *j, const struct analysis *a, const struct points *p,
+                    json_t *json, struct err *e)
+{
+    struct link link;
+    struct linked predicted[MOST_PREDICTIONS];
+    if (link_analyse(&link, predicted, a, p, j->options.level, j->options.bootstrap.seed, e))
+        return -1;
+    json_object_set_new(json, "link", link_report(j->sheet, &link, predicted, a->n_predict));
+    return 0;
+}
 
 /* Adds to sheet and JSON; GROUP: its name, or NULL. */
 static int add_comparisons(const struct job *j, const struct points *p, const char *group,
@@ -376,6 +407,7 @@ static int fit_one(const struct job *j, const struct points *p, const char *grou
         if (group) sheet_remark(j->sheet, "group %s", group);
         *json = fit_report(j->sheet, &a, p, &j->options);
         status = add_noise(j, p, &a, *json, e);
+        if (!status && j->args->link) status = add_link(j, &a, p, *json, e);
         if (!status) status = add_comparisons(j, p, group, *json, e);
     }
     analysis_close(&a);
@@ -442,7 +474,9 @@ static int run_job(struct job *j, struct err *e)
     if (open_law(j, e) || read_options(a, j->law, &j->options, e) || place_predictions(j, e) ||
         csv_read(&j->table, a->file, e) || read_points(&p, j, e))
         return -1;
-    int status = settle_bootstrap(a, &p, &j->options.bootstrap, e);
+    int status =
+        a->link && !p.column[POINTS_OUTCOME] ? csv_missing(&j->table, e, NULL, "the outcome") : 0;
+    if (!status) status = settle_bootstrap(a, j->law, &p, &j->options.bootstrap, e);
     j->sheet = sheet_open();
     if (!status) status = fit_points(j, &p, e);
     sheet_free(j->sheet);

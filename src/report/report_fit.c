@@ -182,7 +182,9 @@ static struct table *predictions(struct sheet *s, const struct analysis *a, enum
                                  : x == POINTS_C                        ? TABLE_FLOP
                                                                         : TABLE_EXACT;
     const enum table_unit tokens = a->fit.law->variables & LAW_STEP ? TABLE_EXACT : TABLE_COUNT;
+    const bool vocabulary = a->fit.law->variables & LAW_V;
     const struct column columns[] = {
+        {.name = "V", .format = real, .unit = TABLE_EXACT}, /* in laws that have it */
         {.name = "N", .format = real, .unit = unit},
         {.name = "D", .format = real, .unit = tokens},
         {.name = "loss", .format = real},
@@ -193,9 +195,12 @@ static struct table *predictions(struct sheet *s, const struct analysis *a, enum
         {.name = "new_lo", .format = real, .flags = TABLE_NO_TERMINAL},
         {.name = "new_hi", .format = real, .flags = TABLE_NO_TERMINAL},
     };
-    struct table *t = sheet_table(s, columns, COUNT_OF(columns), "-", false);
+    const int first = !vocabulary;
+    struct table *t =
+        sheet_table(s, columns + first, COUNT_OF(columns) - (size_t)first, "-", false);
     for (size_t i = 0; i < a->n_predict; i++) {
         const struct prediction *q = &a->predict[i];
+        if (vocabulary) table_real(t, q->U);
         table_real(t, q->N > 0 ? q->N : NAN);
         table_real(t, q->D > 0 ? q->D : NAN);
         table_real(t, q->loss);
