@@ -26,14 +26,13 @@ static void compare(struct boot_check *c, const struct bootstrap *rows,
     double worst = 0;
     for (int i = 0; i < n; i++) {
         double a = half_width(rows, i, scratch), b = half_width(clustered, i, scratch);
-        double ratio = fabs(log(b / a));
-        if (!(a > 0 && b > 0 && ratio > worst)) continue;
-        worst = ratio;
+        if (!(a > 0 && b / a > worst)) continue;
+        worst = b / a;
         c->parameter = i;
         c->rows = a;
         c->clustered = b;
     }
-    c->differ = worst > log(most);
+    c->differ = worst > most;
 }
 
 int boot_check(struct boot_check *c, struct analysis *a, const struct points *p,

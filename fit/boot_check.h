@@ -1,5 +1,6 @@
-/* boot_check.h - do runs with several rows (checkpoints) hang together? The bootstrap over rows takes
- * rows for independent, the one over runs does not; where their spreads differ, the first misleads.
+/* boot_check.h - do rows of one run (its checkpoints) hang together? The bootstrap over rows takes them
+ * for independent, the one over runs does not; where the second spreads further, the first misleads.
+ * (Over few runs it spreads less than it should, so the other way round says nothing.)
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_FIT_BOOT_CHECK_H

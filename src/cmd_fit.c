@@ -495,13 +495,9 @@ static int run(void *args, struct err *e)
     return status;
 }
 
-static const struct command *const children[] = {&cmd_fit_design,
-                                                 &cmd_fit_isoflop,
-                                                 &cmd_fit_envelope,
-                                                 &cmd_fit_approaches,
-                                                 &cmd_fit_bias,
-                                                 &cmd_fit_laws,
-                                                 NULL};
+static const struct command *const children[] = {
+    &cmd_fit_design,     &cmd_fit_speedup, &cmd_fit_isoflop, &cmd_fit_envelope,
+    &cmd_fit_approaches, &cmd_fit_bias,    &cmd_fit_laws,    NULL};
 
 const struct command cmd_fit = {
     .name = "fit",

@@ -40,7 +40,7 @@ COMMANDS(X)
 
 /* The children of tripod fit, in cmd_approaches.c and cmd_fit_*.c. */
 extern const struct command cmd_fit_isoflop, cmd_fit_envelope, cmd_fit_approaches, cmd_fit_bias,
-    cmd_fit_laws, cmd_fit_design;
+    cmd_fit_laws, cmd_fit_design, cmd_fit_speedup;
 
 /* --flop RULE[:FAMILY] of tripod fit (cmd_flop.c): fills *f for points_read. */
 struct points_flops;

@@ -72,8 +72,9 @@ static json_t *runs(struct sheet *s, const struct design *d, const struct points
     };
     sheet_gap(s);
     sheet_remark(s,
-                 "runs, what helps most per FLOP first; the half-width with each and all before; "
-                 "how much it shrinks per FLOP");
+                 "runs, %s first; the half-width with each and all before; how much it shrinks per "
+                 "FLOP",
+                 rounds ? "by round, the cheapest" : "what helps most per FLOP");
     struct table *t = sheet_table(s, columns, COUNT_OF(columns), "-", false);
     double before = d->half;
     for (size_t i = 0; i < d->n; i++) {
