@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "simd/peak.h"
+#include "simd/vnni.h"
 #include "src/base/file.h"
 #include "src/base/stats.h"
 
@@ -143,15 +144,34 @@ static void run_peak(void *context, int thread)
     ((const struct peak_loop *)context)->run(20000);
 }
 
+/* The loop of that name as an entrant; false: this CPU has it not. */
+static bool loop_entrant(const struct bench *bench, const char *name, struct entrant *entrant)
+{
+    const struct peak_loop *loop = peak_loops;
+    while (loop->name && strcmp(loop->name, name)) loop++;
+    if (!loop->name || !loop->available()) return false;
+    *entrant = (struct entrant){.name = "peak", .work = run_peak};
+    entrant->context = (void *)(uintptr_t)loop;
+    entrant->amount = loop->run(20000) * bench->threads;
+    return true;
+}
+
 struct entrant bench_peak_loop(const struct bench *bench)
 {
     static const char *const names[SIMD_ISAS] = {"f32_sse", "f32_avx2", "f32_avx512"};
-    const struct peak_loop *loop = peak_loops;
-    while (loop->name && strcmp(loop->name, names[bench->kernels->isa])) loop++;
-    struct entrant entrant = {.name = "peak", .work = run_peak};
-    entrant.context = (void *)(uintptr_t)loop;
-    entrant.amount = loop->run(20000) * bench->threads;
+    struct entrant entrant = {.name = "peak"};
+    loop_entrant(bench, names[bench->kernels->isa], &entrant);
     return entrant;
+}
+
+bool bench_int16_loop(const struct bench *bench, struct entrant *entrant)
+{
+    const enum simd_isa isa = bench->kernels->isa;
+    const char *name = isa == SIMD_SCALAR   ? ""
+                       : isa == SIMD_AVX512 ? "int16_avx512"
+                       : simd_vnni(isa)     ? "int16_avxvnni"
+                                            : "int16_avx2";
+    return loop_entrant(bench, name, entrant);
 }
 
 char *bench_folder(struct err *e)

@@ -99,5 +99,7 @@ char *bench_folder(struct err *e);
 
 /* The FMA loop of the kernel table's instruction set as an entrant. */
 struct entrant bench_peak_loop(const struct bench *bench);
+/* The same of the instruction its integer products are made of; false: none is known. */
+bool bench_int16_loop(const struct bench *bench, struct entrant *entrant);
 
 #endif

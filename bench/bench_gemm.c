@@ -1,5 +1,5 @@
 /* bench_gemm.c - `tripod bench gemm`: every product of a Pythia model, its loss head and attention,
- * beside oneDNN (weights packed beforehand) and a BLAS; and the layers' products and attention
+ * in float32 and in 16-bit integers, beside oneDNN (weights packed beforehand) and a BLAS; and the layers' products and attention
  * backwards.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
@@ -22,7 +22,8 @@ struct product {
     const struct kernels *kernels;
     size_t rows, n, k, heads;
     size_t in_floats, out_floats, scratch_bytes;
-    struct panels panels;
+    struct panels panels, panels_i16;
+    struct strips_i16 *q;      /* a thread's integers of its activations */
     float **in, **out, *plain; /* plain: W [n, k] in float32 for the others */
     void **scratch;
     uint32_t *targets;
@@ -37,6 +38,25 @@ static void run_native(void *context, int t)
     const struct product *p = context;
     struct strips in = {p->in[t], p->rows}, out = {p->out[t], p->rows};
     p->kernels->gemm(out, in, p->rows, p->panels, NULL, GEMM_STORE, p->scratch[t]);
+}
+/* The row's integers are part of the price. */
+static struct strips_i16 quantized(const struct product *p, int t)
+{
+    p->kernels->quantize(p->q[t], (struct strips){p->in[t], p->rows}, p->rows, p->k);
+    return p->q[t];
+}
+static void run_int16(void *context, int t)
+{
+    const struct product *p = context;
+    struct strips out = {p->out[t], p->rows};
+    p->kernels->gemm_i16(out, quantized(p, t), p->rows, p->panels_i16, NULL, GEMM_STORE,
+                         p->scratch[t]);
+}
+static void run_head_int16(void *context, int t)
+{
+    const struct product *p = context;
+    p->kernels->head_i16(p->out[t], quantized(p, t), p->rows, p->panels_i16, p->targets,
+                         p->scratch[t]);
 }
 /* Backwards out is dY, and in, X, becomes dX: what compares others has been measured by then. */
 static void run_dx(void *context, int t)
@@ -106,6 +126,29 @@ static void run_blas(void *context, int t)
             (int)p->k, 0, p->out[t], (int)p->n);
 }
 
+/* A thread's integers and behind them their scales. */
+static size_t int16_bytes(const struct product *p)
+{
+    return strips_size(p->rows, p->k) * sizeof(int16_t) + p->rows * sizeof(float);
+}
+
+/* Integers of the weights, and room for those of the activations. */
+static int int16_new(const struct bench *bench, struct product *p, struct err *e)
+{
+    void *data = simd_alloc(panels_bytes(SIMD_I16, p->n, p->k));
+    p->q = calloc((size_t)bench->threads, sizeof *p->q);
+    p->panels_i16 = (struct panels){data, SIMD_I16, p->n, p->k};
+    if (!data || !p->q) return err_memory(e, "bench");
+    bench->kernels->quantize_panels(data, p->panels);
+    for (int t = 0; t < bench->threads; t++) {
+        int16_t *q = simd_alloc(int16_bytes(p));
+        if (!q) return err_memory(e, "bench");
+        float *scales = (float *)(void *)(q + strips_size(p->rows, p->k));
+        p->q[t] = (struct strips_i16){q, scales, p->rows};
+    }
+    return 0;
+}
+
 static void product_free(const struct bench *bench, struct product *p)
 {
     for (int t = 0; t < bench->threads; t++) {
@@ -113,11 +156,15 @@ static void product_free(const struct bench *bench, struct product *p)
         if (p->in && p->in[t]) simd_free(p->in[t], p->in_floats * sizeof(float));
         if (p->out && p->out[t]) simd_free(p->out[t], p->out_floats * sizeof(float));
         if (p->scratch && p->scratch[t]) simd_free(p->scratch[t], p->scratch_bytes);
+        if (p->q && p->q[t].data) simd_free(p->q[t].data, int16_bytes(p));
     }
     if (p->onednn) onednn_matmul_free(p->onednn[0]);
     if (p->panels.data) simd_free((void *)(uintptr_t)p->panels.data, 2 * panels_size(p->n, p->k));
+    if (p->panels_i16.data)
+        simd_free((void *)(uintptr_t)p->panels_i16.data, panels_bytes(SIMD_I16, p->n, p->k));
     if (p->plain) simd_free(p->plain, p->n * p->k * sizeof(float));
     free(p->onednn);
+    free(p->q);
     free(p->in);
     free(p->out);
     free(p->scratch);
@@ -190,9 +237,23 @@ static sgemm *load_blas(const struct bench *bench, struct err *e)
     return function;
 }
 
-/* What a row compares; columns without an entrant stay blank. */
+/* The product of integers in a row: its rate, its share of its own peak, times faster than float32's.
+ * NULL: there is none. */
+static void int16_cells(struct bench *bench, struct table *t, const char *id,
+                        const struct entrant *native, const struct entrant *int16)
+{
+    table_real(t, int16 ? int16->rate * 1e-9 : NAN);
+    table_real(t, int16 && int16[1].work ? 100 * bench_ratio(bench, int16, &int16[1]) : NAN);
+    table_real(t, int16 ? bench_ratio(bench, int16, native) : NAN);
+    char name[112];
+    snprintf(name, sizeof name, "%s_int16", id);
+    if (int16) bench_rate(bench, name, int16->rate);
+}
+
+/* What a row compares; columns without an entrant stay blank. int16: its product, then its peak. */
 static void gemm_row(struct bench *bench, struct table *t, const char *model, const char *what,
-                     const struct product *p, const struct entrant *entrants, int n)
+                     const struct product *p, const struct entrant *entrants, int n,
+                     const struct entrant *int16)
 {
     const struct entrant *peak = &entrants[0], *native = &entrants[1];
     table_text(t, "%s", model);
@@ -202,12 +263,13 @@ static void gemm_row(struct bench *bench, struct table *t, const char *model, co
     table_whole(t, p->k);
     table_real(t, native->rate * 1e-9);
     table_real(t, 100 * bench_ratio(bench, native, peak));
+    char id[96];
+    snprintf(id, sizeof id, "%s/%s/%s", bench->kernels->name, model, what);
+    int16_cells(bench, t, id, native, int16);
     for (int i = 2; i < 4; i++) {
         table_real(t, i < n ? entrants[i].rate * 1e-9 : NAN);
         table_real(t, i < n ? bench_ratio(bench, native, &entrants[i]) : NAN);
     }
-    char id[96];
-    snprintf(id, sizeof id, "%s/%s/%s", bench->kernels->name, model, what);
     bench_row_end(bench, t, bench_rate(bench, id, native->rate));
     progress_add(1);
 }
@@ -226,7 +288,7 @@ static void gemm_gradients(struct bench *bench, struct table *t, const char *mod
             {.name = "native", .work = work[i], .context = p, .amount = flop},
         };
         bench_compete(bench, entrants, 2);
-        gemm_row(bench, t, model, name, p, entrants, 2);
+        gemm_row(bench, t, model, name, p, entrants, 2, NULL);
     }
 }
 
@@ -249,24 +311,30 @@ static int gemm_products(struct bench *bench, const struct suite_model *model, s
         size_t n = products[i].n, k = products[i].k;
         struct product p = {.kernels = bench->kernels, .rows = bench->rows, .blas = blas};
         p.scratch_bytes = simd_scratch_bytes();
-        if (product_new(bench, &p, n, k, n, true, e)) {
+        if (product_new(bench, &p, n, k, n, true, e) || int16_new(bench, &p, e)) {
             product_free(bench, &p);
             return -1;
         }
         double flop = 2.0 * (double)p.rows * (double)n * (double)k * bench->threads;
-        struct entrant entrants[5] = {
+        struct entrant entrants[6] = {
             bench_peak_loop(bench),
             {.name = "native", .work = run_native, .context = &p, .amount = flop},
             {.name = "onednn", .work = run_onednn, .context = &p, .amount = flop},
             {.name = "openblas", .work = run_blas, .context = &p, .amount = flop},
         };
-        int count = blas ? 4 : 3;
-        bench_compete(bench, entrants, count);
-        gemm_row(bench, t, model->size, products[i].name, &p, entrants, count);
+        const int count = blas ? 4 : 3;
+        struct entrant *int16 = entrants + count;
+        int16[0] =
+            (struct entrant){.name = "int16", .work = run_int16, .context = &p, .amount = flop};
+        int16[1] = (struct entrant){0};
+        const int all = count + 1 + bench_int16_loop(bench, &int16[1]);
+        bench_compete(bench, entrants, all);
+        gemm_row(bench, t, model->size, products[i].name, &p, entrants, count, int16);
         if (i == PRODUCTS - 1) {
             entrants[1].work = run_head;
-            bench_compete(bench, entrants, count);
-            gemm_row(bench, t, model->size, "head", &p, entrants, count);
+            int16->work = run_head_int16;
+            bench_compete(bench, entrants, all);
+            gemm_row(bench, t, model->size, "head", &p, entrants, count, int16);
         } else {
             gemm_gradients(bench, t, model->size, products[i].name, &p, flop);
         }
@@ -309,7 +377,7 @@ static int gemm_attention(struct bench *bench, const struct suite_model *model, 
             {.name = "native", .work = run_attention, .context = &p, .amount = flop},
         };
         bench_compete(bench, entrants, 2);
-        gemm_row(bench, t, model->size, "attention", &p, entrants, 2);
+        gemm_row(bench, t, model->size, "attention", &p, entrants, 2, NULL);
 
         for (int i = 0; i < bench->threads; i++) {
             const struct attention_back b = gradient_of(&p, i);
@@ -321,7 +389,7 @@ static int gemm_attention(struct bench *bench, const struct suite_model *model, 
         entrants[1].work = run_attention_back;
         entrants[1].amount = 2.5 * flop; /* five products */
         bench_compete(bench, entrants, 2);
-        gemm_row(bench, t, model->size, "attention_back", &p, entrants, 2);
+        gemm_row(bench, t, model->size, "attention_back", &p, entrants, 2, NULL);
     }
     product_free(bench, &p);
     return status;
@@ -337,6 +405,9 @@ int bench_gemm(struct bench *bench, struct err *e)
         {.name = "k"},
         {.name = "native"},
         {.name = "percent", .head = "% of peak"},
+        {.name = "int16", .flags = TABLE_OMIT},
+        {.name = "int16_percent", .flags = TABLE_OMIT, .head = "% of its peak"},
+        {.name = "int16_ratio", .flags = TABLE_OMIT, .head = "faster"},
         {.name = "onednn", .flags = TABLE_OMIT, .head = "oneDNN"},
         {.name = "ratio", .flags = TABLE_OMIT, .head = "faster"},
         {.name = "openblas", .flags = TABLE_OMIT, .head = "OpenBLAS"},
@@ -348,10 +419,12 @@ int bench_gemm(struct bench *bench, struct err *e)
     sgemm *blas = load_blas(bench, e);
     if (!blas && bench->blas) return -1;
     json_object_set_new(bench->result, "onednn_version", json_string(onednn_version()));
-    sheet_remark(bench->sheet,
-                 "GFLOP/s in float32, %s, %d thread%s, %zu rows each; others: times faster we are",
-                 bench->kernels->name, bench->threads, bench->threads > 1 ? "s" : "", bench->rows);
-    struct table *t = bench_table(bench, columns, 12);
+    sheet_remark(
+        bench->sheet,
+        "GFLOP/s in float32, %s, %d thread%s, %zu rows each; others: times faster we are; int16: "
+        "GOP/s with its input's quantisation",
+        bench->kernels->name, bench->threads, bench->threads > 1 ? "s" : "", bench->rows);
+    struct table *t = bench_table(bench, columns, 15);
     size_t models = 0;
     for (const struct suite_model *m = suite_models; m->size; m++)
         models += bench_listed(bench, m->size);

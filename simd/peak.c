@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "simd/peak.h"
+#include "simd/vnni.h"
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -40,6 +41,7 @@ static const float operand_y[16] = {.001f, .001f, .001f, .001f, .001f, .001f, .0
 #define Z_BF16(i)  "vdpbf16ps %%zmm31, %%zmm30, %%zmm" i "\n\t"
 #define Z_INT8(i)  "vpdpbusd %%zmm31, %%zmm30, %%zmm" i "\n\t"
 #define Z_INT16(i) "vpdpwssd %%zmm31, %%zmm30, %%zmm" i "\n\t"
+#define Y_INT16(i) "%{vex%} vpdpwssd %%ymm15, %%ymm14, %%ymm" i "\n\t"
 #define Y_MADD(i)  "vpmaddwd %%ymm15, %%ymm14, %%ymm" i "\n\t"
 
 #define LOOP(load, clear, body, ...)                                                               \
@@ -87,6 +89,15 @@ __attribute__((target("avx2"))) static double run_int16_avx2(size_t n)
     return operations;
 }
 
+__attribute__((target("avx2"))) static double run_int16_avxvnni(size_t n)
+{
+    double operations = (double)n * 12 * 8 * 4;
+    if (!n) return 0;
+    LOOP(Y_LOAD, CHAINS12(Y_CLEAR), CHAINS12(Y_INT16), YMM_CLOBBERS);
+    VZEROUPPER;
+    return operations;
+}
+
 static double run_f32_sse(size_t n)
 {
     double operations = (double)n * 12 * 4;
@@ -113,6 +124,10 @@ static bool has_vnni(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
+static bool has_avxvnni(void)
+{
+    return has_avx2() && simd_vnni(SIMD_AVX2);
+}
 static bool has_bf16(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512bf16");
@@ -125,6 +140,8 @@ const struct peak_loop peak_loops[] = {
     {"bf16_avx512", "vdpbf16ps, pairs of bf16 into f32", has_bf16, run_bf16_avx512},
     {"int16_avx2", "vpmaddwd, pairs of int16 into int32, products and one sum each", has_avx2,
      run_int16_avx2},
+    {"int16_avxvnni", "vpdpwssd, 8 lanes of pairs of int16 into int32", has_avxvnni,
+     run_int16_avxvnni},
     {"int16_avx512", "vpdpwssd, pairs of int16 into int32", has_vnni, run_int16_avx512},
     {"int8_avx512", "vpdpbusd, fours of int8 into int32", has_vnni, run_int8_avx512},
     {NULL, NULL, NULL, NULL},

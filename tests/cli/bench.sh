@@ -34,6 +34,9 @@ assert [p["product"] for p in gemm["products"]] == \
     ["vocabulary", "head", "attention", "attention_back"]
 assert all(p["native"] > 0 and p["percent"] > 0 for p in gemm["products"])
 assert all(p["ratio"] > 0 for p in gemm["products"] if "attention" not in p["product"] and "_d" not in p["product"])
+assert all((p.get("int16", 0) > 0 and p["int16_ratio"] > 0) == ("attention" not in p["product"] and "_d" not in p["product"])
+           for p in gemm["products"])
+assert gemm["rates"][gemm["simd"] + "/70m/head_int16"] > 0
 assert gemm["threads"] == 2
 gradients = load("gradients.json")
 assert [g["tokens"] for g in gradients["gradients"]] == [20, 33] and gradients["threads"] == 1
