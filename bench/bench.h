@@ -29,6 +29,7 @@ struct bench {
     bool cpu_time;          /* rates by CPU time of the slowest thread, not by the wall's */
     const char *models;     /* sizes, separated by commas: "70m,1.4b" */
     const char *blas;       /* a library with cblas_sgemm */
+    int precision;          /* of a scan: beside float32's; 0: that alone */
     struct texts arguments; /* of scan and archive */
     const char *save, *against;
     /* Set before a measurement begins: */
@@ -47,6 +48,8 @@ int bench_scan(struct bench *bench, struct err *e);
 int bench_archive(struct bench *bench, struct err *e);
 int bench_gradients(struct bench *bench, struct err *e);
 int bench_train(struct bench *bench, struct err *e);
+
+extern const char *const bench_precisions[]; /* of --precision: "f32", "int16", "bf16", NULL */
 
 /* Whether --models ("70m,1.4b", "all") names the size. */
 bool bench_listed(const struct bench *bench, const char *size);

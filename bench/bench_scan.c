@@ -13,6 +13,7 @@
 
 #include "models/flat/locate.h"
 #include "models/suite.h"
+#include "models/neox/neox_narrow.h"
 #include "src/base/provenance.h"
 #include "src/scan/losses.h"
 #include "src/base/num.h"
@@ -110,11 +111,20 @@ static int write_corpus(const char *prefix, const struct workload *w, size_t voc
 struct run {
     double seconds; /* from the model's file name to the losses in their file */
     double start;   /* of that, until the first batch computes */
+    double cpu;     /* CPU time of the scanning alone, all threads */
     struct scan_result scan;
 };
 
-static int scan_once(const struct bench *bench, const char *model_path, const char *prefix,
-                     const char *out, struct run *run, struct err *e)
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_utime.tv_sec + 1e-6 * (double)usage.ru_utime.tv_usec;
+}
+
+static int scan_once(const struct bench *bench, const struct products *products,
+                     const char *model_path, const char *prefix, const char *out, struct run *run,
+                     struct err *e)
 {
     struct flat_model flat;
     struct corpus corpus = {0};
@@ -123,15 +133,18 @@ static int scan_once(const struct bench *bench, const char *model_path, const ch
     struct loss_file file = {0};
     const struct protocol protocol = {.max_tokens = SUITE_SEQUENCE};
     const struct scan_options options = {.threads = bench->threads, .batch_tokens = bench->rows};
+    struct neox_narrowed narrowed;
     double start = omp_get_wtime();
     if (model_open(&flat, model_path, NULL, e)) return -1;
     int status = corpus_open(&corpus, prefix, e);
     if (!status) status = plan_make(&plan, &corpus, &protocol, 0, SIZE_MAX, e);
-    if (!status)
-        status = neox_load(&model, &flat, bench->kernels, &products_native, plan.longest, e);
+    if (!status) status = neox_load(&model, &flat, bench->kernels, products, plan.longest, e);
+    if (!status) status = neox_narrow(&model, bench->threads, &narrowed, e);
     if (!status) status = loss_file_open(&file, out, 0, plan.predictions, e);
     run->start = omp_get_wtime() - start;
+    run->cpu = cpu_seconds();
     if (!status) status = scan_model(&model, &plan, &options, &file, &run->scan, e);
+    run->cpu = cpu_seconds() - run->cpu;
     if (!status) status = loss_file_commit(&file, e);
     run->seconds = omp_get_wtime() - start;
     loss_file_close(&file, false);
@@ -170,9 +183,35 @@ static void remove_made(const char *prefix)
 struct rounds {
     double rate[BENCH_ROUNDS], mfu[BENCH_ROUNDS], start[BENCH_ROUNDS], efficiency[BENCH_ROUNDS];
     double phases[NEOX_PHASES], busy;
+    double share[BENCH_ROUNDS],
+        over_f32[BENCH_ROUNDS]; /* of a precision's own peak; see --precision */
 };
 
-/* The corpus and the rounds; the peak is measured before and after each. */
+const char *const bench_precisions[] = {"f32", "int16", "bf16", NULL};
+/* Of --precision the first two, or the first alone. */
+static const struct products *const f32_and[][2] = {
+    {&products_native, NULL},
+    {&products_native, &products_int16},
+    {&products_native, &products_bf16},
+};
+
+/* Adds a run as round R of M; BEFORE: float32's of the same round. */
+static void note_run(const struct bench *bench, const struct run *run, const struct run *before,
+                     double peak, double own_peak, int r, struct rounds *m)
+{
+    const double rate = run->scan.flop / run->seconds * 1e-9;
+    m->rate[r] = (double)run->scan.predictions / run->seconds;
+    m->mfu[r] = peak > 0 ? rate / peak : 0;
+    m->share[r] = own_peak > 0 ? rate / own_peak : 0;
+    m->over_f32[r] =
+        bench->cpu_time ? before->cpu / run->cpu : before->scan.seconds / run->scan.seconds;
+    m->start[r] = run->start;
+    m->efficiency[r] = run->scan.busy / (run->scan.seconds * bench->threads);
+    m->busy += run->scan.busy;
+    for (int p = 0; p < NEOX_PHASES; p++) m->phases[p] += run->scan.phases[p];
+}
+
+/* The corpus and the rounds of each precision; the peak is measured before and after each. */
 static int measure_rounds(const struct bench *bench, const char *model_path, const char *prefix,
                           const struct workload *w, struct rounds *m, struct err *e)
 {
@@ -187,27 +226,28 @@ static int measure_rounds(const struct bench *bench, const char *model_path, con
         4.0 * (double)bench->threads * (double)(bench->rows > w->tokens ? bench->rows : w->tokens);
     if (tokens < least) tokens = least;
     char *out = format_string("%s.npy", prefix);
+    const struct products *const *products = f32_and[bench->precision];
     int status =
         out ? write_corpus(prefix, w, config.vocab, (size_t)tokens, e) : err_memory(e, NULL);
     for (int r = 0; r < bench->rounds && !status; r++) {
-        struct run run;
-        double before = peak_rate(bench->kernels, bench->threads, 0.1);
-        status = scan_once(bench, model_path, prefix, out, &run, e);
-        if (status) break;
-        peak = fmax(before, peak_rate(bench->kernels, bench->threads, 0.1));
-        m->rate[r] = (double)run.scan.predictions / run.seconds;
-        m->mfu[r] = peak > 0 ? run.scan.flop / run.seconds / (1e9 * peak) : 0;
-        m->start[r] = run.start;
-        m->efficiency[r] = run.scan.busy / (run.scan.seconds * bench->threads);
-        m->busy += run.scan.busy;
-        for (int p = 0; p < NEOX_PHASES; p++) m->phases[p] += run.scan.phases[p];
+        struct run runs[2];
+        for (int p = 0; p < 2 && products[p] && !status; p++) {
+            const char *numbers = bench_precisions[p ? bench->precision : 0];
+            double before = peak_rate(bench->kernels, bench->threads, 0.1);
+            status = scan_once(bench, products[p], model_path, prefix, out, &runs[p], e);
+            if (status) break;
+            peak = fmax(before, peak_rate(bench->kernels, bench->threads, 0.1));
+            const double own =
+                p ? peak_rate_of(numbers, bench->kernels, bench->threads, 0.1) : peak;
+            note_run(bench, &runs[p], &runs[0], peak, own, r, &m[p]);
+        }
     }
     free(out);
     return status;
 }
 
 /* The table's columns before and after the phases. */
-enum { BEFORE = 7, COLUMNS = BEFORE + NEOX_PHASES + 1 };
+enum { BEFORE = 7, OF_PRECISION = 3, COLUMNS = BEFORE + NEOX_PHASES + OF_PRECISION + 1 };
 
 static struct table *open_table(struct bench *bench)
 {
@@ -225,34 +265,52 @@ static struct table *open_table(struct bench *bench)
         columns[BEFORE + p] =
             (struct column){.name = neox_phase_names[p], .json = names[p], .unit = TABLE_PERCENT};
     }
-    columns[COLUMNS - 1] = (struct column)BENCH_AGAINST;
-    return bench_table(bench, columns, COLUMNS);
+    size_t n = BEFORE + NEOX_PHASES;
+    if (bench->precision) {
+        columns[n++] = (struct column){.name = "precision"};
+        columns[n++] = (struct column){.name = "share_of_own_peak", .head = "own peak"};
+        columns[n++] = (struct column){.name = "over_f32", .head = "over f32"};
+    }
+    columns[n++] = (struct column)BENCH_AGAINST;
+    return bench_table(bench, columns, n);
 }
 
-/* Runs one model on one workload and adds the row. */
+static void add_row(struct bench *bench, const char *label, const struct workload *w, int precision,
+                    struct rounds *m, struct table *t)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    char name[96];
+    const size_t n = (size_t)bench->rounds;
+    const char *numbers = bench_precisions[precision];
+    double rate = stats_median(m->rate, n);
+    snprintf(name, sizeof name, "scan %s %s%s%s", label, w->name, precision ? " " : "",
+             precision ? numbers : "");
+    table_text(t, "%s", label);
+    table_text(t, "%s", w->name);
+    table_real(t, rate);
+    table_real(t, stats_median(m->mfu, n));
+    table_real(t, stats_median(m->start, n));
+    table_real(t, stats_median(m->efficiency, n));
+    table_real(t, (double)usage.ru_maxrss / 1024);
+    for (int p = 0; p < NEOX_PHASES; p++) table_real(t, m->phases[p] / m->busy);
+    if (bench->precision) {
+        table_text(t, "%s", numbers);
+        table_real(t, stats_median(m->share, n));
+        table_real(t, stats_median(m->over_f32, n));
+    }
+    bench_row_end(bench, t, bench_rate(bench, name, rate));
+}
+
+/* Runs one model on one workload and adds its rows. */
 static int measure(struct bench *bench, const char *label, const char *model_path,
                    const struct workload *w, const char *directory, struct table *t, struct err *e)
 {
-    struct rounds m = {.busy = 0};
+    struct rounds m[2] = {{.busy = 0}};
     char *prefix = format_string("%s/%s-%s", directory, label, w->name);
-    int status = prefix ? measure_rounds(bench, model_path, prefix, w, &m, e) : err_memory(e, NULL);
-    if (!status) {
-        struct rusage usage;
-        getrusage(RUSAGE_SELF, &usage);
-        char name[96];
-        const size_t n = (size_t)bench->rounds;
-        double rate = stats_median(m.rate, n);
-        snprintf(name, sizeof name, "scan %s %s", label, w->name);
-        table_text(t, "%s", label);
-        table_text(t, "%s", w->name);
-        table_real(t, rate);
-        table_real(t, stats_median(m.mfu, n));
-        table_real(t, stats_median(m.start, n));
-        table_real(t, stats_median(m.efficiency, n));
-        table_real(t, (double)usage.ru_maxrss / 1024);
-        for (int p = 0; p < NEOX_PHASES; p++) table_real(t, m.phases[p] / m.busy);
-        bench_row_end(bench, t, bench_rate(bench, name, rate));
-    }
+    int status = prefix ? measure_rounds(bench, model_path, prefix, w, m, e) : err_memory(e, NULL);
+    if (!status) add_row(bench, label, w, 0, &m[0], t);
+    if (!status && bench->precision) add_row(bench, label, w, bench->precision, &m[1], t);
     if (prefix) remove_made(prefix);
     free(prefix);
     return status;
@@ -314,6 +372,9 @@ int bench_scan(struct bench *bench, struct err *e)
     struct workloads w = {.n = 0};
     size_t models = 0;
     if (read_workloads(bench, &w, &models, e)) return -1;
+    const struct products *narrow = f32_and[bench->precision][1];
+    const char *why = narrow && narrow->open ? narrow->open() : NULL;
+    if (why) return err_kind(e, ERR_MISSING, "--precision %s: %s", narrow->precision, why);
     char *directory = bench_folder(e);
     if (!directory) return -1;
     struct table *t = open_table(bench);

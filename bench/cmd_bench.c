@@ -39,7 +39,10 @@ static const struct option_row gemm_options[] = {
                 "A library with cblas_sgemm (default: libopenblas.so.0, where installed)"),
     SHARED_ROWS};
 static const struct option_row scan_options[] = {
-    OPTION_PLAINS(arguments, "[TOKENS|short|MODEL...]"), MODEL_ROWS, SHARED_ROWS};
+    OPTION_PLAINS(arguments, "[TOKENS|short|MODEL...]"), MODEL_ROWS,
+    OPTION_CHOICE("precision", 0, precision, bench_precisions,
+                  "Scan in this as well, in turns, and say how many times as fast it is"),
+    SHARED_ROWS};
 static const struct option_row gradients_options[] = {
     OPTION_PLAINS(arguments, "[TOKENS...]"),
     OPTION_TEXT("models", 0, "LIST", models, "Pythia sizes, separated by commas, or 'all'"),
@@ -167,11 +170,13 @@ COMMAND(gemm, gemm_options, defaults, check, "products of each model beside oneD
         "packed beforehand) and OpenBLAS; of a layer's products the gradients too: _dx of the "
         "input, _dw of the weights. Each thread works on data of its own; entrants take "
         "turns and the median round counts.")
-COMMAND(scan, scan_options, scan_defaults, check,
-        "end to end: tokens in a file to losses in a file",
-        "Whole scans of documents of TOKENS tokens (1024) or of short ones (log-normal, median "
-        "60), under random weights of the sizes in --models or under the MODELs named; MFU is "
-        "useful FLOP/s over the FMA peak of the same minute.")
+COMMAND(
+    scan, scan_options, scan_defaults, check, "end to end: tokens in a file to losses in a file",
+    "Whole scans of documents of TOKENS tokens (1024) or of short ones (log-normal, median "
+    "60), under random weights of the sizes in --models or under the MODELs named; MFU is "
+    "useful FLOP/s over the FMA peak of the same minute. With --precision a row each: the share "
+    "is of that precision's own peak, the ratio that of the scanning alone (with --cpu-time by CPU "
+    "time), without the start, in which weights are packed and the probe is run.")
 
 COMMAND(gradients, gradients_options, gradients_defaults, check,
         "gradients of single tokens' losses, as quanta computes them",

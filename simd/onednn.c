@@ -132,26 +132,46 @@ void onednn_gemm(const struct kernels *kernels, struct strips out, struct strips
     }
 }
 
-void onednn_fold(const struct kernels *kernels, double *state, float *logits, size_t rows,
-                 size_t columns, size_t n0, const uint32_t *targets)
+enum { TOGETHER = 8 }; /* rows whose chains of comparisons and additions run beside each other */
+
+/* Up to TOGETHER of the rows. */
+static void fold_some(const struct kernels *kernels, double *state, float *logits, size_t rows,
+                      size_t columns, size_t n0, const uint32_t *targets)
 {
+    float block[TOGETHER];
+    double sum[TOGETHER] = {0};
+    for (size_t r = 0; r < TOGETHER; r++) block[r] = -INFINITY;
+    for (size_t c = 0; c < columns; c++)
+        for (size_t r = 0; r < rows; r++) {
+            const float x = logits[r * SIMD_STRIP + c];
+            if (!(x <= block[r])) block[r] = x;
+        }
     for (size_t r = 0; r < rows; r++) {
         float *row = logits + r * SIMD_STRIP;
-        double *most = state + 3 * r, *sum = most + 1, *target = most + 2, block = -INFINITY;
+        double *most = state + 3 * r, *all = most + 1, *target = most + 2, here = (double)block[r];
         if (targets[r] - n0 < columns) *target = (double)row[targets[r] - n0];
-        for (size_t c = 0; c < columns; c++)
-            if (!((double)row[c] <= block)) block = (double)row[c];
         if (n0 == 0) {
-            *most = block;
-            *sum = 0;
-        } else if (!(block <= *most)) {
-            *sum *= exp(*most - block);
-            *most = block;
+            *most = here;
+            *all = 0;
+        } else if (!(here <= *most)) {
+            *all *= exp(*most - here);
+            *most = here;
         }
         for (size_t c = 0; c < columns; c++) row[c] -= (float)*most;
         kernels->exp(row, row, columns);
-        for (size_t c = 0; c < columns; c++) *sum += (double)row[c];
+        sum[r] = *all;
     }
+    for (size_t c = 0; c < columns; c++)
+        for (size_t r = 0; r < rows; r++) sum[r] += (double)logits[r * SIMD_STRIP + c];
+    for (size_t r = 0; r < rows; r++) state[3 * r + 1] = sum[r];
+}
+
+void onednn_fold(const struct kernels *kernels, double *state, float *logits, size_t rows,
+                 size_t columns, size_t n0, const uint32_t *targets)
+{
+    for (size_t r = 0; r < rows; r += TOGETHER)
+        fold_some(kernels, state + 3 * r, logits + r * SIMD_STRIP, least(TOGETHER, rows - r),
+                  columns, n0, targets + r);
 }
 
 void onednn_losses(float *loss, const double *state, size_t rows)

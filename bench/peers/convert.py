@@ -1,5 +1,6 @@
 # Converts a Hugging Face GPT-NeoX folder for the peers that have their own format, weights as
-# float32: convert.py ct2 FOLDER OUTDIR | convert.py gguf FOLDER OUTFILE. Runs inside the peers'
+# float32: convert.py ct2 FOLDER OUTDIR | convert.py gguf FOLDER OUTFILE; gguf-q8_0 and gguf-bf16 keep
+# matrices in these. Runs inside the peers'
 # virtual environment. Model folders written by make_model hold no tokenizer, so the vocabulary is
 # a placeholder: token i is the decimal i (CTranslate2), or none (GGUF).
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -40,7 +41,7 @@ def to_ct2(folder, out):
     Converter(folder).convert(out, quantization="float32", force=True)
 
 
-def to_gguf(folder, out):
+def to_gguf(folder, out, kind="F32"):
     import gguf
     import numpy as np
     from safetensors import safe_open
@@ -60,7 +61,7 @@ def to_gguf(folder, out):
     w.add_parallel_residual(cfg["use_parallel_residual"])
     w.add_layer_norm_eps(cfg["layer_norm_eps"])
     w.add_vocab_size(cfg["vocab_size"])
-    w.add_file_type(gguf.LlamaFileType.ALL_F32)
+    w.add_file_type(gguf.LlamaFileType.ALL_F32 if kind == "F32" else gguf.LlamaFileType["MOSTLY_" + kind])
     w.add_tokenizer_model("no_vocab")
     part = {
         "input_layernorm": "attn_norm",
@@ -86,11 +87,16 @@ def to_gguf(folder, out):
             if "query_key_value" in hf:  # rows: head, q/k/v, element -> q/k/v, head, element
                 x = x.reshape(heads, 3, d // heads, -1).swapaxes(0, 1).reshape(3 * d, -1)
                 x = np.ascontiguousarray(x if hf.endswith("weight") else x[:, 0])
-            w.add_tensor(gg, x)
+            if x.ndim > 1 and kind != "F32":
+                number = gguf.GGMLQuantizationType[kind]
+                w.add_tensor(gg, gguf.quants.quantize(x, number), raw_dtype=number)
+            else:
+                w.add_tensor(gg, x)
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()
     w.close()
 
 
-{"ct2": to_ct2, "gguf": to_gguf}[sys.argv[1]](sys.argv[2], sys.argv[3])
+kind, _, numbers = sys.argv[1].partition("-")
+{"ct2": to_ct2, "gguf": to_gguf}[kind](*sys.argv[2:4], *([numbers.upper()] if numbers else []))

@@ -70,7 +70,8 @@ def table(entries, peak):
     base = tripod or rows.get("PyTorch as installed")
     truth = base.losses() if base else None
     order = ["tripod", "tripod avx2", "PyTorch", "PyTorch as installed", "PyTorch eager as installed",
-             "CTranslate2", "llama.cpp", "PyTorch bf16"]
+             "CTranslate2", "llama.cpp", "tripod int16", "tripod bf16", "PyTorch bf16",
+             "CTranslate2 int8", "CTranslate2 bf16", "llama.cpp q8_0", "llama.cpp bf16"]
     out = []
     for name in order:
         row = rows.get(name)
@@ -129,7 +130,7 @@ def section(log, command):
     if peak:
         text.append("Measured float32 FMA peak, median of each model's rounds, of which shares are: "
                     + ", ".join(f"{m} {v:.1f}" for m, v in peak.items()) + " GFLOP/s.")
-    text += ["", "Random weights of the Pythia shapes, float16 on disk, evaluated in float32, the same "
+    text += ["", "Random weights of the Pythia shapes, float16 on disk, evaluated in float32 unless the name says otherwise, the same "
              "token ids and threads for all, interleaved rounds, medians. Useful operations: "
              "24 d²L + 2dV per token and the causal half of attention; padding does not count. "
              "Peers: the fastest of the configurations tried (bench/peers/run lists them), from ids to losses "

@@ -130,8 +130,8 @@ class Torch:
 
 
 class CTranslate2:
-    """Generator.score_batch in float32. config: batch. load: inter (parallel batches; the threads
-    are divided among them)."""
+    """Generator.score_batch. config: batch. load: inter (parallel batches; the threads are divided
+    among them), numbers int8|bf16 (float32 where it is not given)."""
 
     def __init__(self, job):
         import ctranslate2
@@ -139,7 +139,9 @@ class CTranslate2:
         inter = job["load"]["inter"]
         self.model = ctranslate2.Generator(
             job["model"],
-            compute_type="float32",
+            compute_type={"int8": "int8", "bf16": "bfloat16"}.get(
+                job["load"].get("numbers"), "float32"
+            ),
             inter_threads=inter,
             intra_threads=job["threads"] // inter,
         )
@@ -164,7 +166,8 @@ class CTranslate2:
 
 
 class LlamaCpp:
-    """llama.cpp through llama-cpp-python's low-level interface, float32 weights and KV cache; the
+    """llama.cpp through llama-cpp-python's low-level interface, float32 weights (or what the model's
+    file has: load's numbers q8_0|bf16) and KV cache; the
     log-softmax over the logits it returns is PyTorch's (vectorised, on the same threads).
     config: batch one|packN (documents as separate sequences of one batch of at most N tokens),
     flash 0|1, ubatch. load: mmap 0|1, blas 0|1 (OpenBLAS for the large products)."""

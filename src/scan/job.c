@@ -16,6 +16,7 @@
 #include "src/base/npy.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
+#include "src/scan/deviate.h"
 #include "src/scan/model_tokenizer.h"
 #include "src/scan/peak_rate.h"
 #include "src/scan/scan_streamed.h"
@@ -190,14 +191,9 @@ int job_describe(struct record *r, const struct job *job, const struct flat_mode
                : err_memory(e, NULL);
 }
 
-static char *json_path(const struct record *r)
-{
-    return format_string("%.*s.json", (int)strlen(r->losses) - 4, r->losses);
-}
-
 int job_finished(struct record *r, const struct job *job, struct err *e)
 {
-    char *path = json_path(r);
+    char *path = record_path(r);
     int status = 0;
     if (path && !job->o->force && file_exists(path) && file_exists(r->losses)) {
         struct record old;
@@ -259,7 +255,7 @@ static int write_record(const struct record *r, const struct job *job,
                         const struct flat_model *flat, const struct neox_narrowed *narrowed,
                         struct err *e)
 {
-    char *path = json_path(r);
+    char *path = record_path(r);
     int status = path ? json_save(path, record_json(r, provenance(job, flat, narrowed)), e)
                       : err_memory(e, NULL);
     free(path);
@@ -440,58 +436,9 @@ static int fill(struct record *r, struct job *job, const struct flat_model *flat
     return status;
 }
 
-/* The losses of R, which are there, less EXACT. */
-static int find_deviation(struct record *r, const struct plan *plan, const struct loss_file *exact,
-                          struct err *e)
-{
-    struct npy narrow;
-    if (npy_open(&narrow, r->losses, e)) return -1;
-    size_t longest = 0;
-    for (size_t d = plan->begin; d < plan->end; d++)
-        if (plan_predictions(plan, d) > longest) longest = plan_predictions(plan, d);
-    float *document = malloc((longest + 1) * sizeof *document);
-    struct deviation_sums *sums = deviation_new();
-    int status = document && sums ? 0 : err_memory(e, r->losses);
-    if (!status && (strcmp(narrow.descr, "<f4") || narrow.rows != plan->predictions))
-        status = err_kind(e, ERR_DAMAGED, "%s: expected %" PRIu64 " losses of <f4", r->losses,
-                          plan->predictions);
-    uint64_t at = 0;
-    for (size_t d = plan->begin, n; d < plan->end && !status; d++, at += n) {
-        n = plan_predictions(plan, d);
-        status = loss_file_read(exact, at, document, n, e);
-        if (!status) deviation_document(sums, (const float *)narrow.data + at, document, n);
-    }
-    free(document);
-    npy_close(&narrow);
-    if (sums && !status)
-        r->deviation = deviation_end(sums);
-    else
-        free(sums);
-    return status;
-}
-
-/* Puts r->deviation into its .json. */
-static int add_deviation(const struct record *r, struct err *e)
-{
-    char *path = json_path(r);
-    json_error_t why;
-    json_t *o = path ? json_load_file(path, 0, &why) : NULL;
-    int status = 0;
-    if (!path)
-        status = err_memory(e, r->losses);
-    else if (!o)
-        status = err_kind(e, ERR_DAMAGED, "%s: line %d: %s", path, why.line, why.text);
-    if (!status) {
-        json_object_set_new(o, "deviation", deviation_json(&r->deviation));
-        status = json_save(path, o, e);
-    }
-    free(path);
-    return status;
-}
-
 /* Computes the losses of R in float32, in a file of their own that goes when they are compared and
  * stays when this is interrupted. */
-static int deviate(struct record *r, const struct job *job, const struct flat_model *flat,
+static int compare(struct record *r, const struct job *job, const struct flat_model *flat,
                    struct err *e)
 {
     const int gelu = job->o->gelu < 0 ? (int)flat->config.activation : job->o->gelu;
@@ -508,9 +455,9 @@ static int deviate(struct record *r, const struct job *job, const struct flat_mo
     if (status) return status;
     status = compute_with(&products_native, r, job, flat, &file, &result, &none, e);
     const bool keep = status && !err_is_local(e);
-    if (!status) status = find_deviation(r, &job->plan, &file, e);
+    if (!status) status = deviate(r, &job->plan, &file, e);
     loss_file_close(&file, keep);
-    return status ? -1 : add_deviation(r, e);
+    return status;
 }
 
 int job_scan(struct job *job, const char *model, const struct flat_model *flat, struct share share,
@@ -528,6 +475,6 @@ int job_scan(struct job *job, const char *model, const struct flat_model *flat, 
         progress_warn("%s: %zu positions, but the model was trained on %zu", model,
                       job->plan.longest, flat->config.max_positions);
     if (!status && !there) status = fill(r, job, flat, same, e);
-    if (!status && job->o->compare && !r->deviation.tokens) status = deviate(r, job, flat, e);
+    if (!status && job->o->compare && !r->deviation.tokens) status = compare(r, job, flat, e);
     return status;
 }

@@ -10,9 +10,14 @@
 
 double peak_rate(const struct kernels *kernels, int threads, double seconds)
 {
+    return peak_rate_of("f32", kernels, threads, seconds);
+}
+
+double peak_rate_of(const char *numbers, const struct kernels *kernels, int threads, double seconds)
+{
     const struct peak_loop *loop = peak_loops;
     char name[32];
-    snprintf(name, sizeof name, "f32_%s", kernels->name);
+    snprintf(name, sizeof name, "%s_%s", numbers, kernels->name);
     while (loop->name && strcmp(loop->name, name)) loop++;
     if (!loop->name || !loop->available()) return 0;
     enum { WINDOWS = 5 };

@@ -8,5 +8,8 @@
 /* Runs the float32 peak loop of these kernels' instruction set (simd/peak.h) on THREADS threads for
  * about SECONDS; GFLOP/s of all of them together. 0 where there is none, for the scalar ones. */
 double peak_rate(const struct kernels *kernels, int threads, double seconds);
+/* The same of other numbers than "f32": "int16", "bf16". */
+double peak_rate_of(const char *numbers, const struct kernels *kernels, int threads,
+                    double seconds);
 
 #endif

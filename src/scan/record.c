@@ -231,6 +231,11 @@ char *record_checkpoint(const struct record *r)
     return r->step < 0 ? strdup(r->model) : format_string("%s-step%" PRId64, r->model, r->step);
 }
 
+char *record_path(const struct record *r)
+{
+    return format_string("%.*s.json", (int)strlen(r->losses) - 4, r->losses);
+}
+
 char *record_file_name(const struct record *r)
 {
     char shard[48] = "", *checkpoint = record_checkpoint(r);

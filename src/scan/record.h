@@ -49,4 +49,7 @@ char *record_checkpoint(const struct record *r);
 /* The same, plus ".shard-0-of-4" where there are shards; the caller frees. */
 char *record_file_name(const struct record *r);
 
+/* The .json beside its losses; the caller frees. NULL: out of memory. */
+char *record_path(const struct record *r);
+
 #endif

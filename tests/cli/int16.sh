@@ -134,8 +134,13 @@ open(sys.argv[1], "wb").write(raw)
 P
 ok "verify sees one bit" sh -c '! "$0" verify "$1" --documents all >/dev/null 2>&1' "$TRIPOD" "$T/spoilt/demo-115k-step1000.npy"
 ok "the plan knows it" "$TRIPOD" scan "$one" -c "$T/docs" -o "$T/plan" --precision int16 --dry-run
-"$make_model" "$T/wide" --hidden 256 --layers 2 --heads 4 --vocab 2000 --seed 4 >/dev/null
-"$make_model" --corpus "$T/words" --limit 2000 --seed 2 40 300 >/dev/null
+"$make_model" "$T/wide" --hidden 256 --layers 4 --heads 4 --vocab 4000 --seed 4 >/dev/null
+"$make_model" --corpus "$T/words" --limit 4000 --seed 2 40 300 >/dev/null
+# Large enough for the probe to be a team's.
+for n in 1 3; do "$TRIPOD" scan "$T/wide" -c "$T/words" -o "$T/wide-$n" --precision int16 --threads $n >/dev/null 2>&1; done
+probe() { $python -c 'import json, sys; print(json.load(open(sys.argv[1]))["provenance"]["probe"])' "$1"; }
+is "the probe has the same bits by one thread and a team" "$(probe "$T/wide-1/wide.json")" "$(probe "$T/wide-3/wide.json")"
+same "and so have the losses" "$T/wide-1/wide.npy" "$T/wide-3/wide.npy"
 fails "weights that memory does not hold" "in int16 all weights stay in memory" "$TRIPOD" scan "$T/wide" -c "$T/words" -o "$T/small" --precision int16 --memory 4M
 
 # --- bf16 ---

@@ -226,8 +226,8 @@ record 'del r["gelu"]'
 fails "a record without its GELU" 'gelu: expected "erf" or "tanh", found none' verify "$T/d"
 record 'r["gelu"] = "tanh"'
 fails "a record with the other GELU" 'expected the model with key' verify "$T/d"
-record 'r["precision"] = "int16"'
-fails "another precision" 'precision: expected "float32", found "int16"' verify "$T/d"
+record 'r["precision"] = "int8"'
+fails "another precision" 'precision: expected "float32" or "int16", found "int8"' verify "$T/d"
 record 'r["provenance"]["gemm"] = "mkl"'
 fails "other products" 'gemm: expected "native" or "onednn", found "mkl"' verify "$T/d"
 for p in "max-tokens 1" "max-tokens 0" "max-tokens 9 " "max-tokens -5" "window 9" "max-tokens 0 window 4 stride 0" "max-tokens 0 window 4 stride 5" \
