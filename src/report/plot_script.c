@@ -199,11 +199,12 @@ static int put_series(const struct plot_series *s, const char *color, int point,
     char *name = s->name && *s->name ? plot_quote(s->name, true, 0) : NULL;
     int status = 0;
     if (s->style == PLOT_POINTS && s->lo && s->hi) {
-        /* By themselves: a point on bars has a white rim, which would hide its neighbours. */
-        status = out_printf(
-            d->o, e, "%s data index %zu%s using %s with %s pt 7 ps 0.01 lw %.2f %s notitle",
-            first ? "plot" : ", \\\n    ", d->index, every, s->z ? "2:3:4:5:6" : "2:3:4:5",
-            s->along_x ? "xerrorbars" : "yerrorbars", d->page->font / 8, strstr(with, "lc "));
+        /* gnuplot's own have a white rim around the point, which would hide its neighbours. */
+        status = out_printf(d->o, e,
+                            "%s data index %zu%s using %s%s with vectors nohead lw %.2f %s notitle",
+                            first ? "plot" : ", \\\n    ", d->index, every,
+                            s->along_x ? "4:3:($5-$4):(0)" : "2:4:(0):($5-$4)", s->z ? ":6" : "",
+                            d->page->font / 8, strstr(with, "lc "));
         first = false;
     }
     if (!status)
@@ -316,19 +317,18 @@ static int put_head(const struct plot_page *page, const char *data, const char *
                             page->width / 25.4 * dots, page->height / 25.4 * dots, page->font,
                             dots / 96, dots / 96, dots / 96);
     if (!status)
-        status =
-            out_printf(o, e,
-                       "set encoding utf8\n"
-                       "if (!exists('data')) data = %s\n"
-                       "if (!exists('image')) image = %s\n"
-                       "set output image\n"
-                       "set datafile separator tab\n"
-                       "set grid xtics ytics lt 1 lw %.2f lc rgb '#dddddd'\n"
-                       "set pointintervalbox 0\nset border 3 lw %.2f\nset tics nomirror scale 0.6\n"
+        status = out_printf(o, e,
+                            "set encoding utf8\n"
+                            "if (!exists('data')) data = %s\n"
+                            "if (!exists('image')) image = %s\n"
+                            "set output image\n"
+                            "set datafile separator tab\n"
+                            "set grid xtics ytics lt 1 lw %.2f lc rgb '#dddddd'\n"
+                            "set border 3 lw %.2f\nset tics nomirror scale 0.6\n"
 
-                       "set palette defined (0 '#440154', 1 '#3b528b', 2 '#21918c', "
-                       "3 '#5ec962', 4 '#fde725')\nunset colorbox\n",
-                       qdata, qimage, 0.5 * page->font / 8, 0.8 * page->font / 8);
+                            "set palette defined (0 '#440154', 1 '#3b528b', 2 '#21918c', "
+                            "3 '#5ec962', 4 '#fde725')\nunset colorbox\n",
+                            qdata, qimage, 0.5 * page->font / 8, 0.8 * page->font / 8);
     free(qdata);
     free(qimage);
     return status;
