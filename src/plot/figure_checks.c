@@ -83,8 +83,8 @@ int figure_residuals(struct chart *c, const struct figure_inputs *in, struct err
         }
         if (!(lo < hi)) continue;
         chart_panel(c, against[a].axis,
-                    (struct axis){"observed less law (% of the loss)", false, AXIS_PLAIN, {0}},
-                    "Residuals");
+                    (struct axis){"residual (% of the loss)", false, AXIS_PLAIN, {0}},
+                    "Observed less law");
         chart_series(c, PLOT_POINTS, CHART_BLUE, "%s", "");
         for (size_t i = 0; i < k.p.n; i++)
             if (isfinite(x[i])) chart_at(c, x[i], 100 * (k.p.loss[i] / predicted(&k, i) - 1));
@@ -174,8 +174,8 @@ static int put_profile(struct chart *c, struct checked *k, struct again *a, int 
     snprintf(label, sizeof label, "%.20s (%s)", param->name,
              logarithmic ? "coefficient" : "exponent");
     chart_panel(c, (struct axis){label, logarithmic, AXIS_PLAIN, {0}},
-                (struct axis){"-2 Δ ln likelihood (χ^2 of 1 degree)", false, AXIS_PLAIN, {0}},
-                "Profile of %s", param->name);
+                (struct axis){"-2 Δ ln likelihood (χ^2)", false, AXIS_PLAIN, {0}}, "Profile of %s",
+                param->name);
     chart_note(c, "95 %%: %.4g to %.4g", at.lo, at.hi);
     chart_series(c, PLOT_LINE, CHART_BLUE, "%s", "");
     for (int n = 0; n < CURVE; n++) {
@@ -235,7 +235,7 @@ static int put_influence(struct chart *c, const struct checked *k, const struct 
                 : column == POINTS_N ? AXIS_N
                 : column == POINTS_D ? AXIS_D
                                      : AXIS_STEP,
-                (struct axis){"change without the row (standard errors)", false, AXIS_PLAIN, {0}},
+                (struct axis){"change (standard errors)", false, AXIS_PLAIN, {0}},
                 "%s without each row", k->f.law->param[i].name);
     chart_series(c, PLOT_POINTS, CHART_BLUE, "%s", "");
     for (size_t n = 0; n < b->n_jack; n++)

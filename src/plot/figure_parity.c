@@ -143,16 +143,16 @@ static void put_data(struct chart *c, found *some, size_t n, double alpha)
 static void name_column(struct chart *c, size_t i, size_t n, double value)
 {
     char text[32];
-    const size_t every = n > 4 ? (n + 3) / 4 : 1;
+    const size_t every = n > 3 ? (n + 2) / 3 : 1;
     if (i % every == 0) chart_tic(c, 'x', (double)i, "%s", plot_number(value, text));
 }
 
-static void put_map(struct chart *c, found *some, size_t n, bool data)
+static void put_map(struct chart *c, found *some, size_t n, bool data, const char *shade)
 {
     const struct axis x = {
         data ? "D (training samples)" : "N (parameters)", false, AXIS_PLAIN, {0}};
     chart_panel(c, x, TASK, "Subtasks by %s", data ? "data" : "size");
-    chart_scale(c, SHADE, false, 0, LN2);
+    chart_scale(c, shade, false, 0, LN2);
     for (size_t i = 0; i < n; i++)
         name_column(c, i, n, data ? (double)some[i]->run.data : size_of(some[i]));
     chart_series(c, PLOT_CELLS, NULL, "%s", "");
@@ -165,11 +165,11 @@ static void put_map(struct chart *c, found *some, size_t n, bool data)
     }
 }
 
-static void put_map_of_steps(struct chart *c, found r)
+static void put_map_of_steps(struct chart *c, found r, const char *shade)
 {
     const size_t tasks = r->run.shape.tasks;
     chart_panel(c, AXIS_STEP, TASK, "Subtasks by steps");
-    chart_scale(c, SHADE, false, 0, LN2);
+    chart_scale(c, shade, false, 0, LN2);
     chart_series(c, PLOT_CELLS, NULL, "%s", "");
     /* Logs as far apart as 60 cells on the axis. */
     const double apart = pow((double)r->log.n, 1.0 / 60);
@@ -200,9 +200,10 @@ int figure_parity(struct chart *c, const struct figure_inputs *in, struct err *e
         if (n) put_steps(c, some[n - 1], zipf - 1);
         if (n) chart_note(c, "α = %.3g: subtask k comes with k^%.3g", zipf - 1, -zipf);
         if (d > 1) put_data(c, sets, d, zipf - 1);
-        if (n > 1) put_map(c, some, n, false);
-        if (n) put_map_of_steps(c, some[n - 1]);
-        if (d > 1) put_map(c, sets, d, true);
+        /* One scale for all: beside the last. */
+        if (n > 1) put_map(c, some, n, false, NULL);
+        if (n) put_map_of_steps(c, some[n - 1], d > 1 ? NULL : SHADE);
+        if (d > 1) put_map(c, sets, d, true, SHADE);
         chart_columns(c, (n > 1) + (n > 0) + (d > 1));
         if (!n && d < 2)
             status = err_set(e, "%s: one run on a training set: draw that run", r->path);
@@ -337,7 +338,8 @@ int figure_learned(struct chart *c, const struct figure_inputs *in, struct err *
     found *some = malloc((f.n + 1) * sizeof(*some));
     double *u = malloc(4 * (f.n + 1) * sizeof *u);
     int status = some && u ? 0 : err_memory(e, r->path);
-    double *v = u + f.n + 1, *alpha = v + f.n + 1, *slope = alpha + f.n + 1;
+    double *v = u ? u + f.n + 1 : NULL, *alpha = u ? v + f.n + 1 : NULL,
+           *slope = u ? alpha + f.n + 1 : NULL;
     size_t lines = 0, drawn = 0;
     chart_panel(c, (struct axis){"D (training samples)", true, AXIS_PLAIN, {0}},
                 (struct axis){"learned (subtasks)", true, AXIS_PLAIN, {0}},
@@ -367,7 +369,7 @@ int figure_learned(struct chart *c, const struct figure_inputs *in, struct err *
     if (!status && !drawn)
         status = err_set(e, "%s: no two runs on training sets that learned a subtask", r->path);
     if (!status && lines > 1) {
-        chart_panel(c, (struct axis){"α (exponent of frequencies less 1)", false, AXIS_PLAIN, {0}},
+        chart_panel(c, (struct axis){"α (exponent)", false, AXIS_PLAIN, {0}},
                     (struct axis){"n(D) (exponent)", false, AXIS_PLAIN, {0}},
                     "Exponent of n learned");
         chart_series(c, PLOT_POINTS, CHART_BLUE, "slopes");
@@ -396,9 +398,8 @@ int figure_exponents(struct chart *c, const struct figure_inputs *in, struct err
         if (!n) continue;
         char label[64];
         snprintf(label, sizeof label, "α_%s (exponent)", all[k].key + 6);
-        chart_panel(
-            c, (struct axis){"α (exponent of frequencies less 1)", false, AXIS_PLAIN, {0, 0.85}},
-            (struct axis){label, false, AXIS_PLAIN, {0, 0.85}}, "%s", all[k].title);
+        chart_panel(c, (struct axis){"α (exponent)", false, AXIS_PLAIN, {0, 0.85}},
+                    (struct axis){label, false, AXIS_PLAIN, {0, 0.85}}, "%s", all[k].title);
         chart_aspect(c, 1);
         panels++;
         chart_series(c, PLOT_POINTS, CHART_BLUE, "measured, 95 %%");
@@ -418,4 +419,38 @@ int figure_exponents(struct chart *c, const struct figure_inputs *in, struct err
         }
     }
     return panels ? 0 : err_set(e, "%s: no exponent of size, steps or data in it", r->path);
+}
+
+/* The published point of the Pythia models: α of their clusters, uncertain by 0.2, beside α_N. */
+int figure_summary(struct chart *c, const struct figure_inputs *in, struct err *e)
+{
+    const struct result *r = figure_input(in, RESULT_EXPONENTS, 0);
+    static const char *const keys[] = {"alpha_N", "alpha_S"};
+    json_t *list = json_object_get(r->json, "exponents"), *x;
+    size_t i, drawn = 0;
+    for (int k = 0; k < 2; k++) {
+        chart_panel(
+            c, (struct axis){"α (exponent)", false, AXIS_PLAIN, {0, 0.85}},
+            (struct axis){k ? "α_S (exponent)" : "α_N (exponent)", false, AXIS_PLAIN, {0, 0.85}},
+            k ? "Steps" : "Size");
+        chart_aspect(c, 1);
+        chart_series(c, PLOT_POINTS, CHART_BLUE, "sparse parity, 95 %%");
+        json_array_foreach(list, i, x)
+        {
+            if (strcmp(result_string(x, "quantity"), keys[k]) != 0) continue;
+            chart_range(c, result_number(x, "zipf") - 1, result_number(x, "value"),
+                        result_number(x, "interval.lo"), result_number(x, "interval.hi"));
+            drawn++;
+        }
+        if (!k) {
+            chart_series(c, PLOT_POINTS, CHART_RED, "Pythia, published");
+            chart_span(c, 0.237, 0.083, 0.037, 0.437);
+        }
+        chart_series(c, PLOT_DASHED, CHART_GREY, k ? "theory: α / (1 + α)" : "theory: α");
+        for (int m = 0; m <= 40; m++) {
+            const double a = 0.85 * m / 40;
+            chart_at(c, a, k ? a / (1 + a) : a);
+        }
+    }
+    return drawn ? 0 : err_set(e, "%s: no exponent of size or steps in it", r->path);
 }

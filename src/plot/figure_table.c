@@ -46,10 +46,17 @@ const struct figure figures[] = {
      false},
     {"epoch", "published exponents of parameters and of data beside the theory (Figure 18)",
      RESULT_EPOCH, RESULT_KINDS, figure_epoch, "tripod plot scaling-laws.csv", false},
+    {"qm18", "the same, by its number", RESULT_EPOCH, RESULT_KINDS, figure_epoch,
+     "tripod plot --figure qm18 scaling-laws.csv", true},
     {"losses", "a checkpoint's losses: distribution, and what the mean is made of", RESULT_LOSSES,
      RESULT_KINDS, figure_losses, DEMO "tripod plot demo-out/losses/demo-115k-step1000.npy", false},
     {"qm3", "mean loss against size, p(L) and L p(L) of the models (Figure 3)", RESULT_MATRIX,
      RESULT_KINDS, figure_losses, DEMO "tripod plot demo-out/losses.npy", false},
+    {"qm4", "losses of single tokens by size, of a list of rows (Figures 4 and 12)", RESULT_MATRIX,
+     RESULT_ROWS, figure_curves,
+     DEMO "tripod tokens find demo-out/losses.npy -o found\n"
+          "tripod plot demo-out/losses.npy found/polygenic.npy",
+     false},
     {"qm11", "the same over the training steps of the largest model (Figure 11)", RESULT_MATRIX,
      RESULT_KINDS, figure_over_steps, DEMO "tripod plot --figure qm11 demo-out/losses.npy", true},
     {"histogram", "distributions of losses as they were counted", RESULT_HISTOGRAM, RESULT_KINDS,
@@ -71,9 +78,16 @@ const struct figure figures[] = {
      figure_influence, FIT "tripod plot --figure influence fit.json", true},
     {"similarity", "similarities of gradients, sample by sample", RESULT_SIMILARITY, RESULT_KINDS,
      figure_similarity, DEMO "tripod plot demo-out/C.npy", false},
-    {"qm5", "sizes of clusters by rank with the envelope; with C.npy its window (Figure 5)",
+    {"qm5", "sizes of clusters by rank with the envelope; with C.npy its window (Figures 5 and 15)",
      RESULT_CLUSTERS, RESULT_SIMILARITY, figure_clusters,
      DEMO "tripod plot demo-out/labels.npy demo-out/C.npy", false},
+    {"qm16", "the same of sparse parity's gradients (Figure 16)", RESULT_CLUSTERS,
+     RESULT_SIMILARITY, figure_clusters,
+     "tripod parity --scaled -o runs\n"
+     "tripod parity runs/w500-z1.4-s0.json --similarity C.npy\n"
+     "tripod quanta cluster C.npy --clusters 10,20,50,100,200 -o labels.npy\n"
+     "tripod plot --figure qm16 labels.npy C.npy",
+     true},
     {"ranks", "the envelope of clusters' sizes and its line", RESULT_RANKS, RESULT_KINDS,
      figure_ranks,
      DEMO "tripod quanta envelope demo-out/labels.npy --json=envelope.json\n"
@@ -96,6 +110,11 @@ const struct figure figures[] = {
      "tripod parity --preset figure10 --scaled -o runs --json=exponents.json\n"
      "tripod plot exponents.json",
      false},
+    {"qm-summary", "exponents of sparse parity with the published point of Pythia's clusters",
+     RESULT_EXPONENTS, RESULT_KINDS, figure_summary,
+     "tripod parity --preset figure10 --scaled -o runs --json=exponents.json\n"
+     "tripod plot --figure qm-summary exponents.json",
+     true},
     {"qm6", "the model's exact losses beside their closed forms (Figure 6)", RESULT_THEORY,
      RESULT_KINDS, figure_theory,
      "tripod quanta theory --json=theory.json\ntripod plot theory.json", false},

@@ -24,9 +24,10 @@ int figure_theory(struct chart *c, const struct figure_inputs *in, struct err *e
     chart_panel(c, n, (struct axis){"loss less the least (b - a, or nats)", true, AXIS_PLAIN, {0}},
                 "Loss by quanta learned");
     chart_note(c, "α = %.3g", alpha);
-    put_member(c, sums, "n", "unigram", PLOT_LINE_POINTS, CHART_BLUE, "b_k = -log p_k, nats");
+    put_member(c, sums, "n", "unigram", PLOT_LINE_POINTS, CHART_BLUE, "from -ln p to 0, nats");
     put_member(c, sums, "n", "unigram_closed", PLOT_DASHED, CHART_BLUE, "its closed form");
-    put_member(c, sums, "n", "constant", PLOT_LINE_POINTS, CHART_RED, "b_k = b, units of b - a");
+    put_member(c, sums, "n", "constant", PLOT_LINE_POINTS, CHART_RED,
+               "from b to a, units of b - a");
     put_member(c, sums, "n", "constant_closed", PLOT_DASHED, CHART_RED, "its closed form");
     if (json_array_size(draws) < 2) return 0;
     chart_panel(c, (struct axis){"D (samples drawn)", true, AXIS_PLAIN, {0}},

@@ -47,7 +47,7 @@ size_t plot_length(const char *text);
 /* Millimetres of a panel between its axis's labels and its right edge, or the scale of colours. */
 double plot_width(const struct plot *p, const struct plot_page *page);
 /* Names on an axis have lines of at most so many characters. */
-enum { PLOT_NAME = 16 };
+enum { PLOT_NAME = 20 };
 /* Its height over that. */
 double plot_aspect(const struct plot *p, const struct plot_page *page);
 /* Characters of a line above or below it. */

@@ -135,7 +135,7 @@ static struct plot_page page_of(const struct plot *first, const char *terminal, 
     const double line = page.font * 0.3528 * PLOT_LINE_HEIGHT;
     double highest = 0;
     for (const struct plot *p = first; p; p = p->beside) {
-        const double h = plot_aspect(p, &page) * (page.panel_width - 5 * line);
+        const double h = plot_aspect(p, &page) * plot_width(p, &page);
         if (h > highest) highest = h;
     }
     page.height = (highest + line * (page.top + page.bottom)) * (double)page.rows;
