@@ -99,7 +99,7 @@ static void put_theory(struct chart *c, double exponent, double first, double la
                        double loss)
 {
     char name[48];
-    snprintf(name, sizeof name, "theory: exponent %.3g", exponent);
+    snprintf(name, sizeof name, "theory: %.3g", exponent);
     chart_line(c, PLOT_DASHED, CHART_GREY, (double[]){first, loss * pow(first / at, -exponent)},
                (double[]){last, loss * pow(last / at, -exponent)}, name);
 }
@@ -133,7 +133,7 @@ static void put_steps(struct chart *c, found r, double alpha)
 static void put_data(struct chart *c, found *some, size_t n, double alpha)
 {
     chart_panel(c, (struct axis){"D (training samples)", true, AXIS_PLAIN, {0}}, LOSS, "Data");
-    chart_series(c, PLOT_LINE_POINTS, CHART_BLUE, "least loss (early stop)");
+    chart_series(c, PLOT_LINE_POINTS, CHART_BLUE, "least loss");
     for (size_t i = 0; i < n; i++) chart_at(c, (double)some[i]->run.data, best_loss(some[i]));
     put_theory(c, alpha / (alpha + 1), (double)some[0]->run.data, (double)some[n - 1]->run.data,
                (double)some[n - 1]->run.data, best_loss(some[n - 1]));

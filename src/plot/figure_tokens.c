@@ -168,7 +168,14 @@ static void put_densities(struct chart *c, const struct columns *s,
         if (!chosen(s, j)) continue;
         plot_color(n > 1 ? 0.85 * (double)at / (double)(n - 1) : 0, color);
         at++;
-        chart_series(c, PLOT_LINE, color, "%s", n <= 12 && !times_loss ? s->c[j].label : "");
+        if (n > 12 || times_loss)
+            chart_series(c, PLOT_LINE, color, "%s", "");
+        else if (chosen == is_last && s->c[j].model[0])
+            chart_series(c, PLOT_LINE, color, "%s", s->c[j].model);
+        else if (s->c[j].step >= 0)
+            chart_series(c, PLOT_LINE, color, "step %.0f", s->c[j].step);
+        else
+            chart_series(c, PLOT_LINE, color, "%s", s->c[j].label);
         for (size_t i = 0; i < s->bins; i++)
             chart_at(c, s->c[j].x[i], s->c[j].density[i] * (times_loss ? s->c[j].x[i] : 1));
     }

@@ -232,7 +232,7 @@ static int put_texts(const struct plot *p, struct drawing *d, struct err *e)
     return 0;
 }
 
-#define KEY "set key default samplen 1.6 spacing 1.05 Left reverse"
+#define KEY "set key default samplen 1.6 spacing 1 Left reverse"
 
 /* Below the panel a key stands on the panel's lower edge, under the axis's label. */
 static int put_key(const struct plot *p, const struct drawing *d, struct err *e)
@@ -242,10 +242,9 @@ static int put_key(const struct plot *p, const struct drawing *d, struct err *e)
     size_t entries;
     const size_t columns = plot_key_columns(p, page, &entries);
     const double x = ((double)(d->panel % page->columns) + 0.5) / (double)page->columns;
-    const double line = page->font * 0.3528 * PLOT_LINE_HEIGHT;
     const double below = 2 + (double)plot_lines(p->xlabel, plot_line_width(p, page));
     const double y = 1 - (double)(d->panel / page->columns + 1) / (double)page->rows +
-                     (page->bottom - below) * line / page->height;
+                     (page->bottom - below) * page->line / page->height;
     return out_printf(d->o, e,
                       KEY " horizontal center top maxcols %zu at screen %.4f, screen %.4f\n",
                       columns, x, y);
@@ -260,9 +259,11 @@ static int put_panel(const struct plot *p, struct drawing *d, struct err *e)
     int status = put_key(p, d, e);
     if (!status)
         status = out_printf(o, e, "set tmargin %g\nset bmargin %g\n", page->top, page->bottom);
+    const double letter = page->font * 0.3528 * 0.56;
+    const double right = ((double)(d->panel % page->columns) + 1) / (double)page->columns -
+                         (p->zlabel ? 13 : 2.5) * letter / page->width;
     if (!status)
-        status = out_printf(
-            o, e, p->zlabel ? "set cblabel offset 1.4,0\nset rmargin 10.5\n" : "set rmargin 2\n");
+        status = out_printf(o, e, "set cblabel offset 1.4,0\nset rmargin at screen %.4f\n", right);
     if (!status) status = put_title(p, page, o, e);
     if (!status) status = put_label(o, "xlabel", p->xlabel, width, e);
     if (!status) status = put_label(o, "ylabel", p->ylabel, height, e);
