@@ -164,7 +164,7 @@ void chart_scale(struct chart *c, const char *label, bool logarithmic, double lo
     struct panel *p = last_panel(c);
     if (!p) return;
     free(p->zlabel);
-    p->zlabel = label_of(c, label);
+    p->zlabel = label ? label_of(c, label) : NULL;
     p->zlog = logarithmic;
     p->z_range[0] = lo;
     p->z_range[1] = hi;

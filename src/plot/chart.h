@@ -74,7 +74,8 @@ void chart_note(struct chart *c, const char *format, ...) __attribute__((format(
 /* Height over width; panels in a row at a page's width. */
 void chart_aspect(struct chart *c, double aspect);
 void chart_columns(struct chart *c, size_t columns);
-/* A scale of colours for the panel's z; both ends 0: automatic. */
+/* A scale of colours for the panel's z; both ends 0: automatic. LABEL NULL: it is another panel's and not
+ * shown. */
 void chart_scale(struct chart *c, const char *label, bool logarithmic, double lo, double hi);
 /* A name on the x or y axis instead of numbers. */
 void chart_tic(struct chart *c, char axis, double at, const char *format, ...)

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/plot/figure.h"
-#include "src/scan/token_histogram.h"
 #include "fit/ols.h"
+#include "src/plot/figure.h"
+#include "src/scan/row_list.h"
+#include "src/scan/token_histogram.h"
 
 #define P_OF_L                                                                                     \
     (struct axis)                                                                                  \
@@ -167,7 +168,14 @@ static void put_densities(struct chart *c, const struct columns *s,
         if (!chosen(s, j)) continue;
         plot_color(n > 1 ? 0.85 * (double)at / (double)(n - 1) : 0, color);
         at++;
-        chart_series(c, PLOT_LINE, color, "%s", n <= 12 && !times_loss ? s->c[j].label : "");
+        if (n > 12 || times_loss)
+            chart_series(c, PLOT_LINE, color, "%s", "");
+        else if (chosen == is_last && s->c[j].model[0])
+            chart_series(c, PLOT_LINE, color, "%s", s->c[j].model);
+        else if (s->c[j].step >= 0)
+            chart_series(c, PLOT_LINE, color, "step %.0f", s->c[j].step);
+        else
+            chart_series(c, PLOT_LINE, color, "%s", s->c[j].label);
         for (size_t i = 0; i < s->bins; i++)
             chart_at(c, s->c[j].x[i], s->c[j].density[i] * (times_loss ? s->c[j].x[i] : 1));
     }
@@ -247,6 +255,46 @@ int figure_over_steps(struct chart *c, const struct figure_inputs *in, struct er
         put_densities(c, &s, is_largest, true, "What the mean is made of");
     }
     columns_free(&s);
+    return status;
+}
+
+/* --- single tokens --- */
+
+/* Loss of single tokens by size, a panel each: learned at once or smoothly. */
+int figure_curves(struct chart *c, const struct figure_inputs *in, struct err *e)
+{
+    enum { PANELS = 8 };
+    const struct result *r = figure_input(in, RESULT_MATRIX, 0);
+    const struct result *rows = figure_input(in, RESULT_ROWS, 0);
+    struct matrix m;
+    struct row_list list = {0};
+    if (!rows) return err_set(e, "%s: which tokens? give a list of rows beside it", r->path);
+    if (matrix_open(&m, r->path, e)) return -1;
+    int status = row_list_read(&list, rows->path, m.rows, PANELS, e);
+    if (!status && !list.n) status = err_set(e, "%s: an empty list", rows->path);
+    double *loss = malloc((m.columns + 1) * sizeof *loss);
+    if (!loss) status = err_memory(e, r->path);
+    for (size_t i = 0; i < list.n && !status; i++) {
+        size_t drawn = 0;
+        chart_panel(c, AXIS_N, (struct axis){"loss (nats)", false, AXIS_LOSS, {0}}, "row %llu",
+                    (unsigned long long)list.row[i]);
+        chart_series(c, PLOT_POINTS, CHART_BLUE, "%s", "");
+        matrix_row(&m, matrix_at(&m, list.row[i]), 0, loss);
+        for (size_t j = 0; j < m.columns; j++) {
+            bool last = m.column[j].parameters > 0;
+            for (size_t k = 0; k < m.columns; k++)
+                last = last && !(m.column[k].parameters == m.column[j].parameters &&
+                                 m.column[k].step > m.column[j].step);
+            if (!last) continue;
+            chart_at(c, m.column[j].parameters, loss[j]);
+            drawn++;
+        }
+        if (drawn < 2) status = err_set(e, "%s: losses of fewer than two sizes", r->path);
+    }
+    chart_columns(c, 4);
+    free(loss);
+    row_list_free(&list);
+    matrix_close(&m);
     return status;
 }
 

@@ -18,6 +18,7 @@ const char *const result_names[RESULT_KINDS] = {
     [RESULT_EPOCH] = "Epoch's scaling-laws.csv, or its pairs (tripod epoch --scatter --json)",
     [RESULT_SIMILARITY] = "matrix of cosines (tripod quanta similarity)",
     [RESULT_CLUSTERS] = "labels of clusters (tripod quanta cluster)",
+    [RESULT_ROWS] = "list of rows (tripod tokens find -o)",
     [RESULT_GRADIENTS] = "folder of tripod quanta gradients",
     [RESULT_RUNS] = "folder of tripod parity, or a run in it",
     [RESULT_FIT] = "JSON of tripod fit",
@@ -176,11 +177,15 @@ static int open_array(struct result *r, struct err *e)
                    {"tripod-clusters", RESULT_CLUSTERS}};
     struct npy a;
     if (npy_open(&a, r->path, e)) return -1;
-    const bool whole = a.descr[1] == 'i', square = a.rows == a.columns && a.rows > 1;
+    const bool whole = a.descr[1] == 'i', list = whole && !a.columns;
+    const bool square = a.rows == a.columns && a.rows > 1;
     npy_close(&a);
     char *record = record_of(r->path);
     if (!record) return err_memory(e, r->path);
-    r->kind = whole ? RESULT_CLUSTERS : square ? RESULT_SIMILARITY : RESULT_MATRIX;
+    r->kind = list     ? RESULT_ROWS
+              : whole  ? RESULT_CLUSTERS
+              : square ? RESULT_SIMILARITY
+                       : RESULT_MATRIX;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (json_file_is(record, formats[i].format)) r->kind = formats[i].kind;
     free(record);

@@ -16,6 +16,7 @@ enum result_kind {
     RESULT_EPOCH,      /* CSV of published laws, or its pairs as JSON */
     RESULT_SIMILARITY, /* square .npy of cosines */
     RESULT_CLUSTERS,   /* .npy of labels */
+    RESULT_ROWS,       /* .npy of a matrix's rows */
     RESULT_GRADIENTS,  /* folder of quanta gradients */
     RESULT_RUNS,       /* folder of sparse parity, or a run in it */
     RESULT_FIT,        /* JSON, from here on */

@@ -65,7 +65,7 @@ struct plot {
     double aspect;                          /* height over width; 0: 0.7 */
     const struct plot_tic *x_tics, *y_tics; /* instead of numbers */
     size_t n_x_tics, n_y_tics;
-    const char *zlabel; /* of the colour scale; NULL: no scale */
+    const char *zlabel; /* of the colour scale; NULL: it is not shown */
     double z_range[2];  /* both 0: automatic */
     bool zlog;
     size_t columns; /* of the first panel: panels in a row at full width; 0: up to three */

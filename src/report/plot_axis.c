@@ -73,7 +73,8 @@ static double gap_of(const struct axis *a, double step)
     if (a->letter <= 0) return a->gap;
     const size_t n = strlen(plot_number(ceil(a->lo / step) * step, first)),
                  m = strlen(plot_number(floor(a->hi / step) * step, last));
-    return ((double)(n > m ? n : m) + 1.5) * a->letter;
+    const double own = ((double)(n > m ? n : m) + 1.5) * a->letter;
+    return own > a->mm / 12 ? own : a->mm / 12;
 }
 
 /* 1, 2, 5, 10 ..., the least that leaves room between the labels of even steps. On a logarithmic
@@ -193,6 +194,8 @@ int plot_put_axis(const struct plot *p, bool along_x, const struct plot_page *pa
                      .letter = along_x ? letter : 0,
                      .gap = along_x ? 6 * letter : 2.6 * letter,
                      .first = true};
+    /* More than a dozen labels do not help. */
+    if (a.gap < a.mm / 12) a.gap = a.mm / 12;
     bool turned;
     if (!find_range(p, along_x, &a, &turned)) return 0;
     if (out_printf(o, e, "%sset %crange [%.10g:%.10g]\n",
@@ -216,6 +219,7 @@ int plot_put_scale(const struct plot *p, const struct plot_page *page, struct ou
                      .mm = plot_width(p, page) * plot_aspect(p, page),
                      .gap = 3 * letter,
                      .first = true};
+    if (a.gap < a.mm / 12) a.gap = a.mm / 12;
     if (!(a.hi > a.lo)) {
         a.lo = INFINITY;
         a.hi = -INFINITY;
@@ -230,9 +234,11 @@ int plot_put_scale(const struct plot *p, const struct plot_page *page, struct ou
         if (!(a.lo <= a.hi)) return 0;
         if (a.lo == a.hi) a.hi = a.log ? 2 * a.lo : a.lo + 1;
     }
-    if (out_printf(o, e, "%sset cbrange [%.10g:%.10g]\nset cbtics (",
-                   a.log ? "set logscale cb\n" : "", a.lo, a.hi))
+    if (out_printf(o, e, "%sset cbrange [%.10g:%.10g]\n", a.log ? "set logscale cb\n" : "", a.lo,
+                   a.hi))
         return -1;
+    if (!p->zlabel) return 0;
+    if (out_printf(o, e, "set cbtics (")) return -1;
     int status = a.log && a.hi / a.lo > 4 ? put_decade_tics(&a, o, e) : put_even_tics(&a, o, e);
     return status ? status : out_printf(o, e, ")\nset colorbox\n");
 }

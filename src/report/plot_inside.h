@@ -13,7 +13,8 @@ struct plot_page {
     double width, height, font;
     size_t panels, columns, rows;
     double panel_width;
-    double top, bottom;  /* margins in lines of type, the same for every panel */
+    double line;        /* millimetres from a line of type to the next, as the terminal has it */
+    double top, bottom; /* margins in lines, the same for every panel */
     size_t drawn, total; /* points; fewer are drawn than there are where they are thinned */
 };
 
@@ -47,14 +48,11 @@ size_t plot_length(const char *text);
 /* Millimetres of a panel between its axis's labels and its right edge, or the scale of colours. */
 double plot_width(const struct plot *p, const struct plot_page *page);
 /* Names on an axis have lines of at most so many characters. */
-enum { PLOT_NAME = 16 };
+enum { PLOT_NAME = 20 };
 /* Its height over that. */
 double plot_aspect(const struct plot *p, const struct plot_page *page);
 /* Characters of a line above or below it. */
 size_t plot_line_width(const struct plot *p, const struct plot_page *page);
-
-/* From a line of type to the next, in sizes of it. */
-#define PLOT_LINE_HEIGHT 1.18
 
 /* Entries that fit side by side in a key below the panel, and how many there are. */
 size_t plot_key_columns(const struct plot *p, const struct plot_page *page, size_t *entries);

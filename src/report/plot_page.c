@@ -86,8 +86,8 @@ size_t plot_key_columns(const struct plot *p, const struct plot_page *page, size
         if (length > longest) longest = length;
         ++*entries;
     }
-    /* gnuplot makes a key no wider than the plot. */
-    const size_t columns = plot_characters(page, plot_width(p, page)) / (longest + 5);
+    /* gnuplot makes a key no wider than the plot, and takes letters for wider than they are. */
+    const size_t columns = plot_characters(page, plot_width(p, page)) * 5 / 6 / (longest + 7);
     return columns ? columns : 1;
 }
 
@@ -95,7 +95,7 @@ static double key_lines(const struct plot *p, const struct plot_page *page)
 {
     size_t entries;
     const size_t columns = plot_key_columns(p, page, &entries);
-    return 1.1 * (double)((entries + columns - 1) / columns);
+    return (double)((entries + columns - 1) / columns) + 0.4;
 }
 
 /* Lines of text above and below the plots. */
@@ -124,21 +124,21 @@ static struct plot_page page_of(const struct plot *first, const char *terminal, 
         page.width = 85, page.font = 7;
         break;
     case PLOT_SLIDE:
-        page.width = 254, page.font = 15;
+        page.width = 254, page.font = wide > 2 && page.panels > 2 ? 10 : page.panels > 1 ? 12 : 15;
         break;
     }
     page.columns = size != PLOT_COLUMN ? wide : wide > 3 ? 2 : 1;
     if (page.columns > page.panels) page.columns = page.panels;
     page.rows = (page.panels + page.columns - 1) / page.columns;
     page.panel_width = page.width / (double)page.columns;
+    page.line = page.font * 0.3528 * (strcmp(terminal, "svg") ? 1.18 : 1.5);
     measure_margins(first, &page);
-    const double line = page.font * 0.3528 * PLOT_LINE_HEIGHT;
     double highest = 0;
     for (const struct plot *p = first; p; p = p->beside) {
-        const double h = plot_aspect(p, &page) * (page.panel_width - 5 * line);
+        const double h = plot_aspect(p, &page) * plot_width(p, &page);
         if (h > highest) highest = h;
     }
-    page.height = (highest + line * (page.top + page.bottom)) * (double)page.rows;
+    page.height = (highest + page.line * (page.top + page.bottom)) * (double)page.rows;
     if (size == PLOT_SLIDE && page.height < 143) page.height = 143;
     return page;
 }

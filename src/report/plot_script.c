@@ -199,11 +199,12 @@ static int put_series(const struct plot_series *s, const char *color, int point,
     char *name = s->name && *s->name ? plot_quote(s->name, true, 0) : NULL;
     int status = 0;
     if (s->style == PLOT_POINTS && s->lo && s->hi) {
-        /* By themselves: a point on bars has a white rim, which would hide its neighbours. */
-        status = out_printf(
-            d->o, e, "%s data index %zu%s using %s with %s pt 7 ps 0.01 lw %.2f %s notitle",
-            first ? "plot" : ", \\\n    ", d->index, every, s->z ? "2:3:4:5:6" : "2:3:4:5",
-            s->along_x ? "xerrorbars" : "yerrorbars", d->page->font / 8, strstr(with, "lc "));
+        /* gnuplot's own have a white rim around the point, which would hide its neighbours. */
+        status = out_printf(d->o, e,
+                            "%s data index %zu%s using %s%s with vectors nohead lw %.2f %s notitle",
+                            first ? "plot" : ", \\\n    ", d->index, every,
+                            s->along_x ? "4:3:($5-$4):(0)" : "2:4:(0):($5-$4)", s->z ? ":6" : "",
+                            d->page->font / 8, strstr(with, "lc "));
         first = false;
     }
     if (!status)
@@ -231,7 +232,7 @@ static int put_texts(const struct plot *p, struct drawing *d, struct err *e)
     return 0;
 }
 
-#define KEY "set key default samplen 1.6 spacing 1.05 Left reverse"
+#define KEY "set key default samplen 1.6 spacing 1 Left reverse"
 
 /* Below the panel a key stands on the panel's lower edge, under the axis's label. */
 static int put_key(const struct plot *p, const struct drawing *d, struct err *e)
@@ -241,10 +242,9 @@ static int put_key(const struct plot *p, const struct drawing *d, struct err *e)
     size_t entries;
     const size_t columns = plot_key_columns(p, page, &entries);
     const double x = ((double)(d->panel % page->columns) + 0.5) / (double)page->columns;
-    const double line = page->font * 0.3528 * PLOT_LINE_HEIGHT;
     const double below = 2 + (double)plot_lines(p->xlabel, plot_line_width(p, page));
     const double y = 1 - (double)(d->panel / page->columns + 1) / (double)page->rows +
-                     (page->bottom - below) * line / page->height;
+                     (page->bottom - below) * page->line / page->height;
     return out_printf(d->o, e,
                       KEY " horizontal center top maxcols %zu at screen %.4f, screen %.4f\n",
                       columns, x, y);
@@ -259,16 +259,18 @@ static int put_panel(const struct plot *p, struct drawing *d, struct err *e)
     int status = put_key(p, d, e);
     if (!status)
         status = out_printf(o, e, "set tmargin %g\nset bmargin %g\n", page->top, page->bottom);
+    const double letter = page->font * 0.3528 * 0.56;
+    const double right = ((double)(d->panel % page->columns) + 1) / (double)page->columns -
+                         (p->zlabel ? 13 : 2.5) * letter / page->width;
     if (!status)
-        status = out_printf(
-            o, e, p->zlabel ? "set cblabel offset 1.4,0\nset rmargin 10.5\n" : "set rmargin 2\n");
+        status = out_printf(o, e, "set cblabel offset 1.4,0\nset rmargin at screen %.4f\n", right);
     if (!status) status = put_title(p, page, o, e);
     if (!status) status = put_label(o, "xlabel", p->xlabel, width, e);
     if (!status) status = put_label(o, "ylabel", p->ylabel, height, e);
     if (!status) status = plot_put_axis(p, true, page, o, e);
     if (!status) status = plot_put_axis(p, false, page, o, e);
     if (!status && p->zlabel) status = put_label(o, "cblabel", p->zlabel, height, e);
-    if (!status && p->zlabel) status = plot_put_scale(p, page, o, e);
+    if (!status) status = plot_put_scale(p, page, o, e);
     if (!status) status = put_texts(p, d, e);
     size_t next = 0;
     bool first = true;
@@ -316,19 +318,18 @@ static int put_head(const struct plot_page *page, const char *data, const char *
                             page->width / 25.4 * dots, page->height / 25.4 * dots, page->font,
                             dots / 96, dots / 96, dots / 96);
     if (!status)
-        status =
-            out_printf(o, e,
-                       "set encoding utf8\n"
-                       "if (!exists('data')) data = %s\n"
-                       "if (!exists('image')) image = %s\n"
-                       "set output image\n"
-                       "set datafile separator tab\n"
-                       "set grid xtics ytics lt 1 lw %.2f lc rgb '#dddddd'\n"
-                       "set pointintervalbox 0\nset border 3 lw %.2f\nset tics nomirror scale 0.6\n"
+        status = out_printf(o, e,
+                            "set encoding utf8\n"
+                            "if (!exists('data')) data = %s\n"
+                            "if (!exists('image')) image = %s\n"
+                            "set output image\n"
+                            "set datafile separator tab\n"
+                            "set grid xtics ytics lt 1 lw %.2f lc rgb '#dddddd'\n"
+                            "set border 3 lw %.2f\nset tics nomirror scale 0.6\n"
 
-                       "set palette defined (0 '#440154', 1 '#3b528b', 2 '#21918c', "
-                       "3 '#5ec962', 4 '#fde725')\nunset colorbox\n",
-                       qdata, qimage, 0.5 * page->font / 8, 0.8 * page->font / 8);
+                            "set palette defined (0 '#440154', 1 '#3b528b', 2 '#21918c', "
+                            "3 '#5ec962', 4 '#fde725')\nunset colorbox\n",
+                            qdata, qimage, 0.5 * page->font / 8, 0.8 * page->font / 8);
     free(qdata);
     free(qimage);
     return status;
