@@ -135,13 +135,16 @@ static json_t *record_of(const struct train_whole *w, const struct train_log *l,
                              json_finite(l->test[i].loss), "error", json_finite(l->test[i].error)));
     json_object_set_new(p, "kernels", json_string(w->kernels->name));
     json_object_set_new(p, "threads", json_integer(w->threads));
-    return json_pack("{s:s, s:O, s:O, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:o}", "format", FORMAT,
-                     "run", json_object_get(whole, "run"), "data", json_object_get(whole, "data"),
-                     "result", result_json(x), "N_body", neox_parameters(&r->config, false),
-                     "N_total", neox_parameters(&r->config, true), "epochs", epochs(w, r->steps),
-                     "corpus", json_utf8(w->data->corpus->prefix), "validation",
-                     w->validation ? json_utf8(w->validation->corpus.prefix) : json_null(), "tests",
-                     tests, "provenance", p);
+    json_t *record =
+        json_pack("{s:s, s:O, s:O, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:o}", "format", FORMAT,
+                  "run", json_object_get(whole, "run"), "data", json_object_get(whole, "data"),
+                  "result", result_json(x), "N_body", neox_parameters(&r->config, false), "N_total",
+                  neox_parameters(&r->config, true), "epochs", epochs(w, r->steps), "corpus",
+                  json_utf8(w->data->corpus->prefix), "validation",
+                  w->validation ? json_utf8(w->validation->corpus.prefix) : json_null(), "tests",
+                  tests, "provenance", p);
+    json_decref(whole);
+    return record;
 }
 
 int train_record_write(const char *folder, const struct train_whole *w, const struct train_log *l,
