@@ -39,7 +39,7 @@ static size_t scratch_bytes(const struct neox_config *c, size_t length)
  * batch. */
 static size_t chunk_rows(const struct trainer_shape *s)
 {
-    const size_t all = s->rows * s->length, wanted = getenv("TCHUNK") ? (size_t)atoi(getenv("TCHUNK")) : 1024;
+    const size_t all = s->rows * s->length, wanted = s->chunk ? s->chunk : 1024;
     size_t unit = s->length;
     while (unit % TRAINER_TOKENS && unit < all) unit += s->length;
     return min_size(all, unit * max_size(1, wanted / unit));

@@ -41,15 +41,7 @@ static int keep_tokenizer(const struct train_input *in, const char *path, struct
         return err_set(e, "%s: is another tokenizer than %s: give another folder", path, from);
     }
     if (!strcmp(from, path)) return byte_tokenizer_write(path, e);
-    struct map map;
-    struct out out = {.slot = -1};
-    if (map_open(&map, from, e)) return -1;
-    int status = out_open(&out, path, e);
-    if (!status) status = out_write(&out, map.data, map.size, e);
-    map_close(&map);
-    if (!status) return out_commit(&out, e);
-    out_abort(&out);
-    return -1;
+    return file_copy(from, path, e);
 }
 
 /* PATH, or tokenizer.json in it. */

@@ -74,6 +74,8 @@ for how in --threads=2 --threads=3 --simd=scalar --simd=avx2; do
     train -c "$T/docs.jsonl" -o "$T/x$how/a" "${small[@]}" -s 40 $how $more >"$T/out" 2>"$T/err"
     equal "$how: the same bytes" "$T/a" "$T/x$how/a"
 done
+ok "a name like no other" train -c "$T/docs.jsonl" -o "$T/odd"$',\xff' "${small[@]}" -s 2 --threads 1
+ok "is one cell" $python -c "import csv; r = list(csv.DictReader(open('$T/odd,' + '\udcff' + '/points.csv', encoding='latin-1'))); assert r[0]['run'] == 'odd,\xff' and r[0]['seed'] == '0', r"
 ok "another seed" train -c "$T/docs.jsonl" -o "$T/seed/a" "${small[@]}" -s 40 --threads 1 --seed 1
 check "is another model" "the same" [ -n "$(cmp "$T/a/step1.tripod" "$T/seed/a/step1.tripod" 2>&1)" ]
 check "tested on the same text" "other text" cmp -s "$T/a/validation.bin" "$T/seed/a/validation.bin"
@@ -98,6 +100,16 @@ fails "a damaged state" 'train.state: the checksum does not match' train -c "$T/
 ok "gone on with" train -c "$T/text.txt" -o "$T/cut/b" "${slow[@]}" --json="$T/cut.json"
 equal "the same bytes" "$T/whole/b" "$T/cut/b"
 ok "not from the beginning" $python -c "import json; x = json.load(open('$T/cut.json')); assert 0 < x['first'] < x['end'] == 700, x"
+ok "tokens seen again are not new ones" $python - "$T/cut/b" <<'P'
+import csv, json, sys
+r = json.load(open(sys.argv[1] + "/train.json"))
+points = list(csv.DictReader(open(sys.argv[1] + "/points.csv")))
+assert r["result"]["D"] == 700 * 512 and r["epochs"] > 2 and r["result"]["unique_tokens"] % 64 == 0
+windows = r["result"]["unique_tokens"] // 64
+assert abs(r["epochs"] * windows - 700 * 8) < 1e-6
+for p in points:
+    assert int(p["unique_tokens"]) == min(int(p["D"]), 64 * windows) and abs(float(p["epochs"]) * windows / 8 / int(p["step"]) - 1) < 1e-5, p
+P
 check "the state is gone" "$(ls "$T/cut/b")" test ! -e "$T/cut/b/train.state"
 check "checkpoints where they were asked for" "$(ls "$T/cut/b")" test "$(cd "$T/cut/b" && echo step*)" = "step0.tripod step600.tripod step700.tripod"
 
@@ -123,6 +135,9 @@ assert d['sections_held_out'] == 0 and 1 < d['validation']['documents'] < 30 and
 # --- what cannot be used ---
 
 fails "other settings" 'train.json: of a run with other settings or other text' train -c "$T/docs.jsonl" -o "$T/a" "${small[@]}" -s 41
+before=$(bytes "$T/a")
+fails "another part held out" 'train.json: of a run with other settings or other text' train -c "$T/docs.jsonl" -o "$T/a" "${small[@]}" -s 40 --holdout 0.3
+is "leaves the run alone" "$before" "$(bytes "$T/a")"
 fails "another tokenizer" 'tokenizer.json: is another tokenizer than' train -c "$T/docs.jsonl" -t "$ROOT/models/demo" -o "$T/a" "${small[@]}" -s 40
 fails "no such text" 'nothing.txt: cannot open' train -c "$T/nothing.txt" -o "$T/no"
 fails "a corpus of nobody's tokens" 'orphan: its tokenizer.* is not known: give it with -t, or --vocab and --separator' sh -c "cp $T/docs.bin $T/orphan.bin; cp $T/docs.idx $T/orphan.idx; exec $TRIPOD train -c $T/orphan -o $T/no"
