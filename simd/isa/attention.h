@@ -101,7 +101,8 @@ V_WORD struct span keys_seen(const struct group *g, size_t k0, size_t window)
 }
 
 /* Columns [column, column + n) of a row, which may lie in two strips or more. The rows are read one
- * after the other, a few lines of each 1 KiB: no hardware guesses that. */
+ * after the other, a few lines of each 1 KiB, which no hardware guesses: fetched ahead, a training
+ * step at width 64 takes 12 % less (`tripod bench train 64`). */
 enum { COPY_AHEAD = 8 };
 static void copy_out_of(float *to, struct strips x, size_t row, size_t column, size_t n)
 {
