@@ -100,14 +100,19 @@ V_WORD struct span keys_seen(const struct group *g, size_t k0, size_t window)
     return (struct span){begin / WIDTH * WIDTH, end};
 }
 
-/* Columns [column, column + n) of a row, which may lie in two strips or more. */
+/* Columns [column, column + n) of a row, which may lie in two strips or more. The rows are read one
+ * after the other, a few lines of each 1 KiB: no hardware guesses that. */
+enum { COPY_AHEAD = 8 };
 static void copy_out_of(float *to, struct strips x, size_t row, size_t column, size_t n)
 {
     for (size_t c = 0; c < n;) {
         const float *from = strip_at(x, row, column + c);
         size_t left = SIMD_STRIP - (column + c) % SIMD_STRIP;
         size_t run = n - c < left ? n - c : left, i = 0;
-        for (; i + 16 <= run; i += 16) v_store(to + c + i, v_load(from + i));
+        for (; i + 16 <= run; i += 16) {
+            __builtin_prefetch(from + i + COPY_AHEAD * SIMD_STRIP, 0, 3);
+            v_store(to + c + i, v_load(from + i));
+        }
         if (i < run) memcpy(to + c + i, from + i, (run - i) * sizeof *to);
         c += run;
     }

@@ -52,7 +52,10 @@ static void copy_into(struct strips x, size_t row, size_t column, const float *f
 {
     for (size_t c = 0; c < n;) {
         size_t left = SIMD_STRIP - (column + c) % SIMD_STRIP, run = n - c < left ? n - c : left;
-        memcpy(strip_at(x, row, column + c), from + c, run * sizeof *from);
+        float *to = strip_at(x, row, column + c);
+        for (size_t i = 0; i < run; i += 16)
+            __builtin_prefetch(to + i + COPY_AHEAD * SIMD_STRIP, 1, 3);
+        memcpy(to, from + c, run * sizeof *from);
         c += run;
     }
 }

@@ -45,7 +45,7 @@ echo '{"bench": "kernels"}' >"$T/no.json"
 fails bench_no_rates 'no.json: expected what --save wrote' "$TRIPOD" bench kernels --against "$T/no.json"
 fails bench_no_baseline 'none.json: ' "$TRIPOD" bench kernels --against "$T/none.json"
 fails bench_blas 'libnone.so: no library with cblas_sgemm' "$TRIPOD" bench gemm --blas libnone.so
-misuse bench_nothing 'peak, kernels, gemm, scan, gradients or archive' "$TRIPOD" bench
+misuse bench_nothing 'peak, kernels, gemm, scan, gradients, train or archive' "$TRIPOD" bench
 misuse bench_word "found 'peaks'" "$TRIPOD" bench peaks
 misuse bench_models "'71m' is not a Pythia size" "$TRIPOD" bench gemm --models 70m,71m
 fails bench_tokens 'from 1 to 2048, found .4096.' "$TRIPOD" bench gradients 4096

@@ -1,6 +1,5 @@
-/* trainer.c - a model's memory, its first weights, and the update; see trainer.h. The pass is in
- * trainer_pass.c.
- *
+/* trainer_run.c - a trainer from its opening to its steps: memory, first weights, and the update; see
+ * trainer.h. The pass over a chunk of the batch is in trainer_pass.c.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/train/trainer.h"
 
