@@ -42,21 +42,10 @@ static int check(void *args, struct err *e)
 /* FROM as FOLDER/tokenizer.json. */
 static int copy_tokenizer(const char *from, const char *folder, struct err *e)
 {
-    struct map map;
-    struct out out = {.slot = -1};
     char *path = format_string("%s/tokenizer.json", folder);
-    if (!path) return err_memory(e, folder);
-    int status = map_open(&map, from, e);
-    if (!status) {
-        status = make_directories(folder, e);
-        if (!status) status = out_open(&out, path, e);
-        if (!status) status = out_write(&out, map.data, map.size, e);
-        map_close(&map);
-    }
+    int status = path ? file_copy(from, path, e) : err_memory(e, folder);
     free(path);
-    if (!status) return out_commit(&out, e);
-    out_abort(&out);
-    return -1;
+    return status;
 }
 
 static int write_all(const struct args *a, const struct flat_model *m, const char *tokenizer,

@@ -72,9 +72,11 @@ static const struct option_row options[] = {
     OPTION_REAL("clip", 0, "X", run.rates.clip, 0, 1e9, "The gradient's norm at most; 0: any norm"),
     CLI_SEED(seed, "Of weights and order"),
     OPTION_HEADING("Validation and checkpoints:"),
-    OPTION_REAL("holdout", 0, "X", holdout, 0, 0.9,
-                "Share of the documents (of long ones: of their 4,096-token sections) that is held "
-                "out; the same ones for every run"),
+    OPTION_REAL(
+        "holdout", 0, "X", holdout, 0, 0.9,
+        "Share of the documents (of long ones: of their 4,096-token sections) that is held "
+        "out, the same ones for every run (default: what --validation-tokens needs, at most "
+        "0.05)"),
     OPTION_TEXT("validate", 0, "P", validate,
                 "Validate on this tokenised corpus instead, and hold out nothing"),
     OPTION_SIZE("validation-tokens", 0, "N", validation_tokens, 0, 9e15,
@@ -97,7 +99,7 @@ static const struct args defaults = {.common.beside = true,
                                      .run = TRAIN_RUN,
                                      .layers = 4,
                                      .width = 128,
-                                     .holdout = 0.01,
+                                     .holdout = -1,
                                      .validation_tokens = 1 << 17};
 
 /* --save */
@@ -150,21 +152,44 @@ static void make_run(struct train_run *r, const struct args *a, const struct tra
     r->steps = a->steps ? a->steps : train_run_default_steps(r, train_data_windows(d, r->length));
 }
 
+/* --holdout */
+static double share_held(const struct args *a, const struct train_input *in)
+{
+    const double most = 0.05, wanted = (double)a->validation_tokens / (double)in->corpus.tokens;
+    if (a->validate) return 0;
+    if (a->holdout >= 0) return a->holdout;
+    return a->validation_tokens && wanted < most ? wanted : most;
+}
+
+/* What is held out, as the corpus HELD; that of a run that has begun is left alone. */
+static int write_held(const struct args *a, const struct train_data *d, const char *held,
+                      struct err *e)
+{
+    char *record = format_string("%s/train.json", a->out),
+         *state = format_string("%s/train.state", a->out);
+    int status = record && state ? 0 : err_memory(e, a->out);
+    const bool begun = !status && (file_exists(record) || file_exists(state));
+    if (!status && !(begun && corpus_exists(held)))
+        status = train_data_write_held(d, held, a->validation_tokens, e);
+    free(record);
+    free(state);
+    return status;
+}
+
 static int train(const struct args *a, const struct train_run *r, const struct train_data *d,
                  int threads, struct train_done *done, struct err *e)
 {
     char *held = format_string("%s/validation", a->out);
     if (!held) return err_memory(e, a->out);
+    const char *validation = a->validate ? a->validate : d->held_n ? held : NULL;
     const struct train_how how = {.folder = a->out,
                                   .data = d,
-                                  .validation = a->validate ? a->validate
-                                                : d->held_n ? held
-                                                            : NULL,
+                                  .validation = validation,
                                   .validation_tokens = a->validation_tokens,
                                   .kernels = cli_kernels(&a->simd),
                                   .threads = threads,
                                   .keep_seconds = KEEP_SECONDS};
-    int status = d->held_n ? train_data_write_held(d, held, a->validation_tokens, e) : 0;
+    int status = d->held_n ? write_held(a, d, held, e) : 0;
     if (!status) {
         progress_begin(r->name, "tokens", train_run_tokens(r, r->steps));
         out_catch_interrupts(true);
@@ -214,8 +239,7 @@ static int run(void *args, struct err *e)
     char *name = path_last(a->out);
     int status = name ? train_input_open(&in, &q, e) : err_memory(e, a->out);
     if (!status)
-        status =
-            train_data_open(&d, &in.corpus, in.hash, in.separator, a->validate ? 0 : a->holdout, e);
+        status = train_data_open(&d, &in.corpus, in.hash, in.separator, share_held(a, &in), e);
     if (!status) make_run(&r, a, &in, &d, name);
     if (!status) status = do_run(a, &r, &d, threads, e);
     train_data_close(&d);

@@ -281,6 +281,19 @@ void out_abort(struct out *o)
     *o = (struct out){.slot = -1};
 }
 
+int file_copy(const char *from, const char *to, struct err *e)
+{
+    struct map map;
+    struct out out = {.slot = -1};
+    if (map_open(&map, from, e)) return -1;
+    int status = out_open(&out, to, e);
+    if (!status) status = out_write(&out, map.data, map.size, e);
+    map_close(&map);
+    if (!status) return out_commit(&out, e);
+    out_abort(&out);
+    return -1;
+}
+
 int out_rename(struct out *o, const char *path, struct err *e)
 {
     char *copy = strdup(path);

@@ -41,27 +41,27 @@ static int keep_tokenizer(const struct train_input *in, const char *path, struct
         return err_set(e, "%s: is another tokenizer than %s: give another folder", path, from);
     }
     if (!strcmp(from, path)) return byte_tokenizer_write(path, e);
-    struct map map;
-    struct out out = {.slot = -1};
-    if (map_open(&map, from, e)) return -1;
-    int status = out_open(&out, path, e);
-    if (!status) status = out_write(&out, map.data, map.size, e);
-    map_close(&map);
-    if (!status) return out_commit(&out, e);
-    out_abort(&out);
-    return -1;
+    return file_copy(from, path, e);
+}
+
+/* PATH, or tokenizer.json in it. */
+static int open_tokenizer(struct train_input *in, const char *path, struct err *e)
+{
+    char *file = directory_exists(path) ? format_string("%s/tokenizer.json", path) : strdup(path);
+    int status = file ? tokenizer_open(&in->tokenizer, file, e) : err_memory(e, path);
+    free(file);
+    return status;
 }
 
 static int open_text(struct train_input *in, const struct train_request *q, const char *tokenizer,
                      struct err *e)
 {
-    char *base = format_string("%s/corpus", q->folder), *gone;
+    char *base = format_string("%s/corpus", q->folder);
     json_t *provenance = provenance_json();
     const struct tokenize_options options = {.field = q->field, .provenance = provenance};
-    int status = !base ? err_memory(e, q->folder)
-                 : !q->tokenizer
-                     ? byte_tokenizer_open(&in->tokenizer, tokenizer, e)
-                     : corpus_tokenizer_open(&in->tokenizer, &gone, base, q->tokenizer, NULL, e);
+    int status = !base          ? err_memory(e, q->folder)
+                 : q->tokenizer ? open_tokenizer(in, q->tokenizer, e)
+                                : byte_tokenizer_open(&in->tokenizer, tokenizer, e);
     if (!status) status = keep_tokenizer(in, tokenizer, e);
     const struct kept kept = {
         .base = base, .paths = q->paths, .n = q->n, .t = in->tokenizer, .o = &options};

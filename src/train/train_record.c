@@ -8,6 +8,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "src/base/csv.h"
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/provenance.h"
@@ -86,11 +87,13 @@ static int write_points(const char *path, const struct train_whole *w, const str
         const struct train_test *t = &l->test[i];
         const double d = (double)train_run_tokens(r, t->step);
         if (!t->step) continue;
-        status = out_printf(
-            &out, e,
-            "%s,%.0f,%.0f,%.17g,%" PRIu64 ",%.17g,%.6g,%" PRIu64 ",%.6g,%.0f,%.0f,%" PRIu64 "\n",
-            r->name, n, d, 6 * n * d, t->step, t->loss, t->error, train_whole_unique(w, t->step),
-            epochs(w, t->step), body, total, r->seed);
+        status = csv_write_text(&out, r->name, e);
+        if (!status)
+            status = out_printf(
+                &out, e,
+                ",%.0f,%.0f,%.17g,%" PRIu64 ",%.17g,%.6g,%" PRIu64 ",%.6g,%.0f,%.0f,%" PRIu64 "\n",
+                n, d, 6 * n * d, t->step, t->loss, t->error, train_whole_unique(w, t->step),
+                epochs(w, t->step), body, total, r->seed);
     }
     if (!status) return out_commit(&out, e);
     out_abort(&out);
@@ -132,13 +135,16 @@ static json_t *record_of(const struct train_whole *w, const struct train_log *l,
                              json_finite(l->test[i].loss), "error", json_finite(l->test[i].error)));
     json_object_set_new(p, "kernels", json_string(w->kernels->name));
     json_object_set_new(p, "threads", json_integer(w->threads));
-    return json_pack("{s:s, s:O, s:O, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:o}", "format", FORMAT,
-                     "run", json_object_get(whole, "run"), "data", json_object_get(whole, "data"),
-                     "result", result_json(x), "N_body", neox_parameters(&r->config, false),
-                     "N_total", neox_parameters(&r->config, true), "epochs", epochs(w, r->steps),
-                     "corpus", json_utf8(w->data->corpus->prefix), "validation",
-                     w->validation ? json_utf8(w->validation->corpus.prefix) : json_null(), "tests",
-                     tests, "provenance", p);
+    json_t *record =
+        json_pack("{s:s, s:O, s:O, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:o}", "format", FORMAT,
+                  "run", json_object_get(whole, "run"), "data", json_object_get(whole, "data"),
+                  "result", result_json(x), "N_body", neox_parameters(&r->config, false), "N_total",
+                  neox_parameters(&r->config, true), "epochs", epochs(w, r->steps), "corpus",
+                  json_utf8(w->data->corpus->prefix), "validation",
+                  w->validation ? json_utf8(w->validation->corpus.prefix) : json_null(), "tests",
+                  tests, "provenance", p);
+    json_decref(whole);
+    return record;
 }
 
 int train_record_write(const char *folder, const struct train_whole *w, const struct train_log *l,

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "src/base/json.h"
+
 const char *const train_schedule_names[3] = {"cosine", "constant", NULL};
 
 enum { HEAD = 32, MOST_INPUTS = 1 << 24 };
@@ -143,11 +145,11 @@ json_t *train_run_json(const struct train_run *r)
     json_t *adamw =
         json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "rate", a->rate, "beta1", a->beta1, "beta2",
                   a->beta2, "epsilon", a->epsilon, "decay", a->decay, "clip", a->clip);
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:s, s:f, s:f, s:o, s:I, s:b, s:b, s:o, s:s}",
-                     "name", r->name, "model", model, "length", I(r->length), "rows", I(r->rows),
-                     "steps", I(r->steps), "schedule", train_schedule_names[r->schedule], "warmup",
-                     r->warmup, "final", r->last, "adamw", adamw, "seed", I(r->seed),
-                     "spaced_saves", r->spaced_saves, "spaced_tests", r->spaced_tests, "saves",
-                     saves, "dtype", flat_dtype_name(r->dtype));
+    return json_pack(
+        "{s:o, s:o, s:I, s:I, s:I, s:s, s:f, s:f, s:o, s:I, s:b, s:b, s:o, s:s}", "name",
+        json_utf8(r->name), "model", model, "length", I(r->length), "rows", I(r->rows), "steps",
+        I(r->steps), "schedule", train_schedule_names[r->schedule], "warmup", r->warmup, "final",
+        r->last, "adamw", adamw, "seed", I(r->seed), "spaced_saves", r->spaced_saves,
+        "spaced_tests", r->spaced_tests, "saves", saves, "dtype", flat_dtype_name(r->dtype));
 #undef I
 }
