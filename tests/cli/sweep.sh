@@ -110,10 +110,12 @@ check "with both lines" "$(cut -f 1 "$T/a/sweep.tsv" | sort -u)" [ "$(grep -cE '
 # --- the same bytes ---
 
 same() { check "$1" "files differ: $(ls "$3")" cmp -s <(cd "$2" && sha256sum ./*.csv ./*/*.tripod ./*/points.csv) <(cd "$3" && sha256sum ./*.csv ./*/*.tripod ./*/points.csv); }
-for how in --threads=1 --threads=3 --simd=scalar; do
+for how in --threads=1 --threads=3 --simd=avx2; do
     sweep "${small[@]}" $how -o "$T/x$how" >/dev/null 2>"$T/err"
     same "$how: the same bytes" "$T/a" "$T/x$how"
 done
+ok "one run without vectors" sweep "${text[@]}" --widths 24 --budgets 2e9 --simd=scalar -o "$T/scalar"
+check "the same model" "they differ" cmp -s "$T"/a/c2e9-d24-l2-s0/step*.tripod "$T"/scalar/c2e9-d24-l2-s0/step*.tripod
 for i in 2 0 1; do ok "shard $i/3" sweep "${small[@]}" --shard $i/3 -o "$T/s"; done
 same "in three shards" "$T/a" "$T/s"
 ok "what is there is not run again" sweep "${small[@]}" -o "$T/a" --json
