@@ -86,7 +86,7 @@ void report_sweep_plan(struct sheet *s, json_t **json, const struct sweep_plan *
 int sweep_fit(const struct sweep_results *r, bool all, struct isoflop *f, double **points,
               size_t *n, struct err *e)
 {
-    const struct isoflop_options o = {.reject = ISOFLOP_REJECT_NONE};
+    struct isoflop_options o = {.reject = ISOFLOP_REJECT_NONE};
     const size_t room = r->plan->n + 1;
     double *p = malloc(4 * room * sizeof *p);
     *points = p;
@@ -103,8 +103,11 @@ int sweep_fit(const struct sweep_results *r, bool all, struct isoflop *f, double
         loss[(*n)++] = x->loss;
     }
     memmove(p + *n, loss, *n * sizeof *p); /* [2][n] */
-    if (*n) return isoflop_fit(N, D, C, p + *n, *n, &o, f, e);
-    return err_set(e, "no run off the plateau");
+    if (!*n) return err_set(e, "no run off the plateau");
+    if (!isoflop_fit(N, D, C, p + *n, *n, &o, f, e)) return 0;
+    struct err ignored;
+    o.keep = true;
+    return isoflop_fit(N, D, C, p + *n, *n, &o, f, &ignored);
 }
 
 static struct table *runs_table(struct sheet *s, const struct sweep_results *r)
@@ -217,6 +220,7 @@ static void say_exponent(struct sheet *s, const char *what, const struct isoflop
 static json_t *fit_report(struct sheet *s, const struct sweep_results *r, bool all)
 {
     const char *what = all ? "with the plateau's runs, which is wrong" : "minima of parabolas";
+    size_t doubtful = 0;
     struct isoflop f;
     struct err e;
     double *points;
@@ -226,7 +230,12 @@ static json_t *fit_report(struct sheet *s, const struct sweep_results *r, bool a
         sheet_remark(s, "%s: none (%s)", what, e.text);
         json_object_set_new(json, "none", json_utf8(e.text));
     } else {
+        for (size_t i = 0; i < f.n; i++) doubtful += f.budget[i].used && f.budget[i].status;
         say_exponent(s, what, &f);
+        if (doubtful)
+            sheet_remark(s, "doubtful: %zu of these minima are weak or outside the sizes tried",
+                         doubtful);
+        json_object_set_new(json, "doubtful_minima", json_integer((json_int_t)doubtful));
         json_object_set_new(json, "a", line_json(&f.N_of_C));
         json_object_set_new(json, "b", line_json(&f.D_of_C));
         if (!all)

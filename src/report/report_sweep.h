@@ -20,7 +20,8 @@ struct sweep_results {
 };
 
 /* Approach 2 of the runs off the plateau, or (ALL) of every run, without rejection of outliers: what a
- * rule leaves out must be seen. On success the caller frees *f; budget[i].row counts among the runs
+ * rule leaves out must be seen. Where fewer than two budgets have a minimum that is certain, weak ones
+ * and those outside the sizes are used, too: budget[i].status says so. On success the caller frees *f; budget[i].row counts among the runs
  * used, whose N and losses are in *points, [2][n], which the caller frees either way. */
 int sweep_fit(const struct sweep_results *r, bool all, struct isoflop *f, double **points,
               size_t *n, struct err *e);

@@ -44,14 +44,14 @@ static uint64_t heads_of(uint64_t width)
     return width / best;
 }
 
-static void shape(struct count_config *c, uint64_t width, uint64_t layers, size_t vocab,
-                  size_t length)
+static void shape(struct count_config *c, uint64_t width, uint64_t layers, uint64_t heads,
+                  size_t vocab, size_t length)
 {
     *c = (struct count_config){.family = COUNT_NEOX,
                                .layers = layers,
                                .width = width,
-                               .heads = heads_of(width),
-                               .key = width / heads_of(width),
+                               .heads = heads,
+                               .key = width / heads,
                                .ffn = 4 * width,
                                .vocab = vocab,
                                .sequence = length};
@@ -60,7 +60,7 @@ static void shape(struct count_config *c, uint64_t width, uint64_t layers, size_
 void sweep_shape_of(struct count_config *c, uint64_t width, size_t vocab, size_t length)
 {
     const uint64_t layers = (width + ASPECT / 2) / ASPECT;
-    shape(c, width, layers < LEAST_LAYERS ? LEAST_LAYERS : layers, vocab, length);
+    shape(c, width, layers < LEAST_LAYERS ? LEAST_LAYERS : layers, heads_of(width), vocab, length);
 }
 
 void sweep_shape(struct count_config *c, double target, enum count_f rule, size_t vocab,
@@ -73,7 +73,7 @@ void sweep_shape(struct count_config *c, double target, enum count_f rule, size_
             struct count_config one;
             const double aspect = fabs(log((double)width / (double)(ASPECT * layers)));
             if (0.15 * aspect >= best) continue;
-            shape(&one, width, layers, vocab, length);
+            shape(&one, width, layers, 1, vocab, length); /* heads: N is the same */
             const double off = fabs(log((double)sweep_n(&one, rule) / target)) + 0.15 * aspect;
             if (off < best) {
                 best = off;
@@ -81,6 +81,7 @@ void sweep_shape(struct count_config *c, double target, enum count_f rule, size_
             }
         }
     }
+    shape(c, c->width, c->layers, heads_of(c->width), vocab, length);
 }
 
 /* 1e12 as "1e12", 250000 as "2.5e5": exact to four digits. */

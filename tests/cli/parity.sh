@@ -172,7 +172,7 @@ assert j["rows"] and [x["subtask"] - 1 for x in j["rows"]] == np.where((m < .1).
 for x in j["rows"]:
     k = x["subtask"] - 1
     at = np.argmax(m[:, k] < .1)
-    assert x["learned"] == r["log"] * at and x["begins"] == r["log"] * np.argmax(m[:, k] < .9) and abs(x["mean_bits"] - r["mean"][at] / np.log(2)) < 1e-9
+    assert x["learned"] == 100 * at and x["begins"] == 100 * np.argmax(m[:, k] < .9) and abs(x["mean_bits"] - r["mean"][at] / np.log(2)) < 1e-9
 mean = np.array(r["mean"]) / np.log(2)
 assert abs(j["largest_drop"]["mean"] - max(mean[:-1] - mean[1:])) < 1e-9 and abs(j["largest_drop"]["subtask"] - (m[:-1] - m[1:]).max()) < 1e-6
 rows = [l.split("\t") for l in open(t + "/learned.tsv") if l[:1] == "m"]
