@@ -84,8 +84,8 @@ static double r_squared(const struct fit *f, const struct points *p)
     return 1 - error / spread;
 }
 
-/* The fit to the rows and these candidates. */
-static void fit_with(struct fit *f, const struct split *s, const struct law *law,
+/* The fit to the rows and these candidates; false where they do not determine the law. */
+static bool fit_with(struct fit *f, const struct split *s, const struct law *law,
                      const size_t *chosen, size_t n)
 {
     struct err e;
@@ -100,11 +100,11 @@ static void fit_with(struct fit *f, const struct split *s, const struct law *law
         p.D[s->rows.n + i] = s->candidates.D[chosen[i]];
         p.loss[s->rows.n + i] = s->candidates.loss[chosen[i]];
     }
-    if (fit_data_open(&d, &p, law, POINTS_N, &e) || fit_law(f, law, &d, &o, &e))
-        fail_msg("%s", e.text);
+    bool fitted = !fit_data_open(&d, &p, law, POINTS_N, &e) && !fit_law(f, law, &d, &o, &e);
     fit_data_close(&d);
     points_close(&p);
     free(index);
+    return fitted;
 }
 
 static double total(const struct points *p)
@@ -144,9 +144,9 @@ static double random_choice(struct fit *f, const struct split *s, const struct l
         budget -= s->candidates.C[order[i]];
         order[count++] = order[i];
     }
-    fit_with(f, s, law, order, count);
+    bool fitted = fit_with(f, s, law, order, count);
     free(order);
-    return r_squared(f, &s->largest);
+    return fitted ? r_squared(f, &s->largest) : -INFINITY;
 }
 
 static double median_of_random(const struct split *s, const struct law *law, double budget, int n)
@@ -167,7 +167,7 @@ static double chosen_r_squared(struct design *d, struct fit *f, const struct spl
     if (design_choose(d, &s->rows, &s->candidates, s->candidates.C, o, &e)) fail_msg("%s", e.text);
     size_t *chosen = malloc((d->n + 1) * sizeof *chosen);
     for (size_t i = 0; i < d->n; i++) chosen[i] = d->step[i].candidate;
-    fit_with(f, s, o->law, chosen, d->n);
+    assert_true(fit_with(f, s, o->law, chosen, d->n));
     free(chosen);
     return r_squared(f, &s->largest);
 }
@@ -362,14 +362,14 @@ static void small_designs(void **state)
 {
     (void)state;
     int best_found = 0;
-    const int sets = 50;
+    const int sets = 200;
     for (int k = 0; k < sets; k++) {
         struct small x;
         struct small_model s;
         struct err e;
         size_t chosen[CANDIDATES], n;
         double error[CANDIDATES + 1], least = INFINITY, cost = 0;
-        const double budget = 20;
+        const double budget = 8 + k % 4 * 4;
         small_make(&x, (uint64_t)k + 1);
         small_model(&s, &x);
         assert_int_equal(pick(&s.m, NULL, budget, chosen, &n, &e), 0);
@@ -394,7 +394,7 @@ static void small_designs(void **state)
             fail_msg("set %d: error %.6g, the best subset's %.6g", k, error[n], least);
     }
     printf("the best of all subsets in %d of %d\n", best_found, sets);
-    assert_true(best_found >= sets * 3 / 4);
+    assert_true(best_found > 0.98 * sets);
 }
 
 /* --- simulated truth --- */
@@ -447,7 +447,7 @@ static double grid_choice(struct fit *f, const struct split *s, const struct law
         }
         if (cost <= budget) break;
     }
-    fit_with(f, s, law, chosen, n);
+    assert_true(fit_with(f, s, law, chosen, n));
     free(chosen);
     return r_squared(f, &s->largest);
 }
