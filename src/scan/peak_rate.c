@@ -12,7 +12,7 @@ double peak_rate(const struct kernels *kernels, int threads, double seconds)
 {
     const struct peak_loop *loop = peak_loops;
     char name[32];
-    snprintf(name, sizeof name, "f32_%s", kernels->name);
+    snprintf(name, sizeof name, "f32_%s", kernels->isa == SIMD_AMX ? "avx512" : kernels->name);
     while (loop->name && strcmp(loop->name, name)) loop++;
     if (!loop->name || !loop->available()) return 0;
     enum { WINDOWS = 5 };
