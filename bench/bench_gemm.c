@@ -1,6 +1,6 @@
 /* bench_gemm.c - `tripod bench gemm`: every product of a Pythia model, its loss head and attention,
- * in float32 and in 16-bit integers, beside oneDNN (weights packed beforehand) and a BLAS; and the layers' products and attention
- * backwards.
+ * in float32 and in 16-bit integers, beside oneDNN (weights packed beforehand) and a BLAS; and the
+ * layers' products and attention backwards.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>

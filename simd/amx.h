@@ -13,6 +13,10 @@
  * missing to *why (unless NULL). Any thread; the answer is kept. */
 const struct kernels *simd_amx(const char **why);
 
+/* Whether a product of any bits, several strips deep and of odd sizes, has the scalar table's: what is
+ * asked before simd_amx() gives out its table. */
+bool simd_amx_agrees(const struct kernels *table);
+
 /* For tests: the same products on the instructions' definition in C, all else the scalar table's. It
  * calls itself SIMD_AMX, too. Any thread. */
 const struct kernels *simd_amx_emulated(void);
