@@ -139,7 +139,8 @@ static int scan_once(const struct bench *bench, const struct products *products,
     int status = corpus_open(&corpus, prefix, e);
     if (!status) status = plan_make(&plan, &corpus, &protocol, 0, SIZE_MAX, e);
     if (!status) status = neox_load(&model, &flat, bench->kernels, products, plan.longest, e);
-    if (!status) status = neox_narrow(&model, bench->threads, &narrowed, e);
+    if (!status && neox_narrow(&model, bench->threads, &narrowed, e))
+        status = err_prefix(e, "%s", model_path);
     if (!status) status = loss_file_open(&file, out, 0, plan.predictions, e);
     run->start = omp_get_wtime() - start;
     run->cpu = cpu_seconds();

@@ -13,6 +13,7 @@
 #include "models/flat/archived.h"
 #include "models/flat/locate.h"
 #include "models/flat/words.h"
+#include "models/neox/neox_save.h"
 #include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/cmd_info.h"
@@ -28,8 +29,11 @@ struct arguments {
     size_t step; /* SIZE_MAX: the folder's name tells */
     size_t step_tokens;
     bool archive;
+    int precision;
 };
 #define ARGS struct arguments
+
+static const char *const precisions[] = {"file", "int16", NULL};
 
 static const struct option_row options[] = {
     OPTION_PLAINS(folders, "DIR..."),
@@ -40,6 +44,10 @@ static const struct option_row options[] = {
     OPTION_FLAG("archive", 0, archive,
                 "Write one compressed file of all checkpoints; a DIR may also be a flat file or an "
                 "archive, which may be F itself"),
+    OPTION_CHOICE(
+        "precision", 0, precision, precisions,
+        "int16: weights packed for scan --precision int16, which then begins at once; a DIR may "
+        "also be a flat file. file: as the checkpoint has them"),
     OPTION_TEXT("name", 0, "NAME", name, "The model's name (default: from the folder's)"),
     OPTION_SIZE("step", 0, "N", step, 0, 9e15,
                 "Its training step (default: from the folder's name)"),
@@ -61,6 +69,9 @@ static int check(void *args, struct err *e)
     if (a->archive && (a->name || a->step != SIZE_MAX))
         return err_set(e,
                        "--archive: checkpoints keep their names and steps: no --name, no --step");
+    if (a->precision && (a->archive || a->name || a->step != SIZE_MAX))
+        return err_set(
+            e, "--precision: no --archive, --name or --step: import first, then pack the file");
     return a->out ? 0 : err_set(e, "expected -o, the file to write");
 }
 
@@ -74,7 +85,7 @@ static char *out_path(const struct arguments *a, bool directory, const char *fol
     struct flat_model m;
     struct err ignored;
     folder_identity(folder, name, &step);
-    if (archived_is(folder) && !archived_peek(&m, folder, SIZE_MAX, &ignored)) {
+    if (!directory_exists(folder) && !model_head(&m, folder, SIZE_MAX, &ignored)) {
         if (*m.name) snprintf(name, sizeof name, "%s", m.name);
         step = m.step;
         flat_close(&m);
@@ -86,6 +97,36 @@ static char *out_path(const struct arguments *a, bool directory, const char *fol
     return format_string("%s%s%s-step%lld.tripod", a->out, slash, name, (long long)step);
 }
 
+/* What was made of an open model; bytes_written are the caller's. */
+static void describe(struct import_result *r, const struct flat_model *m)
+{
+    *r = (struct import_result){.config = m->config,
+                                .step = m->step,
+                                .tokens_seen = m->tokens_seen,
+                                .tensors = m->tensor_count,
+                                .bytes_read = m->bytes};
+    snprintf(r->name, sizeof r->name, "%s", m->name);
+}
+
+/* A model becomes a file of packed integers. */
+static int pack(const struct arguments *a, const char *model, const char *out, const json_t *extra,
+                struct import_result *r, struct err *e)
+{
+    struct flat_model flat;
+    struct neox loaded = {0};
+    struct neox_narrowed narrowed;
+    if (model_open(&flat, model, NULL, e)) return -1;
+    describe(r, &flat);
+    int status = flat.packed ? err_set(e, "%s: is packed already", model) : 0;
+    if (!status) status = neox_load(&loaded, &flat, simd_best(), &products_int16, 1, e);
+    if (!status && neox_narrow(&loaded, a->common.threads, &narrowed, e))
+        status = err_prefix(e, "%s", model);
+    if (!status) status = neox_save(&loaded, &narrowed, out, extra, &r->bytes_written, e);
+    neox_unload(&loaded);
+    flat_close(&flat);
+    return status;
+}
+
 /* A checkpoint of an archive becomes the flat file it was. */
 static int extract(const struct arguments *a, const char *model, const char *out,
                    struct import_result *r, struct err *e)
@@ -94,12 +135,7 @@ static int extract(const struct arguments *a, const char *model, const char *out
     if (a->name || a->step != SIZE_MAX)
         return err_set(e, "%s: an archive's checkpoint keeps its name and step", model);
     if (model_open(&m, model, NULL, e)) return -1;
-    *r = (struct import_result){.config = m.config,
-                                .step = m.step,
-                                .tokens_seen = m.tokens_seen,
-                                .tensors = m.tensor_count,
-                                .bytes_read = m.bytes};
-    snprintf(r->name, sizeof r->name, "%s", m.name);
+    describe(r, &m);
     for (size_t i = 0; i < m.tensor_count; i++) r->bytes_written += m.tensors[i].bytes;
     int status = flat_save(&m, out, e);
     flat_close(&m);
@@ -116,8 +152,9 @@ static int import_one(const struct arguments *a, const char *folder, const char 
                                      .step_tokens = (double)a->step_tokens,
                                      .provenance = provenance};
     double start = omp_get_wtime();
-    int status =
-        archived_is(folder) ? extract(a, folder, out, r, e) : model_import(folder, out, &o, r, e);
+    int status = a->precision          ? pack(a, folder, out, provenance, r, e)
+                 : archived_is(folder) ? extract(a, folder, out, r, e)
+                                       : model_import(folder, out, &o, r, e);
     *took = omp_get_wtime() - start;
     json_decref(provenance);
     return status;
@@ -183,7 +220,9 @@ static int find_all(const struct arguments *a, char *const *given, size_t n, cha
         n > 1 || a->out[strlen(a->out) - (*a->out != 0)] == '/' || directory_exists(a->out);
     if (directory && make_directories(a->out, e)) return -1;
     for (size_t i = 0; i < n; i++) {
-        folders[i] = archived_is(given[i]) ? strdup(given[i]) : model_folder(given[i], e);
+        const bool file = archived_is(given[i]) ||
+                          (a->precision && file_exists(given[i]) && !directory_exists(given[i]));
+        folders[i] = file ? strdup(given[i]) : model_folder(given[i], e);
         if (!folders[i]) return -1;
         outs[i] = out_path(a, directory, folders[i]);
         if (!outs[i]) return err_memory(e, NULL);
@@ -247,8 +286,8 @@ static int import_archive(const struct arguments *a, struct err *e)
 
 static int run(void *args, struct err *e)
 {
-    const struct arguments *a = args;
-    cli_use_threads(a->common.threads);
+    struct arguments *a = args;
+    a->common.threads = cli_use_threads(a->common.threads);
     if (a->archive) return import_archive(a, e);
     struct words given = {0};
     int status = 0;

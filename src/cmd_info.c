@@ -43,10 +43,11 @@ static const struct option_row options[] = {
 static const struct arguments defaults = {.verify = false};
 
 /* "f16", or "f16 f32" where tensors differ. */
-static json_t *element_types(const bool found[3])
+enum { TYPES = SIMD_I16 + 1 };
+static json_t *element_types(const bool found[TYPES])
 {
-    char s[16] = "";
-    for (int i = 0; i < 3; i++) {
+    char s[24] = "";
+    for (int i = 0; i < TYPES; i++) {
         if (!found[i]) continue;
         size_t n = strlen(s);
         snprintf(s + n, sizeof s - n, "%s%s", n ? " " : "", flat_dtype_name((enum simd_dtype)i));
@@ -72,7 +73,7 @@ static int info_model(const struct arguments *a, const char *path, json_t *o, st
     json_object_set_new(o, "tokens_seen",
                         m.tokens_seen < 0 ? json_null() : json_number(m.tokens_seen));
     info_config(o, &m.config);
-    bool found[3] = {false};
+    bool found[TYPES] = {false};
     json_t *list = json_array();
     for (size_t i = 0; i < m.tensor_count; i++) {
         const struct flat_tensor *t = &m.tensors[i];
@@ -87,6 +88,7 @@ static int info_model(const struct arguments *a, const char *path, json_t *o, st
     json_object_set_new(o, "type", element_types(found));
     json_object_set_new(o, "tensors", json_integer((json_int_t)m.tensor_count));
     json_object_set_new(o, "bytes", json_integer((json_int_t)m.bytes));
+    json_object_del(json_object_get(m.provenance, "packed"), "exponents"); /* a letter a column */
     json_object_set(o, "provenance", m.provenance);
     if (a->verify) json_object_set_new(o, "verified", json_true());
     json_object_set_new(o, "tensor_list", list);
@@ -124,7 +126,7 @@ static int info_folder(const struct arguments *a, const char *path, json_t *o, s
     json_object_set_new(o, "model", json_utf8(name));
     json_object_set_new(o, "step", step < 0 ? json_null() : json_integer(step));
     info_config(o, &config);
-    bool found[3] = {false};
+    bool found[TYPES] = {false};
     json_t *list = json_array();
     for (size_t i = 0; i < c.tensors.count; i++) {
         const struct checkpoint_tensor *t = &c.tensors.items[i];

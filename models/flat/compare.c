@@ -28,6 +28,7 @@ uint64_t flat_tensor_hash(const struct flat_tensor *t)
 
 uint64_t flat_weights_hash(const struct flat_model *m)
 {
+    if (m->packed) return m->packed_of;
     XXH3_state_t *s = XXH3_createState();
     XXH3_64bits_reset(s);
     for (size_t i = 0; i < m->tensor_count; i++) {
@@ -158,6 +159,9 @@ int flat_compare(struct flat_comparison *c, const struct flat_model *a, const st
                  struct err *e)
 {
     *c = (struct flat_comparison){0};
+    if (a->packed || b->packed)
+        return err_set(e, "%s: its weights are packed 16-bit integers, which are not compared",
+                       a->packed ? a->path : b->path);
     c->tensors = calloc(a->tensor_count + b->tensor_count, sizeof *c->tensors);
     if (!c->tensors) return err_memory(e, b->path);
     for (size_t i = 0; i < a->tensor_count; i++) {

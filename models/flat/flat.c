@@ -54,6 +54,9 @@ enum {
     AT_HEADER_HASH = 248,
 };
 
+/* What is said at AT_FLAGS. */
+enum { PACKED = 1 };
+
 /* What is said at AT_BITS. */
 enum {
     PARALLEL_RESIDUAL = 1,
@@ -67,7 +70,9 @@ enum {
 
 const char *flat_dtype_name(enum simd_dtype dtype)
 {
-    return dtype == SIMD_F32 ? "f32" : dtype == SIMD_F16 ? "f16" : "bf16";
+    static const char *const names[] = {
+        [SIMD_F32] = "f32", [SIMD_F16] = "f16", [SIMD_BF16] = "bf16", [SIMD_I16] = "i16"};
+    return names[dtype];
 }
 
 bool flat_is(const void *data, size_t size)
@@ -77,8 +82,8 @@ bool flat_is(const void *data, size_t size)
 
 uint64_t flat_tensor_bytes(const struct neox_tensor *t, enum simd_dtype dtype)
 {
-    return (uint64_t)(t->panels ? panels_size(t->rows, t->columns) : t->rows * t->columns) *
-           simd_dtype_bytes(dtype);
+    return t->panels ? panels_bytes(dtype, t->rows, t->columns)
+                     : (uint64_t)t->rows * t->columns * simd_dtype_bytes(dtype);
 }
 
 /* --- reading --- */
@@ -107,9 +112,11 @@ static int parse_header(struct parse *p)
     uint64_t hash = XXH3_64bits(d, AT_HEADER_HASH);
     if (hash != get64(d + AT_HEADER_HASH))
         return err_kind(p->e, ERR_DAMAGED, "%s: header: its checksum is wrong", p->path);
-    if (get32(d + AT_FLAGS))
-        return err_set(p->e, "%s: header: flags: expected 0, found 0x%x (a newer kind of file)",
+    if (get32(d + AT_FLAGS) > PACKED)
+        return err_set(p->e,
+                       "%s: header: flags: expected 0 or 1, found 0x%x (a newer kind of file)",
                        p->path, get32(d + AT_FLAGS));
+    p->m->packed = get32(d + AT_FLAGS) == PACKED;
     if (get64(d + AT_FILE_SIZE) != p->size)
         return err_kind(p->e, ERR_DAMAGED,
                         "%s: truncated or extended: expected %llu bytes, found %llu", p->path,
@@ -151,6 +158,18 @@ static int parse_header(struct parse *p)
 }
 
 /* The pieces of the metadata must fill the file from the directory to its end. */
+/* Of what weights the integers were made. */
+static int parse_packed(struct parse *p)
+{
+    const json_t *packed = json_object_get(p->m->provenance, "packed");
+    const char *weights = json_string_value(json_object_get(packed, "weights"));
+    if (!weights || strlen(weights) != 16 || strspn(weights, "0123456789abcdef") != 16)
+        return err_kind(p->e, ERR_DAMAGED,
+                        "%s: provenance: packed.weights: expected 16 hexadecimal digits", p->path);
+    p->m->packed_of = strtoull(weights, NULL, 16);
+    return 0;
+}
+
 static int parse_metadata(struct parse *p)
 {
     const uint8_t *d = p->data;
@@ -193,7 +212,7 @@ static int parse_metadata(struct parse *p)
     p->m->provenance = json_loadb((const char *)text + p->names_bytes, bytes, 0, &error);
     if (!json_is_object(p->m->provenance))
         return err_kind(p->e, ERR_DAMAGED, "%s: provenance: expected a JSON object", p->path);
-    return 0;
+    return p->m->packed ? parse_packed(p) : 0;
 }
 
 static int parse_tensor(struct parse *p, size_t i, uint64_t *end)
@@ -210,9 +229,13 @@ static int parse_tensor(struct parse *p, size_t i, uint64_t *end)
     if (strcmp(t->name, is.name))
         return err_kind(p->e, ERR_DAMAGED, "%s: tensor %zu: expected %s, found %.128s", p->path, i,
                         is.name, t->name);
-    if (dtype > SIMD_BF16)
+    if (dtype > SIMD_I16)
         return err_kind(p->e, ERR_DAMAGED, "%s: %s: unknown element type %u", p->path, is.name,
                         dtype);
+    if ((dtype == SIMD_I16) != (p->m->packed && is.panels))
+        return err_kind(p->e, ERR_DAMAGED, "%s: %s: expected element type %s, found %s", p->path,
+                        is.name, p->m->packed && is.panels ? "i16" : "of a float",
+                        flat_dtype_name((enum simd_dtype)dtype));
     t->dtype = (enum simd_dtype)dtype;
     t->layout = is.panels ? FLAT_PANELS : FLAT_ROWS;
     if (layout != t->layout)
@@ -510,6 +533,8 @@ int flat_finish(struct flat_writer *w, const char *name, int64_t step, double to
     memcpy(meta + directory + names, json, json_bytes);
     memcpy(h, magic, sizeof magic);
     put32(h + AT_VERSION, VERSION);
+    for (size_t i = 0; i < w->count; i++)
+        if (w->tensors[i].dtype == SIMD_I16) put32(h + AT_FLAGS, PACKED);
     put64(h + AT_FILE_SIZE, w->end + total);
     put64(h + AT_METADATA_HASH, XXH3_64bits(meta, total));
     put64(h + AT_DIRECTORY, w->end);

@@ -58,6 +58,10 @@ struct flat_model {
     size_t tensor_count;
     struct flat_tensor *tensors;
     json_t *provenance; /* source files, sizes, hashes */
+    /* Operands of products are 16-bit integers, made of a model whose weights had this hash
+     * (flat_weights_hash): for products that take no others. */
+    bool packed;
+    uint64_t packed_of;
 };
 
 /* Maps the file and checks everything but the tensors' contents: sizes, offsets, overlaps, names,
@@ -95,7 +99,7 @@ void flat_place_head(uint8_t *file, const uint8_t *head, size_t bytes);
 /* Whether a file's first bytes are a flat model's. */
 bool flat_is(const void *data, size_t size);
 
-/* "f32", "f16", "bf16" */
+/* "f32", "f16", "bf16", "i16" */
 const char *flat_dtype_name(enum simd_dtype dtype);
 
 /* Bytes of a tensor's data in the file. */
@@ -117,7 +121,8 @@ struct flat_writer {
 };
 
 /* Lays the file out and reserves its space (a full disk is found here). dtypes: one per tensor of
- * the config, in its order. */
+ * the config, in its order; SIMD_I16 of all that are panels, or of none (and then flat_finish's provenance
+ * has to say of what: FORMAT.md). */
 int flat_create(struct flat_writer *w, const char *path, const struct neox_config *config,
                 const enum simd_dtype *dtypes, struct err *e);
 /* BYTES at offset AT of tensor I. Thread-safe (with an err of one's own). */

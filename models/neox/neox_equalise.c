@@ -11,14 +11,8 @@
 int neox_factors_open(struct neox_factors *f, const struct neox *model, struct err *e)
 {
     *f = (struct neox_factors){.layers = model->config.layers, .hidden = model->config.hidden};
-    f->exponent = calloc(f->layers * EQUALISE_LAYER + 1, f->hidden);
+    f->exponent = calloc(neox_factors_count(f->layers, f->hidden), 1);
     return f->exponent ? 0 : err_memory(e, model->flat->path);
-}
-
-void neox_factors_close(struct neox_factors *f)
-{
-    free(f->exponent);
-    *f = (struct neox_factors){0};
 }
 
 enum { COLUMNS = 64 }; /* of W at a time: their sums stay in the cache */

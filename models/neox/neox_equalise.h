@@ -27,8 +27,12 @@ struct neox_factors {
 };
 enum equalised_input { EQUALISE_QKV, EQUALISE_DENSE, EQUALISE_UP, EQUALISE_LAYER };
 
+static inline size_t neox_factors_count(size_t layers, size_t hidden)
+{
+    return (layers * EQUALISE_LAYER + 1) * hidden;
+}
+
 int neox_factors_open(struct neox_factors *f, const struct neox *model, struct err *e);
-void neox_factors_close(struct neox_factors *f);
 
 /* [d] of an input of LAYER; layer = layers: of the head's. */
 static inline int8_t *neox_factors_at(const struct neox_factors *f, size_t layer,

@@ -173,6 +173,12 @@ int neox_load(struct neox *model, const struct flat_model *flat, const struct ke
                            .kernels = kernels,
                            .products = products,
                            .positions = positions};
+    if (flat->packed && products != &products_int16)
+        return err_set(
+            e,
+            "%s: its weights are packed 16-bit integers, for `tripod scan --precision int16` "
+            "alone: expected the model they were made of",
+            flat->path);
     if (neox_reaches(c, positions, flat->path, e)) return -1;
     model->vectors_bytes = vector_floats(flat) * sizeof *model->vectors;
     model->vectors = simd_alloc(model->vectors_bytes);
@@ -203,6 +209,7 @@ void neox_unload(struct neox *model)
     free(model->layers);
     free(model->angles);
     free(model->learned);
+    free(model->exponents);
     if (model->packed) simd_free(model->packed, model->packed_bytes);
     *model = (struct neox){0};
 }

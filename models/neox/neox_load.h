@@ -58,6 +58,7 @@ struct neox {
     float *angles; /* the cosine and sine tables */
     void *packed;  /* what the products made of the matrices (neox_narrow.h); NULL: nothing */
     size_t packed_bytes;
+    int8_t *exponents; /* of the columns' factors (struct neox_factors); NULL: none */
 };
 
 /* Whether a model of PATH can be given so many inputs in a row: not if its positions are learned and
@@ -66,7 +67,7 @@ int neox_reaches(const struct neox_config *config, size_t inputs, const char *pa
 
 /* Prepares FLAT, which must outlive the model, for sequences of up to `positions` inputs. Nothing
  * large is copied: the weights stay in the map. Errors: a tensor is missing (cannot happen after
- * flat_open), more positions than there are learned ones, out of memory. */
+ * flat_open), packed weights for other products, more positions than there are learned ones, out of memory. */
 int neox_load(struct neox *model, const struct flat_model *flat, const struct kernels *kernels,
               const struct products *products, size_t positions, struct err *e);
 void neox_unload(struct neox *model);

@@ -11,6 +11,7 @@
 
 #include "models/neox/neox.h"
 #include "models/neox/neox_equalise.h"
+#include "src/base/json.h"
 #include "src/base/rng.h"
 
 /* --- the probe --- */
@@ -226,17 +227,16 @@ static int pack_all(struct packer *p, const struct neox_factors *f)
 
 static int pack_model(struct neox *m, const struct neox_factors *f, struct err *e)
 {
-    const char *path = m->flat->path;
     m->packed_bytes = neox_narrow_bytes(&m->config, m->products);
     if (!m->packed_bytes)
-        return err_set(e, "%s: %s cannot pack matrices of this model's shapes", path,
+        return err_set(e, "matrices of these shapes cannot be packed in %s",
                        m->products->precision);
     m->packed = simd_alloc(m->packed_bytes);
     const size_t most = m->config.ffn > 3 * m->config.hidden ? m->config.ffn : 3 * m->config.hidden;
     struct packer p = {.m = m, .next = m->packed, .e = e};
     p.columns = malloc(2 * most * sizeof *p.columns);
     p.rows = p.columns + most;
-    int status = m->packed && p.columns ? pack_all(&p, f) : err_memory(e, path);
+    int status = m->packed && p.columns ? pack_all(&p, f) : err_memory(e, "packed weights");
     free(p.columns);
     return status;
 }
@@ -261,8 +261,7 @@ static int run_packed(struct probe *p, const struct neox *model, int threads, fl
     return status;
 }
 
-static int compare(struct neox_narrowed *n, const float *packed, const float *exact,
-                   const char *path, struct err *e)
+static int compare(struct neox_narrowed *n, const float *packed, const float *exact, struct err *e)
 {
     double sum = 0, bias = 0;
     for (size_t i = 0; i < NEOX_PROBE; i++) {
@@ -276,14 +275,13 @@ static int compare(struct neox_narrowed *n, const float *packed, const float *ex
     n->bias = bias / NEOX_PROBE;
     return isfinite(sum) ? 0
                          : err_kind(e, ERR_DAMAGED,
-                                    "%s: a loss is not a finite number: the weights are damaged or "
-                                    "overflow float32",
-                                    path);
+                                    "a loss of the probe is not a finite number: the weights are "
+                                    "damaged or overflow float32");
 }
 
 static void describe_factors(struct neox_narrowed *n, const struct neox_factors *f)
 {
-    const size_t count = (f->layers * EQUALISE_LAYER + 1) * f->hidden;
+    const size_t count = neox_factors_count(f->layers, f->hidden);
     if (!f->exponent) return;
     n->factors = XXH3_64bits(f->exponent, count);
     for (size_t i = 0; i < count; i++) {
@@ -292,11 +290,21 @@ static void describe_factors(struct neox_narrowed *n, const struct neox_factors 
     }
 }
 
+/* What was measured when the file was packed. */
+static int recall(struct neox_narrowed *n, const struct neox *m, struct err *e)
+{
+    const json_t *probe = json_object_get(json_object_get(m->flat->provenance, "packed"), "probe");
+    if (m->config.activation != m->flat->config.activation)
+        return err_set(e, "its weights were packed with the GELU it has, not with another");
+    return neox_narrowed_from_json(n, probe, "provenance", e);
+}
+
 int neox_narrow(struct neox *model, int threads, struct neox_narrowed *n, struct err *e)
 {
     const struct packing *packing = model->products->packing;
     *n = (struct neox_narrowed){0};
     if (!packing) return 0;
+    if (model->flat->packed) return recall(n, model, e);
     struct probe p;
     struct neox_factors f = {0};
     float exact[NEOX_PROBE], packed[NEOX_PROBE];
@@ -309,9 +317,39 @@ int neox_narrow(struct neox *model, int threads, struct neox_narrowed *n, struct
     if (!status && packing->equalised) scale_vectors(model, &f);
     if (!status) status = pack_model(model, &f, e);
     if (!status) status = run_packed(&p, model, threads, packed, e);
-    if (!status) status = compare(n, packed, exact, model->flat->path, e);
+    if (!status) status = compare(n, packed, exact, e);
     if (!status) describe_factors(n, &f);
-    neox_factors_close(&f);
+    model->exponents = f.exponent;
     probe_close(&p);
     return status;
+}
+
+json_t *neox_narrowed_json(const struct neox_narrowed *n)
+{
+    json_t *o =
+        json_pack("{s:I, s:o, s:o, s:o}", "tokens", (json_int_t)n->tokens, "mean",
+                  json_finite(n->mean), "max", json_finite(n->worst), "bias", json_finite(n->bias));
+    if (n->factors)
+        json_object_set_new(o, "factors",
+                            json_pack("{s:o, s:i, s:i}", "xxh3", json_hex(n->factors), "least",
+                                      n->least, "most", n->most));
+    return o;
+}
+
+int neox_narrowed_from_json(struct neox_narrowed *n, const json_t *o, const char *path,
+                            struct err *e)
+{
+    const json_t *factors = json_object_get(o, "factors");
+    const char *hash = json_string_value(json_object_get(factors, "xxh3"));
+    const json_int_t tokens = json_integer_value(json_object_get(o, "tokens"));
+    if (tokens < 1 || !json_is_real(json_object_get(o, "mean")) || !hash)
+        return err_kind(e, ERR_DAMAGED, "%s: probe: expected tokens, a mean, factors", path);
+    *n = (struct neox_narrowed){.tokens = (size_t)tokens,
+                                .mean = json_real_value(json_object_get(o, "mean")),
+                                .worst = json_real_value(json_object_get(o, "max")),
+                                .bias = json_real_value(json_object_get(o, "bias")),
+                                .factors = strtoull(hash, NULL, 16),
+                                .least = (int)json_integer_value(json_object_get(factors, "least")),
+                                .most = (int)json_integer_value(json_object_get(factors, "most"))};
+    return 0;
 }

@@ -22,12 +22,19 @@ struct neox_narrowed {
     int least, most;  /* of these exponents */
 };
 
+/* As a record and a packed file have it. O: as written; PATH is for messages. */
+json_t *neox_narrowed_json(const struct neox_narrowed *n);
+int neox_narrowed_from_json(struct neox_narrowed *n, const json_t *o, const char *path,
+                            struct err *e);
+
 /* Bytes that packing takes: 0 where the products do not, or cannot (then neox_narrow says so). */
 size_t neox_narrow_bytes(const struct neox_config *config, const struct products *products);
 
 /* Packs the weights of a loaded model (whose configuration is final) for its products; nothing where
- * they read what the file has. By THREADS threads. Neither layer norms nor biases are what the file has
- * afterwards. Errors, after which the model is to be unloaded: no memory, the library's, losses of the probe that are no numbers. */
+ * they read what the file has, or the file was packed for them (then *narrowed is what it says).
+ * Layer norms and biases are not the file's afterwards. By THREADS threads. Errors, without the
+ * file's name, after which the model is to be unloaded: no memory, the library's, losses of the probe
+ * that are no numbers, a packed file and another GELU. */
 int neox_narrow(struct neox *model, int threads, struct neox_narrowed *narrowed, struct err *e);
 
 #endif

@@ -24,7 +24,7 @@ struct stretch {
 static struct stretch of_panels(const struct neox *m, struct panels w)
 {
     uint64_t at = (uint64_t)((const uint8_t *)w.data - m->flat->map.data);
-    return (struct stretch){at, at + panels_size(w.n, w.k) * simd_dtype_bytes(w.dtype)};
+    return (struct stretch){at, at + panels_bytes(w.dtype, w.n, w.k)};
 }
 
 /* From the first to the last byte of a layer's products; what little lies between goes with it. */

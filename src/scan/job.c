@@ -216,25 +216,12 @@ int job_finished(struct record *r, const struct job *job, struct err *e)
     return status;
 }
 
-/* What the model was packed with, and what that did to the losses of the probe. */
-static json_t *probe_json(const struct neox_narrowed *n)
-{
-    json_t *o =
-        json_pack("{s:I, s:o, s:o, s:o}", "tokens", (json_int_t)n->tokens, "mean",
-                  json_finite(n->mean), "max", json_finite(n->worst), "bias", json_finite(n->bias));
-    if (n->factors)
-        json_object_set_new(o, "factors",
-                            json_pack("{s:o, s:i, s:i}", "xxh3", json_hex(n->factors), "least",
-                                      n->least, "most", n->most));
-    return o;
-}
-
 static json_t *provenance(const struct job *job, const struct flat_model *flat,
                           const struct neox_narrowed *narrowed)
 {
     const struct scan_request *o = job->o;
     json_t *p = provenance_json();
-    if (narrowed->tokens) json_object_set_new(p, "probe", probe_json(narrowed));
+    if (narrowed->tokens) json_object_set_new(p, "probe", neox_narrowed_json(narrowed));
     json_object_set_new(p, "kernels", json_string(o->kernels->name));
     json_object_set_new(p, "gemm", json_string(o->gemm->name));
     json_object_set_new(p, "threads", json_integer(o->threads));
@@ -464,6 +451,9 @@ int job_scan(struct job *job, const char *model, const struct flat_model *flat, 
              const struct record *same, struct record *r, struct err *e)
 {
     *r = (struct record){0};
+    if (flat->packed && job->o->compare)
+        return err_set(e, "%s: --compare needs the weights that these integers were made of",
+                       model);
     if (job_plan(job, share, e)) return -1;
     int status = job_describe(r, job, flat, flat_weights_hash(flat), e);
     int there = status ? 0 : job_finished(r, job, e);

@@ -42,7 +42,7 @@ static void find_way(struct queue_entry *x, const struct job *job)
     const struct catalog_entry *m = x->model;
     const struct neox_config *c = &m->is.config;
     const struct scan_way way =
-        scan_way(c, o->gemm, &job->plan, &options, m->bytes, !archived_is(m->model));
+        scan_way(c, o->gemm, &job->plan, &options, m->bytes, !archived_is(m->model), m->is.packed);
     const uint64_t threads = (uint64_t)o->threads, batch = threads * way.rows;
     x->memory = m->bytes + threads * neox_run_bytes(c, o->gemm, way.rows);
     x->streamed = way.streamed;

@@ -70,10 +70,10 @@ static size_t at_most(uint64_t a, uint64_t b)
 
 struct scan_way scan_way(const struct neox_config *c, const struct products *products,
                          const struct plan *plan, const struct scan_options *o, uint64_t weights,
-                         bool mapped)
+                         bool mapped, bool packed)
 {
     struct scan_way w = {.rows = at_least(at_most(o->batch_tokens, plan->inputs), plan->longest)};
-    if (products->packing) {
+    if (products->packing && !packed) {
         weights = neox_narrow_bytes(c, products) + (mapped ? 0 : weights);
         mapped = false;
     }
@@ -302,9 +302,9 @@ int scan_room(const struct neox *model, const struct plan *plan, const struct sc
               struct err *e)
 {
     char needs[24], all[24];
-    if (!model->products->packing) return 0;
+    if (!model->products->packing || model->flat->packed) return 0;
     neox_weights_release(model);
-    const struct scan_way way = scan_way(&model->config, model->products, plan, o, 0, true);
+    const struct scan_way way = scan_way(&model->config, model->products, plan, o, 0, true, false);
     const uint64_t memory = scan_memory(o->memory);
     if (way.need <= memory) return 0;
     return err_kind(e, ERR_MEMORY,
@@ -321,8 +321,8 @@ int scan_within(const struct neox *model, const struct plan *plan,
     const struct map *map = &model->flat->map;
     neox_weights_release(model);
     if (model->packed) return scan_model(model, plan, options, file, result, e);
-    const struct scan_way way =
-        scan_way(&model->config, model->products, plan, options, map->size, map->data != NULL);
+    const struct scan_way way = scan_way(&model->config, model->products, plan, options, map->size,
+                                         map->data != NULL, model->flat->packed);
     if (!map->data && check_unmapped(options, way.need, e)) return -1;
     return (way.streamed ? scan_streamed : scan_model)(model, plan, options, file, result, e);
 }

@@ -26,10 +26,10 @@ struct scan_way {
 
 /* The rule of scan_within, for plans too. WEIGHTS: bytes of them that are not resident yet; MAPPED:
  * they are a file's. An archive's checkpoint is decoded into memory, and is not streamed; what products
- * pack (neox_narrow.h) is in memory too, in the place of the file's. */
+ * pack (neox_narrow.h) is in memory too, in the place of the file's, unless the file's are PACKED. */
 struct scan_way scan_way(const struct neox_config *c, const struct products *products,
                          const struct plan *plan, const struct scan_options *options,
-                         uint64_t weights, bool mapped);
+                         uint64_t weights, bool mapped, bool packed);
 
 /* Whether the packed weights of MODEL's products, which are still to be made (neox_narrow), can be: they have
  * to stay in memory. 0 where nothing is packed. */

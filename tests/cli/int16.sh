@@ -132,7 +132,8 @@ raw = bytearray(open(sys.argv[1], "rb").read())
 raw[-2000] ^= 1
 open(sys.argv[1], "wb").write(raw)
 P
-ok "verify sees one bit" sh -c '! "$0" verify "$1" --documents all >/dev/null 2>&1' "$TRIPOD" "$T/spoilt/demo-115k-step1000.npy"
+"$TRIPOD" verify "$T/spoilt/demo-115k-step1000.npy" --documents all >"$T/out" 2>"$T/err"
+check "verify sees one bit" "$(head -c 300 "$T/err")" grep -q '; 1 of [0-9]* losses differ$' "$T/err"
 ok "the plan knows it" "$TRIPOD" scan "$one" -c "$T/docs" -o "$T/plan" --precision int16 --dry-run
 "$make_model" "$T/wide" --hidden 256 --layers 4 --heads 4 --vocab 4000 --seed 4 >/dev/null
 "$make_model" --corpus "$T/words" --limit 4000 --seed 2 40 300 >/dev/null
@@ -142,6 +143,40 @@ probe() { $python -c 'import json, sys; print(json.load(open(sys.argv[1]))["prov
 is "the probe has the same bits by one thread and a team" "$(probe "$T/wide-1/wide.json")" "$(probe "$T/wide-3/wide.json")"
 same "and so have the losses" "$T/wide-1/wide.npy" "$T/wide-3/wide.npy"
 fails "weights that memory does not hold" "in int16 all weights stay in memory" "$TRIPOD" scan "$T/wide" -c "$T/words" -o "$T/small" --precision int16 --memory 4M
+
+# --- packed files ---
+
+"$make_model" "$T/deep" --hidden 512 --layers 8 --heads 8 --vocab 2000 --seed 4 >/dev/null
+"$make_model" --corpus "$T/few" --limit 2000 --seed 2 40 30 >/dev/null
+ok "import --precision int16" "$TRIPOD" import --precision int16 "$T/deep" "$one" -o "$T/packed/"
+packed=$T/packed/demo-115k-step1000.tripod
+ok "info knows it" "$TRIPOD" info --verify "$packed"
+shows "its types" '^type	f32 f16 i16$'
+ok "it is scanned" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/from-packed" --precision int16
+same "to the same losses" "$T/again/demo-115k-step1000.npy" "$T/from-packed/demo-115k-step1000.npy"
+is "with the same key and probe" "$(grep '"key"' "$T"/again/demo-115k-step1000.json; probe "$T"/again/demo-115k-step1000.json)" \
+    "$(grep '"key"' "$T"/from-packed/demo-115k-step1000.json; probe "$T"/from-packed/demo-115k-step1000.json)"
+ok "verify takes it for its model" "$TRIPOD" verify "$T/again/demo-115k-step1000.npy" -m "$packed"
+"$TRIPOD" scan "$T/packed/deep.tripod" -c "$T/few" -o "$T/deep-whole" --precision int16 >/dev/null 2>&1
+ok "layer by layer" "$TRIPOD" scan "$T/packed/deep.tripod" -c "$T/few" -o "$T/streamed" --precision int16 --threads 1 --memory 60M --batch-tokens 300
+check "it was" "$(head -c 300 "$T/err")" grep -q "do not fit into 60M of memory" "$T/err"
+same "to the same losses" "$T/streamed/deep.npy" "$T/deep-whole/deep.npy"
+only="packed 16-bit integers, for .tripod scan --precision int16. alone"
+fails "in float32" "$only" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x"
+fails "with a float32 head" "$only" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x" --precision int16 --head f32
+fails "with another GELU" "packed with the GELU it has" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x" --precision int16 --gelu tanh
+fails "compared" "--compare needs the weights" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x" --precision int16 --compare
+fails "generate" "$only" "$TRIPOD" generate "$packed" -n 2 --ids 1
+fails "beside another model's numbers" "which are not compared" "$TRIPOD" info --compare "$packed" "$one"
+fails "packed twice" "is packed already" "$TRIPOD" import --precision int16 "$packed" -o "$T/x.tripod"
+misuse "packed and archived" "--precision: no --archive" "$TRIPOD" import --precision int16 --archive "$packed" -o "$T/x.tripod"
+ok "an archive of it" "$TRIPOD" import --archive "$packed" -o "$T/archive"
+ok "gives it back" "$TRIPOD" import "$T/archive@step1000" -o "$T/back.tripod"
+ok "with its numbers" "$TRIPOD" scan "$T/back.tripod" -c "$T/docs" -o "$T/from-back" --precision int16
+same "all of them" "$T/again/demo-115k-step1000.npy" "$T/from-back/demo-115k-step1000.npy"
+cp "$packed" "$T/spoilt.tripod"
+printf '\002' | dd of="$T/spoilt.tripod" bs=1 seek=190000 conv=notrunc 2>/dev/null
+fails "a byte of it" "checksum is wrong" "$TRIPOD" info --verify "$T/spoilt.tripod"
 
 # --- bf16 ---
 
