@@ -12,7 +12,7 @@
 #include "src/cli.h"
 #include "src/cmd_points.h"
 #include "src/commands.h"
-#include "src/report/isoflop_plot.h"
+#include "src/plot/draw.h"
 #include "src/report/plot.h"
 #include "src/report/report_approaches.h"
 #include "src/report/report_fit.h"
@@ -129,7 +129,7 @@ static int run_isoflop(void *args, struct err *e)
     if (read_surface(a->surface, &surface, e) || read_file(a, true, &p, e)) return -1;
     struct sheet *s = sheet_open();
     int status = approaches_isoflop(&p, &a->isoflop, &surface, &f, &c, e);
-    if (!status && a->plot) status = isoflop_plot(&f, p.N, p.loss, a->plot, &drawn, e);
+    if (!status && a->plot) status = draw_isoflop(a->plot, &f, &p, &c, &drawn, e);
     if (!status) status = cli_write(&a->common, s, isoflop_report(s, &p, &f, &c), e);
     if (!status) plot_note(a->plot ? a->plot : "", drawn, stderr);
     isoflop_corrected_free(&c.c);

@@ -60,9 +60,9 @@ static int print_list(const struct args *a, struct err *e)
         const struct figure *f = &figures[i];
         table_text(t, "%s", f->name);
         table_text(t, "%s", f->text);
-        table_text(t, "%s%s%s%s", result_names[f->reads], f->also < RESULT_KINDS ? ", " : "",
+        table_text(t, "%s%s%s%s%s", result_names[f->reads], f->also < RESULT_KINDS ? " [and " : "",
                    f->also < RESULT_KINDS ? result_names[f->also] : "",
-                   f->by_name ? "; with --figure" : "");
+                   f->also < RESULT_KINDS ? "]" : "", f->by_name ? "; with --figure" : "");
     }
     json_t *list = table_json(t, false);
     int status = cli_write(&a->common, s, list ? json_pack("{s:o}", "figures", list) : NULL, e);
@@ -142,7 +142,8 @@ const struct command cmd_plot = {
     .name = "plot",
     .summary = "draw a result: losses, laws, isoFLOP, clusters, parity, benchmarks",
     .text = "Recognises what a file or folder is and draws the figure that belongs to it, ready "
-            "for print. Several results that one figure shows may be given together.",
+            "for print. Several results that one figure shows may be given together; the rows "
+            "behind a fit are found where it says, or given beside it.",
     .more = "Examples:\n"
             "  tripod plot points.csv -o loss.pdf\n"
             "  tripod plot fit.json --size 85 -o law.svg --keep\n"

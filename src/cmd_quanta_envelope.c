@@ -7,6 +7,7 @@
 #include "src/base/provenance.h"
 #include "src/cmd_quanta.h"
 #include "src/quanta/rank_envelope.h"
+#include "src/plot/draw.h"
 #include "src/report/plot.h"
 #include "src/report/report_rank_sizes.h"
 
@@ -66,7 +67,7 @@ static int run(void *args, struct err *e)
         clustering_free(&r);
         return -1;
     }
-    if (a->plot) status = report_rank_sizes_plot(a->plot, &r, &v, a->alpha, &drawn, e);
+    if (a->plot) status = draw_ranks(a->plot, &r, &v, a->alpha, &drawn, e);
     if (a->plot && !status) plot_note(a->plot, drawn, stderr);
     if (!status) {
         struct sheet *s = sheet_open();

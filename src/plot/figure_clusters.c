@@ -5,10 +5,12 @@
 
 #include "src/base/file.h"
 #include "src/base/npy.h"
+#include "src/plot/draw.h"
 #include "src/plot/figure.h"
-#include "src/quanta/rank_envelope.h"
 
 enum { CELLS = 256 };
+#define PYTHIA_ALPHA                                                                               \
+    0.083 /* of the published models' loss by size: what the slope is compared with */
 
 /* --- similarities --- */
 
@@ -81,26 +83,34 @@ static void panel_of_ranks(struct chart *c)
                 (struct axis){"size (samples)", true, AXIS_PLAIN, {0}}, "Sizes of clusters");
 }
 
-static int put_ranks(struct chart *c, const struct clustering *r, const char *path, struct err *e)
+static int put_ranks(struct chart *c, const struct clustering *r, const struct rank_envelope *v,
+                     double alpha, struct err *e)
 {
-    struct rank_envelope v;
-    const struct rank_envelope_request q = {.resamples = 1000};
-    if (rank_envelope_make(&v, r, &q, e)) return err_prefix(e, "%s", path);
-    int status = 0;
     panel_of_ranks(c);
     chart_scale(c, "clusters asked for (number)", true, 0, 0);
-    for (size_t k = 0; k < r->kinds && !status; k++) {
+    for (size_t k = 0; k < r->kinds; k++) {
         size_t *size = clustering_sizes(r, k, e);
-        if (!size) status = -1;
+        if (!size) return -1;
         chart_series(c, PLOT_LINE, NULL, "%s", "");
-        for (size_t i = 0; i < r->kind[k].clusters && size; i++)
+        for (size_t i = 0; i < r->kind[k].clusters; i++)
             if (size[i]) chart_z(c, (double)(i + 1), (double)size[i], (double)r->kind[k].clusters);
         free(size);
     }
     chart_series(c, PLOT_LINE, CHART_BLACK, "envelope");
-    for (size_t i = 0; i < v.ranks; i++) chart_at(c, (double)(i + 1), v.size[i]);
-    put_line(c, v.slope, v.level, (double)v.first, (double)v.last, v.lo, v.hi, -1.083);
-    rank_envelope_free(&v);
+    for (size_t i = 0; i < v->ranks; i++) chart_at(c, (double)(i + 1), v->size[i]);
+    put_line(c, v->slope, v->level, (double)v->first, (double)v->last, v->lo, v->hi, -(alpha + 1));
+    return 0;
+}
+
+int draw_ranks(const char *path, const struct clustering *r, const struct rank_envelope *v,
+               double alpha, bool *drawn, struct err *e)
+{
+    struct plot_output o = {.keep = true};
+    struct chart *c = chart_open(false);
+    int status = put_ranks(c, r, v, alpha, e);
+    if (!status) status = chart_draw(c, path, &o, e);
+    *drawn = o.drawn;
+    chart_free(c);
     return status;
 }
 
@@ -123,7 +133,16 @@ int figure_clusters(struct chart *c, const struct figure_inputs *in, struct err 
         free(order);
         if (a.values) affinity_close(&a);
     }
-    if (!status) status = put_ranks(c, &k, r->path, e);
+    if (!status) {
+        struct rank_envelope v;
+        const struct rank_envelope_request q = {.resamples = 1000};
+        status = rank_envelope_make(&v, &k, &q, e);
+        if (status) err_prefix(e, "%s", r->path);
+        if (!status) {
+            status = put_ranks(c, &k, &v, PYTHIA_ALPHA, e);
+            rank_envelope_free(&v);
+        }
+    }
     clustering_free(&k);
     return status;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fit/approaches.h"
+#include "src/plot/draw.h"
 #include "src/plot/figure.h"
 
 enum { CURVE = 60 };
@@ -135,6 +135,28 @@ static void put_minima(struct chart *c, const struct isoflop *f, enum minimum x,
     }
 }
 
+static void put_isoflop(struct chart *c, const struct isoflop *f, const struct points *p,
+                        const struct approaches_correction *fixed)
+{
+    const struct isoflop_corrected *known = fixed->known ? &fixed->c : NULL;
+    chart_columns(c, 2);
+    put_profiles(c, f, p);
+    put_minima(c, f, MINIMUM_C, MINIMUM_N, &f->N_of_C, known ? &known->N_of_C : NULL);
+    put_minima(c, f, MINIMUM_C, MINIMUM_D, &f->D_of_C, known ? &known->D_of_C : NULL);
+}
+
+int draw_isoflop(const char *path, const struct isoflop *f, const struct points *p,
+                 const struct approaches_correction *fixed, bool *drawn, struct err *e)
+{
+    struct plot_output o = {.keep = true};
+    struct chart *c = chart_open(false);
+    put_isoflop(c, f, p, fixed);
+    int status = chart_draw(c, path, &o, e);
+    *drawn = o.drawn;
+    chart_free(c);
+    return status;
+}
+
 static int build(struct chart *c, const struct figure_inputs *in, bool sizes, struct err *e)
 {
     const struct result *r = figure_input(in, RESULT_ISOFLOP, 0);
@@ -158,13 +180,8 @@ static int build(struct chart *c, const struct figure_inputs *in, bool sizes, st
         return -1;
     }
     int status = same_slope(r, &f.N_of_C, e);
-    if (!status) {
-        chart_columns(c, 2);
-        put_profiles(c, &f, &p);
-        put_minima(c, &f, MINIMUM_C, MINIMUM_N, &f.N_of_C, fixed.known ? &fixed.c.N_of_C : NULL);
-        put_minima(c, &f, MINIMUM_C, MINIMUM_D, &f.D_of_C, fixed.known ? &fixed.c.D_of_C : NULL);
-        if (sizes) put_minima(c, &f, MINIMUM_N, MINIMUM_D, &f.D_of_N, NULL);
-    }
+    if (!status) put_isoflop(c, &f, &p, &fixed);
+    if (!status && sizes) put_minima(c, &f, MINIMUM_N, MINIMUM_D, &f.D_of_N, NULL);
     isoflop_corrected_free(&fixed.c);
     isoflop_free(&f);
     points_close(&p);

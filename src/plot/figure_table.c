@@ -46,7 +46,7 @@ const struct figure figures[] = {
      false},
     {"epoch", "published exponents of parameters and of data beside the theory (Figure 18)",
      RESULT_EPOCH, RESULT_KINDS, figure_epoch, "tripod plot scaling-laws.csv", false},
-    {"qm18", "the same, by its number", RESULT_EPOCH, RESULT_KINDS, figure_epoch,
+    {"qm18", "as epoch", RESULT_EPOCH, RESULT_KINDS, figure_epoch,
      "tripod plot --figure qm18 scaling-laws.csv", true},
     {"losses", "a checkpoint's losses: distribution, and what the mean is made of", RESULT_LOSSES,
      RESULT_KINDS, figure_losses, DEMO "tripod plot demo-out/losses/demo-115k-step1000.npy", false},
@@ -57,7 +57,7 @@ const struct figure figures[] = {
      DEMO "tripod tokens find demo-out/losses.npy -o found\n"
           "tripod plot demo-out/losses.npy found/polygenic.npy",
      false},
-    {"qm11", "the same over the training steps of the largest model (Figure 11)", RESULT_MATRIX,
+    {"qm11", "as qm3, over the training steps of the largest model (Figure 11)", RESULT_MATRIX,
      RESULT_KINDS, figure_over_steps, DEMO "tripod plot --figure qm11 demo-out/losses.npy", true},
     {"histogram", "distributions of losses as they were counted", RESULT_HISTOGRAM, RESULT_KINDS,
      figure_losses,
@@ -81,8 +81,8 @@ const struct figure figures[] = {
     {"qm5", "sizes of clusters by rank with the envelope; with C.npy its window (Figures 5 and 15)",
      RESULT_CLUSTERS, RESULT_SIMILARITY, figure_clusters,
      DEMO "tripod plot demo-out/labels.npy demo-out/C.npy", false},
-    {"qm16", "the same of sparse parity's gradients (Figure 16)", RESULT_CLUSTERS,
-     RESULT_SIMILARITY, figure_clusters,
+    {"qm16", "as qm5, of sparse parity's gradients (Figure 16)", RESULT_CLUSTERS, RESULT_SIMILARITY,
+     figure_clusters,
      "tripod parity --scaled -o runs\n"
      "tripod parity runs/w500-z1.4-s0.json --similarity C.npy\n"
      "tripod quanta cluster C.npy --clusters 10,20,50,100,200 -o labels.npy\n"

@@ -137,8 +137,10 @@ static int recognise_json(struct result *r, struct err *e)
 static int follow_record(struct result *r, struct err *e)
 {
     char *path = NULL;
+    const size_t n = strlen(r->path);
+    if (n < 6 || strcmp(r->path + n - 5, ".json") != 0) return 0;
     if (r->kind <= RESULT_MATRIX || r->kind == RESULT_SIMILARITY || r->kind == RESULT_CLUSTERS) {
-        path = format_string("%.*s.npy", (int)strlen(r->path) - 5, r->path);
+        path = format_string("%.*s.npy", (int)n - 5, r->path);
     } else if (r->kind == RESULT_GRADIENTS) {
         const char *slash = strrchr(r->path, '/');
         path = slash ? strndup(r->path, (size_t)(slash - r->path)) : strdup(".");

@@ -66,7 +66,9 @@ double plot_width(const struct plot *p, const struct plot_page *page)
 double plot_aspect(const struct plot *p, const struct plot_page *page)
 {
     if (p->aspect > 0) return p->aspect;
-    return page->panel_width > 120 ? 0.55 : page->panel_width > 60 ? 0.7 : 0.9;
+    if (page->panel_width > 120) return 0.55;
+    /* Beside a scale a plot is narrower than its neighbours, and as high. */
+    return (page->panel_width > 60 ? 0.7 : 0.9) * (p->zlabel ? 1.25 : 1);
 }
 
 size_t plot_line_width(const struct plot *p, const struct plot_page *page)
@@ -105,7 +107,7 @@ static void measure_margins(const struct plot *first, struct plot_page *page)
         const size_t width = plot_line_width(p, page);
         const double top =
             1.5 + (double)(plot_lines(p->title, width * 9 / 10) + plot_lines(p->note, width));
-        const double bottom = 2.5 + (double)plot_lines(p->xlabel, width) + key_lines(p, page);
+        const double bottom = 2.7 + (double)plot_lines(p->xlabel, width) + key_lines(p, page);
         if (top > page->top) page->top = top;
         if (bottom > page->bottom) page->bottom = bottom;
     }

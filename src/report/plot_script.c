@@ -242,7 +242,7 @@ static int put_key(const struct plot *p, const struct drawing *d, struct err *e)
     size_t entries;
     const size_t columns = plot_key_columns(p, page, &entries);
     const double x = ((double)(d->panel % page->columns) + 0.5) / (double)page->columns;
-    const double below = 2 + (double)plot_lines(p->xlabel, plot_line_width(p, page));
+    const double below = 2.2 + (double)plot_lines(p->xlabel, plot_line_width(p, page));
     const double y = 1 - (double)(d->panel / page->columns + 1) / (double)page->rows +
                      (page->bottom - below) * page->line / page->height;
     return out_printf(d->o, e,

@@ -13,9 +13,5 @@ void report_rank_sizes(struct sheet *s, const char *name, const struct clusterin
                        const struct rank_envelope *v, double alpha);
 json_t *report_rank_sizes_json(const char *name, const struct clustering *r,
                                const struct rank_envelope *v, double alpha);
-/* Sizes of each number of clusters, the envelope, its line, the theory's through the middle of the
- * line: see plot_write. */
-int report_rank_sizes_plot(const char *path, const struct clustering *r,
-                           const struct rank_envelope *v, double alpha, bool *drawn, struct err *e);
 
 #endif

@@ -1,0 +1,211 @@
+# tripod plot as a user meets it: every figure in the list is drawn from results made here, holds their numbers (plot_numbers.py) and can be
+# read (plot_look.py); kinds of files are recognised; what is wrong is said in one line. SPDX-License-Identifier: GPL-3.0-or-later
+. "$(dirname "$0")/lib.sh"
+here=$ROOT/tests/cli
+demo=$ROOT/models/demo
+epoch=$ROOT/tests/data/epoch_chinchilla.csv
+plot() { "$TRIPOD" plot "$@"; }
+cd "$T" || exit 1
+
+# --- results to draw ---
+
+made() { if ! "$TRIPOD" "$@" >"$T/made.out" 2>"$T/made.err"; then echo "FAIL making: $*: $(head -c 300 "$T/made.err")"; code=1; fi; }
+mkdir m
+made import "$demo"/demo-{3k,7k,25k}/step{0,64,256,1000} -o m/
+made tokenize /usr/share/common-licenses/{GPL-2,Artistic,BSD} -t "$demo/tokenizer.json" -o text
+made scan m/*.tripod -c text -t "$demo/tokenizer.json" --window 256 -o losses
+made gather losses -o all.npy
+made fit power losses/points.csv --json=power.json
+made fit power losses/points.csv --x step --by model --bootstrap 100 --json=steps.json
+made fit chinchilla "$epoch" --drop-highest 5 --bootstrap 200 --json=fit.json
+line=$(python3 - "$epoch" <<'P'
+import csv, sys
+print(2 + max(enumerate(csv.DictReader(open(sys.argv[1]))), key=lambda r: float(r[1]["Training FLOP"]))[0])
+P
+)
+made fit chinchilla "$epoch" --drop-highest 5 --drop-line "$line" --bootstrap 0 --no-profile --json=without.json
+made fit isoflop "$epoch" --drop-highest 5 --json=isoflop.json
+python3 - >curves.csv <<'P'
+print("run,N,D,loss")
+for i, n in enumerate([3e7, 1e8, 3e8, 1e9, 3e9]):
+    for k in range(14):
+        print(f"r{i},{n:g},{2e8 * 2**k:g},{1.8 + 478 * n**-.347 + 2143 * (2e8 * 2**k)**-.367:.6f}")
+P
+made fit envelope curves.csv --json=envelope.json
+made fit approaches "$epoch" --drop-highest 5 --bootstrap 100 --budget 1e20,1e22 --json=approaches.json
+made allocate fit.json --sweep 18:25:1 --json=allocation.json
+made allocate fit.json -N 70B -D 1.4T --json=price.json
+made tokens histogram all.npy --bins 100 --json=histogram.json
+made tokens find all.npy -o found
+made tokens by position all.npy -c text --json=by.json
+made scan m/demo-25k-step1000.tripod -c text -t "$demo/tokenizer.json" --max-tokens 256 -o first
+made quanta gradients m/demo-25k-step1000.tripod -c text --losses first/demo-25k-step1000.npy --below 1.5 -o gradients
+made quanta similarity gradients -o C.npy
+made quanta cluster C.npy --clusters 5,20 -o labels.npy
+made quanta envelope labels.npy --window 2:15 --json=ranks.json
+made quanta theory --runs 2 --quanta 20000 --json=theory.json
+made quanta toy --d 30 --sigma 0.5 --points 100 --subtasks 30 --clusters 5,10 --n-init 2 --alpha 0.8,1,1.2 --json=toy.json
+parity=(--scaled --tasks 50 -n 20 --batch 1000 --log 50 --task-points 60 -z 1.4,1.6)
+made parity "${parity[@]}" -s 1500 -w 9,20,60,100 -o runs
+made parity "${parity[@]}" -s 1000 -w 60 -d 2000,5000,20000 -o runs --json=exponents.json
+bench=(--rounds 1 --memory 8M --threads 1)
+made bench peak "${bench[@]}" --json=peak.json
+made bench kernels "${bench[@]}" --json=kernels.json
+made bench gemm --models 14m --rows 64 "${bench[@]}" --json=gemm.json
+made bench scan 64 --models 14m --rows 128 "${bench[@]}" --json=scan.json
+made bench gradients 20 --models 14m "${bench[@]}" --json=backward.json
+cat >table.csv <<'P'
+Paper,Date,Category,Task,Task details,Architecture,Loss,Dependent Variable,Scaling Variable 1,Scaling Variable 2,Type,Functional form,Exponent 1,Exponent 2,Irreducible loss,Parameter values,Compute range (FLOP),,Data range (mixed),,Data unit,Size range (parameters),,Additional Conditions,Scaling strategy
+A,1 Jan 2020,x,x,x,x,x,Loss,Parameters,Data,x,x,0.3,0.2,,,,,,,,,,,
+B,1 Jan 2020,x,x,x,x,x,Loss,Parameters,Data,x,x,0.5,0.4,,,,,,,,,,,
+P
+made epoch table.csv --scatter --json=pairs.json
+
+# --- every figure ---
+
+# figure NAME RESULT...: by its name, with the numbers of the results; how it looks is checked for all at the end.
+figure() {
+    local name=$1 error
+    shift
+    echo "$name" >>drawn
+    ok "figure $name" plot --figure "$name" "$@" --keep -o "$name.svg"
+    ok "figure $name, 85 mm" plot --figure "$name" "$@" --size 85 --keep -o "$name-85.svg"
+    if [ -s "$name.svg" ]; then
+        if error=$(python3 "$here/plot_numbers.py" "$name" "$name.tsv" "$@" ${FURTHER:-} 2>&1); then good "numbers of $name"; else
+            echo "FAIL numbers of $name: ${error:0:400}"
+            code=1
+        fi
+    fi
+}
+if ! command -v gnuplot >/dev/null; then
+    echo "SKIP figures: no gnuplot"
+    exit $code
+fi
+figure points losses/points.csv
+figure law power.json losses/points.csv
+figure laws steps.json losses/points.csv
+for name in chinchilla-contours residuals profiles bootstrap-pairs; do figure $name fit.json "$epoch"; done
+FURTHER=without.json figure influence fit.json "$epoch"
+for name in isoflop minchilla; do figure $name isoflop.json "$epoch"; done
+figure envelope envelope.json curves.csv
+figure approaches approaches.json
+figure allocation allocation.json
+for name in epoch qm18; do figure $name pairs.json; done
+figure losses losses/demo-7k-step1000.npy
+for name in qm3 qm11; do figure $name all.npy; done
+figure qm4 all.npy found/jumps.npy
+figure histogram histogram.json
+figure tokens-by by.json
+figure similarity C.npy
+for name in qm5 qm16; do figure $name labels.npy C.npy; done
+figure ranks ranks.json
+figure gradients gradients
+for name in qm2 qm8 qm9; do figure $name runs; done
+figure qm7 runs/w60-z1.4-s0.json
+for name in qm10 qm-summary; do figure $name exponents.json; done
+figure qm6 theory.json
+figure qm17 toy.json
+figure peak peak.json
+for name in roofline kernels; do figure $name kernels.json; done
+figure gemm gemm.json
+figure phases scan.json
+figure phases-backward backward.json
+"$TRIPOD" plot --list --json | python3 -c 'import json, sys; print("\n".join(f["figure"] for f in json.load(sys.stdin)["figures"]))' >listed
+is "the list is what is drawn here" "$(sort listed)" "$(sort drawn)"
+check "figures can be read, at 160 and at 85 mm" "$(python3 "$here/plot_look.py" ./*.svg 2>&1 | head -n 5)" python3 "$here/plot_look.py" ./*.svg
+mkdir slides
+for name in points:losses/points.csv minchilla:isoflop.json qm2:runs approaches:approaches.json; do
+    ok "slide ${name%:*}" plot --figure "${name%:*}" "${name#*:}" --size slide --keep -o "slides/${name%:*}.svg"
+done
+check "and on a slide" "$(python3 "$here/plot_look.py" slides/*.svg 2>&1 | head -n 5)" python3 "$here/plot_look.py" slides/*.svg
+
+# --- what a file is ---
+
+# kind FIGURE RESULT...: what is drawn without a name.
+kind() {
+    local name=$1
+    shift
+    ok "$name of $*" plot "$@" -o k.png
+    shows "it is $name" "^$name"
+}
+kind points losses/points.csv
+kind points losses
+kind law power.json
+kind law fit.json "$epoch"
+kind laws steps.json
+kind isoflop isoflop.json
+kind envelope envelope.json
+kind approaches approaches.json
+kind allocation price.json
+kind epoch table.csv
+kind losses losses/demo-7k-step64.json
+kind qm3 all.npy
+kind qm3 all.json
+kind qm4 all.npy found/jumps.npy
+kind similarity C.json
+kind qm5 labels.npy
+kind qm5 C.npy labels.json
+kind gradients gradients/gradients.json
+kind qm2 runs
+kind qm2 runs/w20-z1.4-s0.json
+check "the image alone stays" "$(ls k.*)" test "$(ls k.*)" = k.png
+check "a PNG of 160 mm at 300 dots an inch" "$(head -c 24 k.png | od -An -tx1)" python3 -c 'import struct, sys
+assert struct.unpack(">I", open("k.png", "rb").read()[16:20])[0] == round(160 / 25.4 * 300)'
+for type in svg png pdf; do ok "$type" plot power.json -o "t.$type" --size 85; done
+check "each begins as it should" "" test "$(head -c 4 t.pdf)$(head -c 5 t.svg)$(head -c 4 t.png | tail -c 3)" = '%PDF<?xmlPNG'
+ok "named after the figure" plot power.json
+check "law.svg" "$(ls ./*.svg)" test -s law.svg
+ok "a title" plot power.json --title "It's 5 % of a_b" --keep -o title.svg
+check "stands in the script" "$(grep 'set title' title.gp)" grep -qF "It''s 5 % of a\_b" title.gp
+ok "bits" plot losses/points.csv --bits --keep -o bits.svg
+check "by ln 2" "$(grep ylabel bits.gp)" python3 - <<'P'
+import math
+rows = lambda f: [line.split("\t") for line in open(f).read().split("\n")[1:] if line]
+nats, bits = rows("points.tsv"), rows("bits.tsv")
+assert len(nats) == len(bits) > 9 and all(abs(float(b[2]) * math.log(2) / float(n[2]) - 1) < 1e-8 for n, b in zip(nats, bits))
+assert open("bits.gp").read().count("bits per token") >= 2 and "nats" not in open("bits.gp").read()
+P
+ok "the data are found beside the result" sh -c "mkdir moved && cp isoflop.json '$epoch' moved/ && cd moved && sed -i 's|\"file\": *\"[^\"]*\"|\"file\": \"/nowhere/epoch_chinchilla.csv\"|' isoflop.json && '$TRIPOD' plot isoflop.json"
+ok "recipes" plot --recipes --figure qm8
+shows "can be copied" '^tripod parity --preset figure8'
+
+# --- many points ---
+
+python3 - >many.csv <<'P'
+print("N,D,loss")
+for i in range(30000):
+    print(f"{1e7 + 1000 * i:g},{1e9 + 7e5 * i:g},{3 - i / 20000}")
+P
+ok "thirty thousand runs" plot many.csv --keep -o many.svg
+check "are thinned, and the figure says so" "$(grep 'set title' many.gp | head -n 1)" grep -q 'one in 3 of 60000 points drawn' many.gp
+check "all are in the data" "$(wc -l <many.tsv)" test "$(wc -l <many.tsv)" -gt 60000
+
+# --- what is wrong ---
+
+misuse "nothing to draw" 'no result to draw' plot
+misuse "two questions" 'not both' plot --list --recipes
+misuse "a size there is not" '--size' plot power.json --size 90
+fails "no such figure" "no figure is called 'qm1'.*--list" plot --figure qm1 power.json
+fails "no such file" 'nothing.json: cannot open' plot nothing.json
+fails "an empty folder" 'a folder without' sh -c "mkdir -p empty && '$TRIPOD' plot empty"
+fails "results that do not belong together" 'no figure shows these together' plot power.json C.npy
+fails "a figure of another kind" 'all.npy: matrix of losses.*expected JSON of tripod fit for figure profiles' plot --figure profiles all.npy
+echo '{"a": 1}' >other.json
+fails "another JSON" 'other.json: JSON of a kind that is not drawn' plot other.json
+echo '{"law": ' >broken.json
+fails "broken JSON" 'broken.json: line [0-9]+: not JSON' plot broken.json
+echo 'a,b' >two.csv
+echo '1,2' >>two.csv
+fails "a table of something else" 'two.csv' plot two.csv
+sed 's|"file": *"[^"]*"|"file": "/nowhere/x.csv"|' isoflop.json >lost.json
+fails "rows that are gone" "lost.json: the rows it was made of are not at '/nowhere/x.csv'" plot lost.json
+fails "rows of another file" 'curves.csv: not the file that isoflop.json was made of' plot isoflop.json curves.csv
+sed 's/"value": 0.5038/"value": 0.4038/' isoflop.json >changed.json
+fails "a result that its rows do not give" 'changed.json: from its rows the exponent of N is' plot changed.json "$epoch"
+fails "no resamples" 'no resamples' plot --figure bootstrap-pairs without.json
+fails "a folder for an image" 'found a folder' plot power.json -o ./
+mkdir bin
+fails "no gnuplot: says what to install" 'gnuplot is not installed.*gnuplot-nox.*are written' env PATH="$T/bin" "$TRIPOD" plot power.json -o bare.svg
+check "script and data are there" "$(ls bare.*)" test "$(echo bare.*)" = "bare.gp bare.tsv"
+check "no part is left" "$(ls -a | grep part)" test -z "$(find . -name '*.part*')"
+exit $code
