@@ -9,7 +9,6 @@
 
 #include "src/base/file.h"
 #include "src/base/json.h"
-#include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
 #include "src/cmd_tokens.h"

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/report/report_sweep.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +58,10 @@ void report_sweep_plan(struct sheet *s, json_t **json, const struct sweep_plan *
                  "most %.3g MB a run; %zu skipped",
                  runs, flop, wall / 3600, threads, longest / 3600, (double)bytes * 1e-6,
                  p->skipped);
+    sheet_detail(s,
+                 "times: of a thread's peak of %.3g GFLOP/s, measured now, the share that "
+                 "training reaches by width: 0.75 w / (w + 43)",
+                 peak * 1e-9);
     struct table *t = sheet_table(s, columns, COUNT_OF(columns), "-", p->n > 60);
     for (size_t i = 0; i < p->n; i++) {
         const struct sweep_cell *c = &p->cells[i];
