@@ -158,7 +158,7 @@ static bool loop_entrant(const struct bench *bench, const char *name, struct ent
 
 struct entrant bench_peak_loop(const struct bench *bench)
 {
-    static const char *const names[SIMD_ISAS] = {"f32_sse", "f32_avx2", "f32_avx512"};
+    static const char *const names[SIMD_ISAS] = {"f32_sse", "f32_avx2", "f32_avx512", "f32_avx512"};
     struct entrant entrant = {.name = "peak"};
     loop_entrant(bench, names[bench->kernels->isa], &entrant);
     return entrant;
@@ -168,7 +168,7 @@ bool bench_int16_loop(const struct bench *bench, struct entrant *entrant)
 {
     const enum simd_isa isa = bench->kernels->isa;
     const char *name = isa == SIMD_SCALAR   ? ""
-                       : isa == SIMD_AVX512 ? "int16_avx512"
+                       : isa >= SIMD_AVX512 ? "int16_avx512"
                        : simd_vnni(isa)     ? "int16_avxvnni"
                                             : "int16_avx2";
     return loop_entrant(bench, name, entrant);

@@ -1,6 +1,6 @@
 /* bench_gemm.c - `tripod bench gemm`: every product of a Pythia model, its loss head and attention,
- * in float32 and in 16-bit integers, beside oneDNN (weights packed beforehand) and a BLAS; and the layers' products and attention
- * backwards.
+ * in float32 and in 16-bit integers, beside oneDNN (weights packed beforehand) and a BLAS; and the
+ * layers' products and attention backwards.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>
@@ -222,7 +222,7 @@ static int product_new(const struct bench *bench, struct product *p, size_t n, s
 static sgemm *load_blas(const struct bench *bench, struct err *e)
 {
     const char *file = bench->blas ? bench->blas : "libopenblas.so.0";
-    if (bench->kernels->isa == SIMD_AVX512) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+    if (bench->kernels->isa >= SIMD_AVX512) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
     if (bench->kernels->isa == SIMD_AVX2) setenv("OPENBLAS_CORETYPE", "Haswell", 0);
     setenv("OPENBLAS_NUM_THREADS", "1", 1); /* before its own threads are made */
     static const char *const name[] = {"cblas_sgemm"};

@@ -2,6 +2,7 @@
  * operating system saves on a context switch (XCR0); a table needs both.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/amx.h"
 #include "simd/simd.h"
 #include "simd/vnni.h"
 
@@ -65,6 +66,7 @@ const struct kernels *simd_kernels(enum simd_isa isa)
         [SIMD_AVX2] = &kernels_avx2,
         [SIMD_AVX512] = &kernels_avx512,
     };
+    if (isa == SIMD_AMX) return simd_amx(NULL);
     /* detect() takes a few hundred nanoseconds (CPUID traps in a virtual machine: microseconds);
      * callers keep the pointer */
     return (unsigned)isa < SIMD_ISAS && isa <= detect() ? tables[isa] : NULL;
@@ -77,7 +79,7 @@ const struct kernels *simd_best(void)
 
 int simd_isa_from_name(const char *name)
 {
-    static const char *const names[SIMD_ISAS] = {"scalar", "avx2", "avx512"};
+    static const char *const names[SIMD_ISAS] = {"scalar", "avx2", "avx512", "amx"};
     for (int i = 0; i < SIMD_ISAS; i++)
         if (strcmp(name, names[i]) == 0) return i;
     return -1;

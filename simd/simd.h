@@ -20,7 +20,8 @@
 
 #include <stdbool.h>
 
-enum simd_isa { SIMD_SCALAR, SIMD_AVX2, SIMD_AVX512, SIMD_ISAS };
+/* SIMD_AMX is SIMD_AVX512 with other integer products (simd/amx.h). */
+enum simd_isa { SIMD_SCALAR, SIMD_AVX2, SIMD_AVX512, SIMD_AMX, SIMD_ISAS };
 
 /* Rows row .. row + n of a matrix: consecutive positions of one document. */
 struct row_run {
@@ -360,7 +361,7 @@ typedef void kernel_adamw(float *w, float *m, float *v, const float *g, size_t n
     X(kernel_adamw, adamw)
 
 struct kernels {
-    const char *name; /* "scalar", "avx2", "avx512" */
+    const char *name; /* "scalar", "avx2", "avx512", "amx" */
     enum simd_isa isa;
 #define KERNEL_FIELD(type, name) type *name;
     KERNEL_LIST(KERNEL_FIELD)
@@ -370,9 +371,9 @@ struct kernels {
 /* The table of an instruction set, or NULL where this CPU or operating system (XCR0) cannot run
  * it. */
 const struct kernels *simd_kernels(enum simd_isa isa);
-/* The best this machine can run. */
+/* The best this machine can run; never SIMD_AMX. */
 const struct kernels *simd_best(void);
-/* "scalar", "avx2", "avx512" to its number, -1 for another word. */
+/* "scalar", "avx2", "avx512", "amx" to its number, -1 for another word. */
 int simd_isa_from_name(const char *name);
 
 /* Bytes of scratch (64-byte aligned, best on huge pages) that the products, weight_gradient and

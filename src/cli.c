@@ -18,6 +18,7 @@
 #include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/provenance.h"
+#include "simd/amx.h"
 #include "simd/simd.h"
 
 static struct timespec started;
@@ -92,13 +93,17 @@ static int take_simd(void *args, const char *value, struct err *e)
 {
     struct cli_kernels *k = args;
     int isa = simd_isa_from_name(value);
-    if (isa < 0) return err_set(e, "--simd: expected scalar, avx2 or avx512, found '%s'", value);
+    if (isa < 0)
+        return err_set(e, "--simd: expected scalar, avx2, avx512 or amx, found '%s'", value);
     k->table = simd_kernels((enum simd_isa)isa);
-    return k->table ? 0 : err_set(e, "--simd: this CPU has no %s", value);
+    if (k->table) return 0;
+    const char *why = NULL;
+    if (isa == SIMD_AMX && !simd_amx(&why)) return err_set(e, "--simd amx: %s", why);
+    return err_set(e, "--simd: this CPU has no %s", value);
 }
 
 const struct option_row cli_kernels_options[] = {
-    OPTION_CALL("simd", 0, "scalar|avx2|avx512", take_simd,
+    OPTION_CALL("simd", 0, "scalar|avx2|avx512|amx", take_simd,
                 "Instruction set (default: the best here); results do not depend on it"),
     OPTION_END,
 };

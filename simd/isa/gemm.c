@@ -172,9 +172,8 @@ static void gemm_sink(void *context, size_t row, size_t n, float *t)
     }
 }
 
-/* All products; columns: of out. */
-static void gemm(struct product p, size_t rows, size_t columns, const float *bias,
-                 enum gemm_epilogue epilogue, void *scratch)
+void K(gemm_by)(product_maker *make, struct product p, size_t rows, size_t columns,
+                const float *bias, enum gemm_epilogue epilogue, void *scratch)
 {
     const struct product_scratch s = product_scratch(scratch);
     for (size_t row = 0; row < rows; row += GEMM_ROWS) {
@@ -184,8 +183,7 @@ static void gemm(struct product p, size_t rows, size_t columns, const float *bia
             if (bias) memcpy(g.bias, bias + n0, n * sizeof *bias);
             p.sink = gemm_sink;
             p.context = &g;
-            (p.w.dtype == SIMD_I16 ? K(product_i16)
-                                   : K(product))(&p, row, least(GEMM_ROWS, rows - row), n0, &s);
+            make(&p, row, least(GEMM_ROWS, rows - row), n0, &s);
         }
     }
 }
@@ -193,18 +191,20 @@ static void gemm(struct product p, size_t rows, size_t columns, const float *bia
 void K(gemm)(struct strips out, struct strips in, size_t rows, struct panels w, const float *bias,
              enum gemm_epilogue epilogue, void *scratch)
 {
-    gemm((struct product){.x = in, .w = w, .out = &out}, rows, w.n, bias, epilogue, scratch);
+    const struct product p = {.x = in, .w = w, .out = &out};
+    K(gemm_by)(K(product), p, rows, w.n, bias, epilogue, scratch);
 }
 
 void K(gemm_i16)(struct strips out, struct strips_i16 in, size_t rows, struct panels w,
                  const float *bias, enum gemm_epilogue epilogue, void *scratch)
 {
-    gemm((struct product){.q = in, .w = w, .out = &out}, rows, w.n, bias, epilogue, scratch);
+    const struct product p = {.q = in, .w = w, .out = &out};
+    K(gemm_by)(K(product_i16), p, rows, w.n, bias, epilogue, scratch);
 }
 
 void K(gemm_back)(struct strips dx, struct strips dy, size_t rows, struct panels w,
                   enum gemm_epilogue epilogue, void *scratch)
 {
-    gemm((struct product){.x = dy, .w = w, .back = true, .out = &dx}, rows, w.k, NULL, epilogue,
-         scratch);
+    const struct product p = {.x = dy, .w = w, .back = true, .out = &dx};
+    K(gemm_by)(K(product), p, rows, w.k, NULL, epilogue, scratch);
 }

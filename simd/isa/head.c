@@ -75,8 +75,8 @@ static void head_sink(void *context, size_t row, size_t n, float *t)
     }
 }
 
-static void head(struct product p, float *loss, uint32_t *best, size_t rows,
-                 const uint32_t *targets, void *scratch)
+void K(head_by)(product_maker *make, struct product p, float *loss, uint32_t *best, size_t rows,
+                const uint32_t *targets, void *scratch)
 {
     const struct product_scratch s = product_scratch(scratch);
     const size_t n = p.w.n;
@@ -88,7 +88,7 @@ static void head(struct product p, float *loss, uint32_t *best, size_t rows,
                                      n0 == 0, n0 + columns == n};
             p.sink = head_sink;
             p.context = &h;
-            (p.w.dtype == SIMD_I16 ? K(product_i16) : K(product))(&p, row, some, n0, &s);
+            make(&p, row, some, n0, &s);
         }
     }
 }
@@ -96,25 +96,27 @@ static void head(struct product p, float *loss, uint32_t *best, size_t rows,
 void K(head_best)(float *loss, uint32_t *best, struct strips x, size_t rows, struct panels w,
                   const uint32_t *targets, void *scratch)
 {
-    head((struct product){.x = x, .w = w}, loss, best, rows, targets, scratch);
+    K(head_by)(K(product), (struct product){.x = x, .w = w}, loss, best, rows, targets, scratch);
 }
 
 void K(head)(float *loss, struct strips x, size_t rows, struct panels w, const uint32_t *targets,
              void *scratch)
 {
-    head((struct product){.x = x, .w = w}, loss, NULL, rows, targets, scratch);
+    K(head_by)(K(product), (struct product){.x = x, .w = w}, loss, NULL, rows, targets, scratch);
 }
 
 void K(head_best_i16)(float *loss, uint32_t *best, struct strips_i16 x, size_t rows,
                       struct panels w, const uint32_t *targets, void *scratch)
 {
-    head((struct product){.q = x, .w = w}, loss, best, rows, targets, scratch);
+    K(head_by)
+    (K(product_i16), (struct product){.q = x, .w = w}, loss, best, rows, targets, scratch);
 }
 
 void K(head_i16)(float *loss, struct strips_i16 x, size_t rows, struct panels w,
                  const uint32_t *targets, void *scratch)
 {
-    head((struct product){.q = x, .w = w}, loss, NULL, rows, targets, scratch);
+    K(head_by)
+    (K(product_i16), (struct product){.q = x, .w = w}, loss, NULL, rows, targets, scratch);
 }
 
 /* --- one row, and its gradient --- */

@@ -8,12 +8,7 @@
 #include <stdbool.h>
 
 #include "simd/isa/gemm_micro.h"
-
-enum {
-    PAIRS = SIMD_STRIP / 2,
-    PAIR_ROW = 2 * SIMD_PANEL,    /* int16 from one pair of k to the next */
-    INT16_AHEAD = PAIRS / 4 * 64, /* bytes a kernel fetches ahead over a strip */
-};
+#include "simd/isa/int16_product.h"
 
 /* t[i][0..NR) = or += the float of the sum of `pairs` >= 1 products of pairs. */
 typedef void int16_kernel(const int16_t *a, const int16_t *b, size_t pairs, float *t, int add,

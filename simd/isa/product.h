@@ -1,33 +1,14 @@
-/* product.h - what the GEMMs and the loss head share: 256 columns of x W^T or x W for many rows,
- * handed out sliver by sliver while they are in cache.
+/* product.h - this instruction set's products (simd/product.h).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_SIMD_ISA_PRODUCT_H
 #define TRIPOD_SIMD_ISA_PRODUCT_H
 
-#include "simd/scratch.h"
 #include "simd/isa/words.h"
+#include "simd/product.h"
 
-/* Takes finished sums of rows row .. row + n: t[i][0..256), of which the product's columns
- * count. */
-typedef void product_sink(void *context, size_t row, size_t n, float *t);
-
-struct product {
-    struct strips x;
-    struct strips_i16 q; /* in its place where w is of SIMD_I16 */
-    struct panels w;
-    bool back;                /* x W instead of x W^T: the sums run over W's n, its k are columns */
-    const struct strips *out; /* whose same columns the sink will touch, or NULL */
-    product_sink *sink;
-    void *context;
-};
-
-/* Columns n0 .. n0 + 256 (those that there are) for rows row0 .. row0 + rows of x, rows <=
- * GEMM_ROWS, to the sink in increasing order of rows. n0 is a multiple of 256. */
-void K(product)(const struct product *p, size_t row0, size_t rows, size_t n0,
-                const struct product_scratch *scratch);
-/* The same of integers, q and w. */
-void K(product_i16)(const struct product *p, size_t row0, size_t rows, size_t n0,
-                    const struct product_scratch *scratch);
+product_maker K(product), K(product_i16), K(product_amx); /* _i16, _amx: of integers, q and w */
+product_gemm K(gemm_by);
+product_head K(head_by);
 
 #endif

@@ -17,7 +17,8 @@ double peak_rate_of(const char *numbers, const struct kernels *kernels, int thre
 {
     const struct peak_loop *loop = peak_loops;
     char name[32];
-    snprintf(name, sizeof name, "%s_%s", numbers, kernels->name);
+    snprintf(name, sizeof name, "%s_%s", numbers,
+             kernels->isa == SIMD_AMX ? "avx512" : kernels->name);
     while (loop->name && strcmp(loop->name, name)) loop++;
     if (!loop->name || !loop->available()) return 0;
     enum { WINDOWS = 5 };

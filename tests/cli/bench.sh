@@ -52,5 +52,6 @@ misuse bench_nothing 'peak, kernels, gemm, scan, gradients or archive' "$TRIPOD"
 misuse bench_word "found 'peaks'" "$TRIPOD" bench peaks
 misuse bench_models "'71m' is not a Pythia size" "$TRIPOD" bench gemm --models 70m,71m
 fails bench_tokens 'from 1 to 2048, found .4096.' "$TRIPOD" bench gradients 4096
+grep -q amx_int8 /proc/cpuinfo || misuse bench_amx 'amx: this CPU has no (AMX-INT8|AVX-512)' "$TRIPOD" bench peak --simd amx
 misuse bench_rows 'rows: expected' "$TRIPOD" bench gemm --rows 0
 exit $code

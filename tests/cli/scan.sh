@@ -152,7 +152,7 @@ misuse "no corpus" 'no corpus' "$TRIPOD" scan -m "$model"
 misuse "bad number" 'expected a number' "$TRIPOD" scan -m "$model" -c "$corpus" --max-tokens x
 misuse "bad shard" 'expected I/N' "$TRIPOD" scan -m "$model" -c "$corpus" --shard 3/3
 misuse "stride without window" 'needs --window' "$TRIPOD" scan -m "$model" -c "$corpus" --stride 4
-misuse "unknown instruction set" 'scalar, avx2 or avx512' "$TRIPOD" scan -m "$model" -c "$corpus" --simd mmx
+misuse "unknown instruction set" 'scalar, avx2, avx512 or amx' "$TRIPOD" scan -m "$model" -c "$corpus" --simd mmx
 misuse "unknown option" 'unrecognized option' "$TRIPOD" scan --frobnicate
 ok "help" "$TRIPOD" scan --help
 shows "help goes to stdout" --max-tokens

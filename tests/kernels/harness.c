@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/kernels/harness.h"
+#include "simd/amx.h"
 #include "simd/peak.h"
 
 #include <float.h>
@@ -256,7 +257,7 @@ static double cpu_time(void)
 static double fma_peak(enum simd_isa isa)
 {
     static double peak[SIMD_ISAS];
-    static const char *const names[SIMD_ISAS] = {NULL, "f32_avx2", "f32_avx512"};
+    static const char *const names[SIMD_ISAS] = {NULL, "f32_avx2", "f32_avx512", "f32_avx512"};
     for (const struct peak_loop *p = peak_loops; p->name && names[isa] && peak[isa] == 0; p++) {
         if (strcmp(p->name, names[isa]) != 0 || !p->available()) continue;
         for (int i = 0; i < 20; i++) {
@@ -326,11 +327,14 @@ static void drop_table(int t)
     for (tables--; t < tables; t++) table[t] = table[t + 1];
 }
 
-static void find_tables(void)
+/* Where the CPU has no AMX, its integer products run on their definition. */
+static void find_tables(const char *check)
 {
     tables = 0;
     for (int i = 0; i < SIMD_ISAS; i++)
         if ((table[tables] = simd_kernels((enum simd_isa)i)) != NULL) tables++;
+    if (!bench && strstr(check, "i16") && !simd_kernels(SIMD_AMX))
+        table[tables++] = simd_amx_emulated();
     if (bench && tables > 1)
         drop_table(0); /* the scalar one is there to be right, not to be fast */
 }
@@ -339,7 +343,7 @@ static void find_tables(void)
 static void run_check(size_t i, uint64_t seed)
 {
     memset(seen, 0, sizeof seen);
-    find_tables();
+    find_tables(checks[i].name);
     int signal_number = sigsetjmp(crashed, 1);
     if (signal_number) {
         int t = current < 0 ? 0 : current;
@@ -379,7 +383,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         if (!strstr(checks[i].name, filter)) continue;
         run_check(i, seed);
-        find_tables();
+        find_tables(checks[i].name);
         for (int t = 0; t < tables; t++) {
             const struct seen *s = &seen[table[t]->isa];
             if (s->of_bound > 0 && !bench)

@@ -1,6 +1,7 @@
 /* int16.c - checks of the quantisation, of the product of integers and of the loss head on it.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd/amx.h"
 #include "simd/scratch.h"
 #include "simd/vnni.h"
 #include "tests/kernels/products.h"
@@ -356,6 +357,13 @@ static void run_nonfinite(void)
     release();
 }
 
+/* All zeros, as simd_alloc() left it. */
+static void no_product(struct strips out, struct strips_i16 in, size_t rows, struct panels w,
+                       const float *bias, enum gemm_epilogue epilogue, void *scratch)
+{
+    (void)out, (void)in, (void)rows, (void)w, (void)bias, (void)epilogue, (void)scratch;
+}
+
 void check_gemm_i16(void)
 {
     if (bench) {
@@ -381,6 +389,11 @@ void check_gemm_i16(void)
                  (enum operand_kind)(1 + 2 * (i % 2) + random_below(2)),
                  (enum gemm_epilogue)(i % 4), true, i % 2);
     for (int i = 0; i < 8; i++) run_nonfinite();
+    for (int t = 0; t < tables; t++)
+        if (!simd_amx_agrees(table[t])) fail(t, "AMX's check before use refuses it");
+    struct kernels broken = *table[0];
+    broken.gemm_i16 = no_product;
+    if (simd_amx_agrees(&broken)) fail(0, "AMX's check before use takes no product for one");
 }
 
 /* --- the loss head --- */
