@@ -184,8 +184,8 @@ static void remove_made(const char *prefix)
 struct rounds {
     double rate[BENCH_ROUNDS], mfu[BENCH_ROUNDS], start[BENCH_ROUNDS], efficiency[BENCH_ROUNDS];
     double phases[NEOX_PHASES], busy;
-    double share[BENCH_ROUNDS],
-        over_f32[BENCH_ROUNDS]; /* of a precision's own peak; see --precision */
+    double share[BENCH_ROUNDS]; /* of the precision's own peak */
+    double over_f32[BENCH_ROUNDS];
 };
 
 const char *const bench_precisions[] = {"f32", "int16", "bf16", NULL};

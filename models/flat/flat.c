@@ -157,7 +157,6 @@ static int parse_header(struct parse *p)
     return 0;
 }
 
-/* The pieces of the metadata must fill the file from the directory to its end. */
 /* Of what weights the integers were made. */
 static int parse_packed(struct parse *p)
 {
@@ -170,6 +169,7 @@ static int parse_packed(struct parse *p)
     return 0;
 }
 
+/* The pieces of the metadata must fill the file from the directory to its end. */
 static int parse_metadata(struct parse *p)
 {
     const uint8_t *d = p->data;

@@ -164,6 +164,22 @@ int neox_reaches(const struct neox_config *c, size_t inputs, const char *path, s
         path, c->max_positions, inputs, c->max_positions + 1, c->max_positions);
 }
 
+int neox_fits(const struct flat_model *flat, const struct products *products,
+              enum neox_activation activation, struct err *e)
+{
+    if (!flat->packed) return 0;
+    if (products != &products_int16)
+        return err_set(
+            e,
+            "%s: its weights are packed 16-bit integers, for `tripod scan --precision int16` "
+            "alone: expected the model they were made of",
+            flat->path);
+    if (activation != flat->config.activation)
+        return err_set(e, "%s: its weights were packed with the GELU it has, not with another",
+                       flat->path);
+    return 0;
+}
+
 int neox_load(struct neox *model, const struct flat_model *flat, const struct kernels *kernels,
               const struct products *products, size_t positions, struct err *e)
 {
@@ -173,12 +189,7 @@ int neox_load(struct neox *model, const struct flat_model *flat, const struct ke
                            .kernels = kernels,
                            .products = products,
                            .positions = positions};
-    if (flat->packed && products != &products_int16)
-        return err_set(
-            e,
-            "%s: its weights are packed 16-bit integers, for `tripod scan --precision int16` "
-            "alone: expected the model they were made of",
-            flat->path);
+    if (neox_fits(flat, products, c->activation, e)) return -1;
     if (neox_reaches(c, positions, flat->path, e)) return -1;
     model->vectors_bytes = vector_floats(flat) * sizeof *model->vectors;
     model->vectors = simd_alloc(model->vectors_bytes);

@@ -65,6 +65,11 @@ struct neox {
  * fewer. */
 int neox_reaches(const struct neox_config *config, size_t inputs, const char *path, struct err *e);
 
+/* Whether PRODUCTS can read the weights of FLAT, with that GELU: packed ones are for those they were
+ * packed for. */
+int neox_fits(const struct flat_model *flat, const struct products *products,
+              enum neox_activation activation, struct err *e);
+
 /* Prepares FLAT, which must outlive the model, for sequences of up to `positions` inputs. Nothing
  * large is copied: the weights stay in the map. Errors: a tensor is missing (cannot happen after
  * flat_open), packed weights for other products, more positions than there are learned ones, out of memory. */

@@ -294,8 +294,6 @@ static void describe_factors(struct neox_narrowed *n, const struct neox_factors 
 static int recall(struct neox_narrowed *n, const struct neox *m, struct err *e)
 {
     const json_t *probe = json_object_get(json_object_get(m->flat->provenance, "packed"), "probe");
-    if (m->config.activation != m->flat->config.activation)
-        return err_set(e, "its weights were packed with the GELU it has, not with another");
     return neox_narrowed_from_json(n, probe, "provenance", e);
 }
 

@@ -34,7 +34,7 @@ size_t neox_narrow_bytes(const struct neox_config *config, const struct products
  * they read what the file has, or the file was packed for them (then *narrowed is what it says).
  * Layer norms and biases are not the file's afterwards. By THREADS threads. Errors, without the
  * file's name, after which the model is to be unloaded: no memory, the library's, losses of the probe
- * that are no numbers, a packed file and another GELU. */
+ * that are no numbers. */
 int neox_narrow(struct neox *model, int threads, struct neox_narrowed *narrowed, struct err *e);
 
 #endif

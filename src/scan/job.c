@@ -157,6 +157,11 @@ void job_close(struct job *job)
     tokenizer_close(job->tokenizer);
 }
 
+static enum neox_activation gelu_of(const struct scan_request *o, const struct flat_model *flat)
+{
+    return o->gelu < 0 ? flat->config.activation : (enum neox_activation)o->gelu;
+}
+
 int job_describe(struct record *r, const struct job *job, const struct flat_model *flat,
                  uint64_t weights, struct err *e)
 {
@@ -181,8 +186,7 @@ int job_describe(struct record *r, const struct job *job, const struct flat_mode
     r->protocol = strdup(job->protocol);
     r->weights = format_string("%016" PRIx64, weights);
     if (r->corpus_hash && r->protocol)
-        r->key =
-            losses_key(r, weights, o->gelu < 0 ? (int)flat->config.activation : o->gelu, o->gemm);
+        r->key = losses_key(r, weights, (int)gelu_of(o, flat), o->gemm);
     char *name = record_file_name(r);
     if (name) r->losses = format_string("%s/%s.npy", o->out, name);
     free(name);
@@ -230,7 +234,7 @@ static json_t *provenance(const struct job *job, const struct flat_model *flat,
         tokenizer = json_pack("{s:o, s:o}", "path", json_utf8(tokenizer_path(job->tokenizer)),
                               "hash", json_hex(tokenizer_hash(job->tokenizer)));
     }
-    int gelu = o->gelu < 0 ? (int)flat->config.activation : o->gelu;
+    const enum neox_activation gelu = gelu_of(o, flat);
     return json_pack("{s:o, s:{s:o, s:I, s:I}, s:o, s:o, s:s, s:s}", "provenance", p, "corpus",
                      "prefix", json_utf8(job->corpus.prefix), "documents",
                      (json_int_t)job->corpus.documents, "tokens", (json_int_t)job->corpus.tokens,
@@ -309,14 +313,16 @@ static int compute_with(const struct products *products, const struct record *r,
     const struct scan_request *o = job->o;
     struct neox model;
     if (neox_load(&model, flat, o->kernels, products, job->plan.longest, e)) return -1;
-    if (o->gelu >= 0) model.config.activation = (enum neox_activation)o->gelu;
+    model.config.activation = gelu_of(o, flat);
     struct scan_options options = {.threads = o->threads,
                                    .batch_tokens = o->batch_tokens,
                                    .memory = o->memory,
                                    .spill = o->out};
     char *label = record_file_name(r);
     int status = scan_room(&model, &job->plan, &options, e);
+    if (products->packing) progress_wait("%s: packing the weights", label ? label : "scan");
     if (!status) status = neox_narrow(&model, o->threads, narrowed, e);
+    progress_end();
     if (!status) tell_probe(flat, o, narrowed);
     progress_begin(label ? label : "scan", "tokens", job->plan.inputs);
     out_catch_interrupts(true);
@@ -428,8 +434,8 @@ static int fill(struct record *r, struct job *job, const struct flat_model *flat
 static int compare(struct record *r, const struct job *job, const struct flat_model *flat,
                    struct err *e)
 {
-    const int gelu = job->o->gelu < 0 ? (int)flat->config.activation : job->o->gelu;
-    char *key = losses_key(r, flat_weights_hash(flat), gelu, &products_native);
+    char *key =
+        losses_key(r, flat_weights_hash(flat), (int)gelu_of(job->o, flat), &products_native);
     char *path = format_string("%.*s.float32.npy", (int)strlen(r->losses) - 4, r->losses);
     struct loss_file file;
     struct scan_result result;
@@ -454,6 +460,7 @@ int job_scan(struct job *job, const char *model, const struct flat_model *flat, 
     if (flat->packed && job->o->compare)
         return err_set(e, "%s: --compare needs the weights that these integers were made of",
                        model);
+    if (neox_fits(flat, job->o->gemm, gelu_of(job->o, flat), e)) return -1;
     if (job_plan(job, share, e)) return -1;
     int status = job_describe(r, job, flat, flat_weights_hash(flat), e);
     int there = status ? 0 : job_finished(r, job, e);

@@ -60,9 +60,10 @@ int queue_look(struct queue *q, struct queue_entry *x, struct err *e)
         return 0;
     }
     if (job_plan(q->job, x->share, e)) return -1;
-    x->flop = flop_of(&m->is.config, &q->job->plan) * (q->job->o->compare ? 2 : 1);
+    const unsigned times = q->job->o->compare ? 2 : 1; /* float32's losses as well */
+    x->flop = flop_of(&m->is.config, &q->job->plan) * times;
     find_way(x, q->job);
-    x->disk = NPY_HEADER + q->job->plan.predictions * sizeof(float);
+    x->disk = (NPY_HEADER + q->job->plan.predictions * sizeof(float)) * times;
     /* Losses belong to weights, which an import has yet to read. */
     if (m->state == CATALOG_TO_IMPORT) return 0;
     int there = job_describe(&x->record, q->job, &m->is, m->weights, &x->why);

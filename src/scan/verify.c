@@ -288,7 +288,9 @@ static int compute(const struct check *c, const struct flat_model *flat, const s
     struct scan_options options = {.threads = o->threads, .batch_tokens = SCAN_BATCH_TOKENS};
     struct neox_narrowed narrowed;
     const struct products *products = c->gemm == &products_onednn ? &products_native : c->gemm;
-    if (neox_load(&model, flat, o->kernels, products, part->longest, e)) return -1;
+    if (neox_fits(flat, products, (enum neox_activation)c->gelu, e) ||
+        neox_load(&model, flat, o->kernels, products, part->longest, e))
+        return -1;
     model.config.activation = (enum neox_activation)c->gelu;
     char *label = record_file_name(&c->record);
     progress_begin(label ? label : "verify", "tokens", part->inputs);
