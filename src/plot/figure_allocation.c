@@ -26,15 +26,11 @@ static void put_answers(struct chart *c, json_t **answer, size_t n, const char *
     const bool chosen = json_object_get(answer[0], "best_N") != NULL;
     for (int pass = 0; pass < 2; pass++) {
         if (pass == 0 && n < 3) continue; /* no band of two points: bars */
-        chart_series(c,
-                     pass == 0 ? PLOT_BAND
-                     : n < 3   ? PLOT_POINTS
-                               : PLOT_LINE_POINTS,
-                     CHART_BLUE,
-                     pass == 0 ? ""
-                     : chosen  ? "as asked, %g %% interval"
-                               : "optimum, %g %% interval",
-                     100 * level);
+        if (pass == 0)
+            chart_series(c, PLOT_BAND, CHART_BLUE, "%s", "");
+        else
+            chart_series(c, n < 3 ? PLOT_POINTS : PLOT_LINE_POINTS, CHART_BLUE,
+                         "%s, %g %% interval", chosen ? "as asked" : "optimum", 100 * level);
         for (size_t i = 0; i < n; i++) {
             for (int k = 0; k < 3; k++) {
                 snprintf(path, sizeof path, "%s.%s", key, ends[k]);

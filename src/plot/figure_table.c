@@ -13,7 +13,7 @@
 const struct figure figures[] = {
     {"points", "loss against parameters, compute and training step", RESULT_POINTS, RESULT_KINDS,
      figure_points, DEMO "tripod plot demo-out/losses/points.csv", false},
-    {"law", "a fitted law of one variable through its points, with its band", RESULT_FIT,
+    {"law", "a fitted law: through its points with its band; of N and D as contours", RESULT_FIT,
      RESULT_POINTS, figure_law, "tripod fit power points.csv --json=fit.json\ntripod plot fit.json",
      false},
     {"laws", "the laws of several groups, one curve each", RESULT_FITS, RESULT_POINTS, figure_laws,
