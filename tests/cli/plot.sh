@@ -166,6 +166,27 @@ assert len(nats) == len(bits) > 9 and all(abs(float(b[2]) * math.log(2) / float(
 assert open("bits.gp").read().count("bits per token") >= 2 and "nats" not in open("bits.gp").read()
 P
 ok "the data are found beside the result" sh -c "mkdir moved && cp isoflop.json '$epoch' moved/ && cd moved && sed -i 's|\"file\": *\"[^\"]*\"|\"file\": \"/nowhere/epoch_chinchilla.csv\"|' isoflop.json && '$TRIPOD' plot isoflop.json"
+# A formula, whose third variable is the vocabulary: what it says of each row.
+python3 - >vocabulary.csv <<'P'
+print("N,D,V,loss")
+for i in range(60):
+    n, d, v = 10 ** (7 + i % 5 / 2), 10 ** (9 + i // 5 % 4 / 2), 16000 * 4 ** (i // 20)
+    print(f"{n:g},{d:g},{v},{1.8 + 478 * n**-.347 + 20 * v**-.5 + 0.001 * (i * 7 % 11 - 5):.6f}")
+P
+made fit --law 'E + A*N^-alpha + B*V^-beta' vocabulary.csv --bootstrap 0 --no-profile --json=formula.json
+ok "a law of one's own" plot formula.json --keep -o formula.svg
+check "read from the columns it has" "$(sed -n 2,3p formula.tsv)" python3 - <<'P'
+import csv, json
+p = {k: v["value"] for k, v in json.load(open("formula.json"))["params"].items()}
+rows = list(csv.DictReader(open("vocabulary.csv")))
+drawn = sorted(tuple(map(float, r.split("\t")[1:3])) for r in open("formula.tsv").read().split("\n")[1:] if "observed" in r)
+wanted = sorted((p["E"] + p["A"] * float(r["N"]) ** -p["alpha"] + p["B"] * float(r["V"]) ** -p["beta"], float(r["loss"])) for r in rows)
+assert len(drawn) == 60 and all(abs(a - b) < 1e-7 for u, v in zip(drawn, wanted) for a, b in zip(u, v))
+P
+ok "its residuals" plot --figure residuals formula.json -o formula.svg
+made fit power vocabulary.csv --x d --bootstrap 0 --json=small.json
+ok "a variable in small letters" plot small.json --keep -o small.svg
+check "is that variable" "$(grep xlabel small.gp)" grep -q "xlabel 'D (" small.gp
 ok "recipes" plot --recipes --figure qm8
 shows "can be copied" '^tripod parity --preset figure8'
 
@@ -207,5 +228,22 @@ fails "a folder for an image" 'found a folder' plot power.json -o ./
 mkdir bin
 fails "no gnuplot: says what to install" 'gnuplot is not installed.*gnuplot-nox.*are written' env PATH="$T/bin" "$TRIPOD" plot power.json -o bare.svg
 check "script and data are there" "$(ls bare.*)" test "$(echo bare.*)" = "bare.gp bare.tsv"
+# A gnuplot that writes half an image, and then lingers.
+cat >bin/gnuplot <<'P'
+#!/bin/sh
+image=${2#*image = \'}
+echo "<svg>" >"${image%\'}"
+[ ! -e "$T/linger" ] || exec sleep 5
+P
+chmod +x bin/gnuplot
+fails "half an image" 'half.svg: gnuplot wrote a part of it' env T="$T" PATH="$T/bin:$PATH" "$TRIPOD" plot power.json -o half.svg
+touch linger
+T=$T PATH=$T/bin:$PATH "$TRIPOD" plot power.json -o half.svg &
+until_true test -s "half.svg.part-$!"
+kill $!
+wait $! 2>/dev/null
+check "nothing of it is left, nor after an interruption" "$(ls half.*)" test ! -e half.svg
+sed 's/"gflop_per_s": [0-9.e+]*/"gflop_per_s": 1e308/' kernels.json >beyond.json
+ok "numbers beyond what gnuplot takes are left out" plot --figure roofline beyond.json -o beyond.svg
 check "no part is left" "$(ls -a | grep part)" test -z "$(find . -name '*.part*')"
 exit $code
