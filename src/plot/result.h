@@ -25,6 +25,7 @@ enum result_kind {
     RESULT_ENVELOPE,
     RESULT_APPROACHES,
     RESULT_ALLOCATION,
+    RESULT_DESIGN, /* runs to train next */
     RESULT_HISTOGRAM,
     RESULT_BY, /* tokens by position, frequency ... */
     RESULT_RANKS,
