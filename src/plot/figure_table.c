@@ -57,7 +57,7 @@ const struct figure figures[] = {
     {"losses", "a checkpoint's losses: distribution, and what the mean is made of", RESULT_LOSSES,
      RESULT_KINDS, figure_losses, DEMO "tripod plot demo-out/losses/demo-115k-step1000.npy", false},
     {"precisions", "error against speed of scans in narrower precisions", RESULT_LOSSES,
-     RESULT_KINDS, figure_precisions,
+     RESULT_LOSSES, figure_precisions,
      "tripod scan m.tripod -c text -o f32\n"
      "tripod scan m.tripod -c text -o int16 --precision int16 --compare\n"
      "tripod scan m.tripod -c text -o bf16 --precision bf16 --compare\n"
@@ -195,6 +195,9 @@ static int check_inputs(const struct figure *f, const struct figure_inputs *in, 
         if (r->kind != f->reads && r->kind != f->also)
             return err_set(e, "%s: %s, expected %s for figure %s", r->path, result_names[r->kind],
                            result_names[f->reads], f->name);
+        if (f->also != f->reads && figure_input(in, r->kind, 0) != r)
+            return err_set(e, "%s: %s: figure %s draws one of these", r->path,
+                           result_names[r->kind], f->name);
     }
     return figure_input(in, f->reads, 0)
                ? 0

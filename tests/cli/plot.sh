@@ -211,6 +211,7 @@ fails "no such figure" "no figure is called 'qm1'.*--list" plot --figure qm1 pow
 fails "no such file" 'nothing.json: cannot open' plot nothing.json
 fails "an empty folder" 'a folder without' sh -c "mkdir -p empty && '$TRIPOD' plot empty"
 fails "results that do not belong together" 'no figure shows these together' plot power.json C.npy
+fails "a second of a kind" 'demo-25k-step0.npy: losses of a checkpoint .*: figure losses draws one of these' plot losses/demo-{7k,25k}-step0.npy
 fails "a figure of another kind" 'all.npy: matrix of losses.*expected JSON of tripod fit for figure profiles' plot --figure profiles all.npy
 echo '{"a": 1}' >other.json
 fails "another JSON" 'other.json: JSON of a kind that is not drawn' plot other.json
