@@ -74,17 +74,29 @@ static unsigned needed(const struct result *r, bool *last)
     if (law->variables & LAW_N) need |= 1u << POINTS_N;
     if (law->variables & LAW_D) need |= 1u << (law->variables & LAW_STEP ? POINTS_STEP : POINTS_D);
     if (law->variables & LAW_U) need |= 1u << POINTS_UNIQUE;
+    if (law->variables & LAW_V) need |= 1u << POINTS_VOCABULARY;
     return need;
 }
 
 static int make_recipe(struct recipe *q, const struct result *r, bool every, struct err *e)
 {
-    static const char *const names[POINTS_COLUMNS] = {"N",      "D",      "C",   "loss", "step",
-                                                      "unique", "weight", "run", "by"};
+    static const char *const names[POINTS_COLUMNS] = {
+        [POINTS_N] = "N",
+        [POINTS_D] = "D",
+        [POINTS_C] = "C",
+        [POINTS_LOSS] = "loss",
+        [POINTS_STEP] = "step",
+        [POINTS_UNIQUE] = "unique",
+        [POINTS_VOCABULARY] = "vocabulary",
+        [POINTS_WEIGHT] = "weight",
+        [POINTS_RUN] = "run",
+        [POINTS_BY] = "by",
+    };
     static const char *const units[] = {"auto", "nats", "bits", "perplexity"};
     *q = (struct recipe){.where = malloc(64 * sizeof *q->where)};
     if (!q->where) return err_memory(e, r->path);
-    for (int i = 0; i < POINTS_COLUMNS; i++) q->o.column[i] = result_option(r, names[i]);
+    for (int i = 0; i < POINTS_COLUMNS; i++)
+        if (names[i]) q->o.column[i] = result_option(r, names[i]);
     const char *unit = result_option(r, "loss-unit");
     for (int i = 0; unit && i < 4; i++)
         if (!strcmp(unit, units[i])) q->o.unit = (enum points_unit)i;
