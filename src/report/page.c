@@ -38,7 +38,7 @@ static const char head[] =
     " border-bottom: 1px solid var(--line); }\n"
     "th { color: var(--soft); white-space: nowrap; }\n"
     "td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }\n"
-    "td.t { min-width: 6em; }\n"
+    "td.s { white-space: nowrap; }\n"
     "code, pre { font: .85em/1.4 ui-monospace, monospace; }\n"
     "pre { background: var(--tint); padding: .5em .8em; margin: .4em 0; white-space: pre-wrap; }\n"
     "figure { margin: 1em 0; } figure > div { overflow-x: auto; }\n"
@@ -56,7 +56,7 @@ static const char head[] =
     "body { font-size: 10pt; max-width: none; padding: 0; } @page { margin: 15mm; }\n"
     ".wide, figure > div { overflow: visible; } figure svg { min-width: 0; }\n"
     "figure, tr, .warn, .sample { break-inside: avoid; } h2, h3 { break-after: avoid; }\n"
-    "td.n, th.n, th { white-space: normal; }\n"
+    "td.n, td.s, th { white-space: normal; }\n"
     "details::details-content { content-visibility: visible; } }\n"
     "</style>\n";
 
@@ -140,6 +140,8 @@ int page_close(struct page *h)
 
 /* --- tables --- */
 
+enum { NARROW = 28 };
+
 static bool is_number(const struct cell *c)
 {
     return c->kind == CELL_REAL || c->kind == CELL_WHOLE || c->kind == CELL_NONE;
@@ -188,7 +190,9 @@ void page_table(struct page *h, const struct table *t, bool all)
         page_markup(h, "<tr>");
         for (size_t k = 0; k < t->n; k++) {
             if (t->columns[k].flags & hidden) continue;
-            page_markup(h, is_number(&row[k]) ? "<td class=n>" : "<td>");
+            const bool narrow = row[k].kind == CELL_TEXT && row[k].text &&
+                                strlen(row[k].text) < NARROW; /* is not broken */
+            page_markup(h, is_number(&row[k]) ? "<td class=n>" : narrow ? "<td class=s>" : "<td>");
             cell_text(h, &row[k]);
             page_markup(h, "</td>");
         }

@@ -35,8 +35,7 @@ static void asked_scans(struct story *s)
     size_t i = 0, n = 0;
     const struct result *first = NULL;
     for (const struct result *r; (r = folder_next(&s->folder, RESULT_LOSSES, &i));) {
-        const size_t d = folder_directory(r->path);
-        if (first && folder_directory(first->path) == d && !strncmp(first->path, r->path, d)) {
+        if (first && folder_same(first, r)) {
             n++;
             continue;
         }
@@ -57,15 +56,16 @@ static void ask(struct story *s, const struct result *r, const char *question)
 
 static void asked_fit(struct story *s, const struct result *r)
 {
-    char text[600], used[32];
-    const char *formula = result_string(r->json, "formula");
-    const char *by = result_option(r, "by");
-    snprintf(text, sizeof text, "Which %s law%s%.200s%s goes through %s rows of %.200s%s%.60s?",
-             result_string(r->json, "law"), *formula ? ", " : "", formula, *formula ? "," : "",
-             isfinite(result_number(r->json, "rows.used"))
-                 ? count(result_number(r->json, "rows.used"), used)
-                 : "the",
-             result_string(r->json, "data.file"), by ? ", by " : "", by ? by : "");
+    char text[600], rows[64] = "the rows", used[32];
+    json_t *first = json_array_get(json_object_get(r->json, "groups"), 0);
+    json_t *o = first ? first : r->json;
+    const char *formula = result_string(o, "formula"), *by = result_option(r, "by");
+    if (!first && isfinite(result_number(o, "rows.used")))
+        snprintf(rows, sizeof rows, "%s rows", count(result_number(o, "rows.used"), used));
+    snprintf(text, sizeof text,
+             "What are the numbers of %.200s (law %.100s) in %s of %.200s%s%.60s?", formula,
+             result_string(o, "law"), rows, result_string(o, "data.file"), by ? ", by " : "",
+             by ? by : "");
     ask(s, r, text);
 }
 
@@ -82,7 +82,7 @@ static void asked_parity(struct story *s, const struct result *r)
     ask(s, r, text);
 }
 
-static void asked_other(struct story *s, const struct result *r, size_t *trained)
+static void asked_other(struct story *s, const struct result *r, size_t *trained, size_t most)
 {
     char text[300], a[32], b[32];
     if (folder_is_sweep(r)) {
@@ -91,7 +91,7 @@ static void asked_other(struct story *s, const struct result *r, size_t *trained
             "Which size of model is best at each budget of compute? %.0f runs trained from nothing",
             result_number(r->json, "finished"));
         ask(s, r, text);
-    } else if (folder_format(r, "tripod-train") && (*trained)++ < 3) {
+    } else if (folder_format(r, "tripod-train") && (*trained)++ < most) {
         snprintf(text, sizeof text, "A model of %s parameters trained on %s tokens",
                  count(result_number(r->json, "result.N"), a),
                  count(result_number(r->json, "result.D"), b));
@@ -118,6 +118,9 @@ void story_asked(struct story *s)
         [RESULT_EPOCH] = "Which exponents were published?",
     };
     size_t trained = 0;
+    bool sweep = false;
+    for (size_t i = 0; i < s->folder.n; i++) /* its runs are not asked about one by one */
+        sweep = sweep || folder_is_sweep(&s->folder.result[i]);
     page_section(&s->page, "What was asked");
     page_markup(&s->page, "<ul>\n");
     asked_scans(s);
@@ -126,8 +129,9 @@ void story_asked(struct story *s)
         if (r->kind == RESULT_FIT || r->kind == RESULT_FITS) asked_fit(s, r);
         if (r->kind == RESULT_RUNS) asked_parity(s, r);
         if (r->kind < RESULT_KINDS && questions[r->kind]) ask(s, r, questions[r->kind]);
-        if (r->kind == RESULT_KINDS) asked_other(s, r, &trained);
+        if (r->kind == RESULT_KINDS) asked_other(s, r, &trained, sweep ? 0 : 3);
     }
-    if (trained > 3) page_markup(&s->page, "<li>and %zu models more, trained</li>\n", trained - 3);
+    if (!sweep && trained > 3)
+        page_markup(&s->page, "<li>and %zu models more, trained</li>\n", trained - 3);
     page_markup(&s->page, "</ul>\n");
 }

@@ -55,18 +55,40 @@ static void draw(struct curves *c, struct result *results, size_t n, const char 
     unlink(c->svg);
 }
 
-/* Points that a run of a sweep or a training leaves are those of the folder above, too. */
-static bool is_one_run(const struct folder *f, const struct result *r)
+/* Points that have no figure of their own: those of networks of sparse parity, and of one run of several
+ * that were trained, which the folder above has. */
+static bool has_other_figure(const struct folder *f, const struct result *points)
 {
-    size_t i = 0, trained = 0;
-    bool here = false;
-    for (const struct result *t; (t = folder_next(f, RESULT_KINDS, &i));) {
-        if (!folder_format(t, "tripod-train")) continue;
-        trained++;
-        here = here || (folder_directory(t->path) == folder_directory(r->path) &&
-                        !strncmp(t->path, r->path, folder_directory(r->path)));
+    size_t trained = 0;
+    bool run = false;
+    for (size_t i = 0; i < f->n; i++) {
+        const struct result *r = &f->result[i];
+        const bool here = folder_same(r, points), one = folder_format(r, "tripod-train");
+        if (here && r->kind == RESULT_RUNS) return true;
+        trained += one;
+        run = run || (one && here);
     }
-    return here && trained > 1;
+    return run && trained > 1;
+}
+
+/* The rows a result was made of, where they have moved with it: points of this folder with their hash. */
+static const struct result *moved_rows(const struct folder *f, const struct result *r)
+{
+    json_t *first = json_array_get(json_object_get(r->json, "groups"), 0);
+    const char *was = result_string(first ? first : r->json, "data.file");
+    const char *hash = result_string(first ? first : r->json, "data.xxh3");
+    size_t i = 0;
+    if (!*was || file_exists(was)) return NULL;
+    for (const struct result *points; (points = folder_next(f, RESULT_POINTS, &i));) {
+        struct csv c;
+        struct err ignored;
+        char found[32];
+        if (csv_read(&c, points->path, &ignored)) continue;
+        snprintf(found, sizeof found, "%016llx", (unsigned long long)c.hash);
+        csv_close(&c);
+        if (!strcmp(found, hash)) return points;
+    }
+    return NULL;
 }
 
 /* The folder of runs as one, once. */
@@ -97,9 +119,10 @@ static void draw_clusters(struct curves *c, const struct result *r)
 static void draw_one(struct curves *c, struct result *r)
 {
     static const char *const checks[] = {"residuals", "profiles"};
+    struct result both[2] = {*r};
     const struct folder *f = &c->story->folder;
     if (r->kind == RESULT_RUNS && c->of_kind[r->kind]++) return;
-    if (r->kind == RESULT_POINTS && (is_one_run(f, r) || folder_count(f, RESULT_RUNS))) return;
+    if (r->kind == RESULT_POINTS && has_other_figure(f, r)) return;
     if (r->kind == RESULT_SIMILARITY && folder_count(f, RESULT_CLUSTERS)) return;
     if (r->kind == RESULT_LOSSES &&
         (folder_count(f, RESULT_MATRIX) || folder_count(f, RESULT_LOSSES) > 1))
@@ -108,16 +131,19 @@ static void draw_one(struct curves *c, struct result *r)
         left_out(c, r, "enough of its kind; tripod plot draws it");
         return;
     }
+    const struct result *rows = moved_rows(f, r);
+    const size_t n = rows ? 2 : 1;
+    if (rows) both[1] = *rows;
     if (r->kind == RESULT_RUNS)
         draw_runs(c, r);
     else if (r->kind == RESULT_CLUSTERS)
         draw_clusters(c, r);
     else
-        draw(c, r, 1, NULL);
+        draw(c, both, n, NULL);
     if (r->kind != RESULT_FIT) return;
     page_markup(&c->story->page, "<details><summary>How the law fits: what it leaves, and how well "
                                  "each parameter is known</summary>\n");
-    for (size_t k = 0; k < sizeof checks / sizeof *checks; k++) draw(c, r, 1, checks[k]);
+    for (size_t k = 0; k < sizeof checks / sizeof *checks; k++) draw(c, both, n, checks[k]);
     page_markup(&c->story->page, "</details>\n");
 }
 

@@ -60,6 +60,12 @@ bool folder_is_sweep(const struct result *r)
     return json_is_integer(json_object_get(r->json, "on_plateau"));
 }
 
+bool folder_same(const struct result *a, const struct result *b)
+{
+    const size_t n = folder_directory(a->path);
+    return n == folder_directory(b->path) && !strncmp(a->path, b->path, n);
+}
+
 static int add(struct folder *f, const struct result *r)
 {
     struct result *more = realloc(f->result, (f->n + 1) * sizeof *more);

@@ -37,5 +37,7 @@ json_t *folder_provenance(const struct result *r);
 const char *folder_inside(const struct folder *f, const char *path);
 /* How much of a path is its directory, the slash left out; 0: it has none. */
 size_t folder_directory(const char *path);
+/* Whether two records stand in one directory. */
+bool folder_same(const struct result *a, const struct result *b);
 
 #endif

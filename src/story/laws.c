@@ -94,6 +94,10 @@ static void evidence(struct story *s, const struct result *r)
     if (*result_string(o, "witness.says"))
         page_text(&s->page, "A second solver (%s) %s. ", result_string(o, "witness.method"),
                   result_string(o, "witness.says"));
+    size_t i;
+    json_t *note, *first = json_array_get(json_object_get(o, "groups"), 0);
+    json_array_foreach(json_object_get(first ? first : o, "notes"), i, note)
+        page_text(&s->page, "Note: %s. ", json_is_string(note) ? json_string_value(note) : "?");
     page_markup(&s->page, "</p>\n");
 }
 
@@ -159,6 +163,7 @@ static void laws_of_groups(struct story *s, const struct result *r)
     }
     page_table(&s->page, t, true);
     table_free(t);
+    evidence(s, r);
 }
 
 /* isoFLOP, envelope: exponents of what is best against compute. */
@@ -219,11 +224,12 @@ static void ranks(struct story *s, const struct result *r)
     heading(s, r, "Sizes of clusters");
     page_element(
         &s->page, "p",
-        "Sizes fall with rank as rank^%.3g (%.3g to %.3g from samples alone; how clusterings "
-        "scatter comes on top); a published alpha of %.3g would mean %.4g.",
-        result_number(r->json, "line.slope"), result_number(r->json, "line.interval.lo"),
-        result_number(r->json, "line.interval.hi"), result_number(r->json, "theory.alpha"),
-        result_number(r->json, "theory.slope"));
+        "Sizes fall with rank as rank^%.3g; corrected for the envelope's bias of %.3g the "
+        "interval is %.3g to %.3g, of samples alone: how clusterings scatter comes on top. "
+        "The published alpha of %.3g would mean %.4g.",
+        result_number(r->json, "line.slope"), result_number(r->json, "line.bias"),
+        result_number(r->json, "line.interval.lo"), result_number(r->json, "line.interval.hi"),
+        result_number(r->json, "theory.alpha"), result_number(r->json, "theory.slope"));
 }
 
 static void clusterings(struct story *s, const struct result *r)
@@ -247,6 +253,25 @@ static void clusterings(struct story *s, const struct result *r)
     }
     page_table(&s->page, t, true);
     table_free(t);
+}
+
+/* What would add one: of the points that stand highest in the folder. */
+static void no_law(struct story *s)
+{
+    const struct result *points = NULL;
+    bool sweep = false;
+    for (size_t i = 0; i < s->folder.n; i++) {
+        const struct result *r = &s->folder.result[i];
+        sweep = sweep || folder_is_sweep(r);
+        if (r->kind == RESULT_POINTS && (!points || strlen(r->path) < strlen(points->path)))
+            points = r;
+    }
+    page_section(&s->page, "The law");
+    page_element(&s->page, "p",
+                 "No law has been fitted here yet. With a fit's JSON in this folder the page tells "
+                 "it:");
+    page_element(&s->page, "pre", "tripod fit %s %s --json=%s/fit.json",
+                 sweep ? "approaches" : "power", points->path, s->folder.path);
 }
 
 void story_laws(struct story *s)
@@ -282,13 +307,5 @@ void story_laws(struct story *s)
             clusterings(s, r);
         }
     }
-    if (begun || !folder_count(&s->folder, RESULT_POINTS)) return;
-    page_section(&s->page, "The law");
-    page_markup(&s->page,
-                "<p>No law has been fitted here yet. With the JSON in this folder the page "
-                "tells it:</p>\n<pre>");
-    size_t k = 0;
-    const struct result *points = folder_next(&s->folder, RESULT_POINTS, &k);
-    page_text(&s->page, "tripod fit power %s --json=%s/fit.json", points->path, s->folder.path);
-    page_markup(&s->page, "</pre>\n");
+    if (!begun && folder_count(&s->folder, RESULT_POINTS)) no_law(s);
 }

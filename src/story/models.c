@@ -20,8 +20,7 @@ static int by_size(const void *a, const void *b)
 {
     const struct result *x = *(const struct result *const *)a,
                         *y = *(const struct result *const *)b;
-    const size_t n = folder_directory(x->path), k = folder_directory(y->path);
-    int c = n == k ? strncmp(x->path, y->path, n) : strcmp(x->path, y->path);
+    int c = folder_same(x, y) ? 0 : strcmp(x->path, y->path);
     const double dn = result_number(x->json, "parameters") - result_number(y->json, "parameters");
     const double ds = result_number(x->json, "step") - result_number(y->json, "step");
     if (!c) c = (dn > 0) - (dn < 0);
@@ -88,10 +87,8 @@ static void models_scanned(struct story *s)
     while (r && (r[n] = folder_next(f, RESULT_LOSSES, &i))) n++;
     if (r) qsort(r, n, sizeof *r, by_size);
     for (size_t first = 0, end; first < n; first = end) {
-        const size_t d = folder_directory(r[first]->path);
-        for (end = first + 1; end < n && folder_directory(r[end]->path) == d &&
-                              !strncmp(r[end]->path, r[first]->path, d);)
-            end++;
+        end = first + 1;
+        while (end < n && folder_same(r[end], r[first])) end++;
         scanned_table(s, r + first, end - first);
     }
     free(r);

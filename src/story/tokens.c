@@ -58,7 +58,7 @@ static char *find_prefix(const struct story *s, const char *hash)
     return NULL;
 }
 
-/* What a scan in the folder had tokenised with. */
+/* What a scan in the folder had tokenised with, if it is still there. */
 static const char *scan_tokenizer(const struct story *s, const char *hash)
 {
     for (size_t i = 0; i < s->folder.n; i++) {

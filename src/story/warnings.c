@@ -25,8 +25,7 @@ static void warn_losses(struct folder *f)
     const struct result *first = NULL, *copy = NULL, *rough = NULL;
     bool told = false;
     for (const struct result *r; (r = folder_next(f, RESULT_LOSSES, &i));) {
-        const bool same = first && folder_directory(first->path) == folder_directory(r->path) &&
-                          !strncmp(first->path, r->path, folder_directory(r->path));
+        const bool same = first && folder_same(first, r);
         if (!same) {
             first = r;
             told = false;
@@ -78,8 +77,6 @@ static void warn_fit(struct folder *f, const struct result *r)
     const char *says = result_string(r->json, "witness.says");
     if (!strncmp(says, "finds", 5) || !strncmp(says, "sums", 4))
         folder_warn(f, "%s: a second solver %s: do not use this fit", where, says);
-    json_array_foreach(json_object_get(r->json, "notes"), i, value) if (json_is_string(value))
-        folder_warn(f, "%s: %s", where, json_string_value(value));
 }
 
 static void warn_sweep(struct folder *f, const struct result *r)
