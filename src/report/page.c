@@ -223,6 +223,45 @@ static const char *element_end(const char *text, const char *name)
     return NULL;
 }
 
+/* A tag [from, end) with the figure's number before every id and reference. */
+static void put_tag(struct page *h, const char *from, const char *end)
+{
+    for (const char *p = from; p < end;) {
+        const size_t n = before_id(p);
+        p += n ? n : 1;
+        if (!n && p < end) continue;
+        put(h, from, (size_t)(p - from));
+        if (n) page_markup(h, "f%zu-", h->figures);
+        from = p;
+    }
+}
+
+/* A label, again as text, so that what would turn other text round is escaped as everywhere. */
+static void put_label(struct page *h, const char *label, size_t n)
+{
+    static const struct {
+        const char *name, *is;
+    } entities[] = {{"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}};
+    char *text = strndup(label, n), *to = text;
+    if (strspn(label, " \t\n") >= n) {
+        put(h, label, n);
+        free(text);
+        return;
+    }
+    for (const char *p = text; p && *p;) {
+        size_t k = 0;
+        while (k < 3 && strncmp(p, entities[k].name, strlen(entities[k].name)) != 0) k++;
+        *to++ = k < 3 ? *entities[k].is : *p;
+        p += k < 3 ? strlen(entities[k].name) : 1;
+    }
+    if (to) *to = 0;
+    if (text)
+        put_text(h, text);
+    else if (!h->status)
+        h->status = err_memory(h->e, h->out.path);
+    free(text);
+}
+
 void page_figure(struct page *h, const char *path, const char *caption)
 {
     struct map m = {0};
@@ -239,22 +278,21 @@ void page_figure(struct page *h, const char *path, const char *caption)
     }
     h->figures++;
     page_markup(h, "<figure><div>\n");
-    bool tag = false;
-    for (const char *from = p; *p;) {
+    while (*p) {
+        /* Shown by browsers under the pointer: "gnuplot_plot_1". */
         const char *end = element_end(p, "title");
         if (!end) end = element_end(p, "desc");
-        const size_t id = tag ? before_id(p) : 0;
-        if (end) { /* shown by browsers under the pointer: "gnuplot_plot_1" */
-            put(h, from, (size_t)(p - from));
-            from = p = end;
+        if (end) {
+            p = end;
             continue;
         }
-        if (*p == '<') tag = true;
-        if (*p == '>') tag = false;
-        p += id ? id : 1;
-        if (id || !*p) put(h, from, (size_t)(p - from));
-        if (id) page_markup(h, "f%zu-", h->figures);
-        if (id) from = p;
+        size_t n = strcspn(p, *p == '<' ? ">" : "<");
+        if (*p == '<' && p[n]) n++;
+        if (*p == '<')
+            put_tag(h, p, p + n);
+        else
+            put_label(h, p, n);
+        p += n;
     }
     page_markup(h, "</div>");
     page_element(h, "figcaption", "%s", caption);

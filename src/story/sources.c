@@ -70,12 +70,15 @@ static void commands(struct story *s, const struct result **order, size_t n)
         page_markup(&s->page, "<p>and %zu commands more</p>\n", told - MOST_COMMANDS);
 }
 
-/* A row where the record has the hash. */
+/* A row where the record has the hash; the text of many checkpoints is one. */
 static void hash(struct table *t, const struct story *s, const struct result *r, const char *member,
                  const char *what)
 {
     const char *value = result_string(r->json, member);
     if (!*value) return;
+    for (size_t i = 0; i < table_rows(t); i++)
+        if (!strcmp(t->cells[3 * i + 1].text, what) && !strcmp(t->cells[3 * i + 2].text, value))
+            return;
     table_text(t, "%s", folder_inside(&s->folder, r->path));
     table_text(t, "%s", what);
     table_text(t, "%s", value);
@@ -93,6 +96,7 @@ static void hashes(struct story *s)
         hash(t, s, r, "data.xxh3", "rows read");
         hash(t, s, r, "data.hash", "training text");
         hash(t, s, r, "rows.hash", "samples");
+        if (t && t->failed) break;
     }
     if (table_rows(t)) page_table(&s->page, t, true);
     table_free(t);
