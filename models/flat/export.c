@@ -159,7 +159,11 @@ static int write_weights(struct export *x, const char *path, uint64_t *bytes, st
     if (!x->rows || !x->converted || !x->scratch) return err_memory(e, path);
     if (out_open(&x->out, path, e)) return -1;
     int status = write_directory(x, bytes, e);
+    if (status) return -1;
+    progress_begin("export", "bytes", *bytes);
+    progress_add((uint64_t)ftell(x->out.file)); /* the directory */
     for (size_t i = 0; i < x->n && !status; i++) status = write_piece(x, &x->pieces[i], e);
+    progress_end();
     return status ? -1 : out_commit(&x->out, e);
 }
 
