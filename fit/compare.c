@@ -124,9 +124,9 @@ static double left_out(const struct holdout *h, size_t number, const struct law 
     return sum;
 }
 
-/* Every hold-out of one law; PARAMS are those of all rows, from where the others are not far. */
+/* Every hold-out of one law, from the fit of all rows: the others are not far. */
 static int hold_out(struct comparison *c, const struct holdout *h, const struct fit_options *o,
-                    const double *params, struct err *e)
+                    struct err *e)
 {
     const size_t n = h->budgets + 1;
     double *sum = malloc(n * sizeof *sum), total = 0;
@@ -134,7 +134,7 @@ static int hold_out(struct comparison *c, const struct holdout *h, const struct 
     struct fit_options own = *o;
     int status = sum && count ? 0 : err_memory(e, NULL);
     if (own.grid == 0) own.grid = 2;
-    own.near = params;
+    own.near = c->params;
 #pragma omp parallel for schedule(dynamic) if (!status)
     for (size_t i = 0; i < n; i++) {
         if (!status) sum[i] = left_out(h, i, c->law, &own, &count[i]);
@@ -153,9 +153,8 @@ static int hold_out(struct comparison *c, const struct holdout *h, const struct 
     return status;
 }
 
-/* PARAMS [law->n] of least squares, when there is a fit. */
 static void information(struct comparison *c, const struct points *p, enum points_column x,
-                        const struct fit_options *o, double *params)
+                        const struct fit_options *o)
 {
     struct fit_options ls = *o;
     struct fit_data d;
@@ -171,7 +170,7 @@ static void information(struct comparison *c, const struct points *p, enum point
         snprintf(c->reason, sizeof c->reason, "%.190s", e.text);
     } else {
         double n = (double)p->n, k = f.free + 1;
-        memcpy(params, f.params, sizeof f.params);
+        memcpy(c->params, f.params, sizeof f.params);
         c->k = f.free;
         c->rss_log = f.rss_log;
         double fit2 = n * (log(2 * 3.14159265358979324 * f.rss_log / n) + 1);
@@ -218,14 +217,13 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
         struct comparison *c = &rows[count++];
         *c = (struct comparison){.law = law, .largest = NAN, .budgets = NAN};
         struct fit_options own = *o;
-        double params[LAW_PARAMS];
         if (law != first) {
             memset(own.pinned, 0, sizeof own.pinned);
             memset(own.bounded, 0, sizeof own.bounded);
         }
-        information(c, p, x, &own, params);
+        information(c, p, x, &own);
         if (c->reason[0]) continue;
-        if (hold_out(c, &h, &own, params, e)) {
+        if (hold_out(c, &h, &own, e)) {
             count = -1;
             break;
         }
