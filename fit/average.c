@@ -31,7 +31,8 @@ static int open_law(struct average_law *l, const struct comparison *c, bool firs
     } else if (!covariance.positive) {
         snprintf(l->reason, sizeof l->reason, "the rows do not determine it");
     } else {
-        memcpy(l->covariance, covariance.sandwich_t, sizeof l->covariance);
+        memcpy(l->sandwich, covariance.sandwich_t, sizeof l->sandwich);
+        memcpy(l->hessian, covariance.hessian_t, sizeof l->hessian);
     }
     fit_data_close(&d);
     return 0;
@@ -57,17 +58,24 @@ static void weigh(struct average_law *law, const struct comparison *rows, int n)
     }
 }
 
-static double spread(const struct average_law *l, const double *slope)
+static double variance(const double *covariance, int n, const double *slope)
 {
-    const int n = l->law->n;
-    double variance = 0;
+    double sum = 0;
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < n; k++) {
-            const double c = l->covariance[i * n + k];
-            variance += c == 0 ? 0 : slope[i] * slope[k] * c;
+            const double c = covariance[i * n + k];
+            sum += c == 0 ? 0 : slope[i] * slope[k] * c;
         }
     }
-    return sqrt(variance);
+    return sum;
+}
+
+/* The sandwich is too narrow with few rows, the Hessian where rows scatter unevenly. */
+static double spread(const struct average_law *l, const double *slope)
+{
+    const double a = variance(l->sandwich, l->law->n, slope),
+                 b = variance(l->hessian, l->law->n, slope);
+    return sqrt(a > b ? a : b);
 }
 
 /* ln L at a place, and its standard error. */
@@ -110,7 +118,7 @@ static void size_of(const struct average_law *l, double budget, double *value, d
     for (int i = 0; i < l->law->n; i++) {
         double t[LAW_PARAMS], params[LAW_PARAMS], ends[2];
         slope[i] = 0;
-        if (l->covariance[i * l->law->n + i] == 0) continue;
+        if (l->hessian[i * l->law->n + i] == 0) continue;
         for (int side = 0; side < 2; side++) {
             memcpy(t, f->t, sizeof t);
             t[i] += side ? step : -step;
@@ -123,7 +131,8 @@ static void size_of(const struct average_law *l, double budget, double *value, d
     *se = spread(l, slope);
 }
 
-/* The laws with a value, in falling weight, as many as carry LEVEL of it. */
+/* The laws with a value that they know to a factor e or better, in falling weight, as many as carry
+ * LEVEL of it. */
 static int carriers(const struct average *a, const struct average_at *at, int k, double level,
                     int *index)
 {
@@ -131,7 +140,7 @@ static int carriers(const struct average *a, const struct average_at *at, int k,
     double total = 0, sum = 0;
     for (int i = 0; i < a->n_laws; i++) {
         const double w = a->law[i].weight[k];
-        if (!(w > 0) || !isfinite(at->value[i]) || !isfinite(at->se[i])) continue;
+        if (!(w > 0) || !isfinite(at->value[i]) || !(at->se[i] < 1)) continue;
         int place = n++;
         for (; place > 0 && a->law[index[place - 1]].weight[k] < w; place--)
             index[place] = index[place - 1];
@@ -147,25 +156,34 @@ static struct average_band band_of(const struct average *a, const struct average
 {
     int index[COMPARE_LAWS];
     const int n = carriers(a, at, k, level, index);
-    double sum = 0, mean = 0, variance = 0, low = INFINITY, high = -INFINITY;
+    double sum = 0, mean = 0, within = 0, among = 0, low = INFINITY, high = -INFINITY,
+           df = INFINITY;
     if (n == 0) return (struct average_band){NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0};
     for (int i = 0; i < n; i++) {
-        const double w = a->law[index[i]].weight[k], v = at->value[index[i]], s = at->se[index[i]];
-        sum += w;
-        mean += w * v;
-        variance += w * s * s;
+        const struct average_law *l = &a->law[index[i]];
+        const double v = at->value[index[i]], s = at->se[index[i]];
+        sum += l->weight[k];
+        mean += l->weight[k] * v;
+        within += l->weight[k] * s * s;
         low = fmin(low, v);
         high = fmax(high, v);
+        df = fmin(df, (double)l->fit.rows - l->fit.free);
     }
     mean /= sum;
-    const double half = gsl_cdf_ugaussian_Pinv((1 + level) / 2) * sqrt(variance / sum);
+    within /= sum;
+    for (int i = 0; i < n; i++) {
+        const double off = at->value[index[i]] - mean;
+        among += a->law[index[i]].weight[k] / sum * off * off;
+    }
+    const double t = gsl_cdf_tdist_Pinv((1 + level) / 2, fmax(df, 1)), half = t * sqrt(within),
+                 both = t * sqrt(within + among);
     return (struct average_band){.value = exp(mean),
                                  .within_lo = exp(mean - half),
                                  .within_hi = exp(mean + half),
                                  .between_lo = exp(low),
                                  .between_hi = exp(high),
-                                 .lo = exp(fmin(low, mean - half)),
-                                 .hi = exp(fmax(high, mean + half)),
+                                 .lo = exp(fmin(low, mean - both)),
+                                 .hi = exp(fmax(high, mean + both)),
                                  .laws = n};
 }
 

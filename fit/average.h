@@ -6,9 +6,11 @@
  * errors: the inverse mean square of ln L's errors on budgets left out in turn (Bates and Granger
  * 1969), which no law wins outright, so it still hears those that the rows nearly rule out.
  *
- * All in logarithms, over the laws that carry LEVEL of the weight, the others left out: the mean; the
- * interval within, from the mean variance of the laws (sandwich, to first order); the range between,
- * from the least to the greatest law. The band is, end by end, the wider of the two.
+ * All in logarithms, over the laws that carry LEVEL of the weight, the others left out, and so those
+ * that know the value to no better than a factor e: the mean; the interval within, from the mean
+ * variance of the laws (the larger of sandwich and Hessian, to first order; Student's t); the range
+ * between, from the least to the greatest law. The band is never narrower than the wider of the two:
+ * end by end the farther of the range and of the interval with the variance between laws in it.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_FIT_AVERAGE_H
@@ -23,9 +25,9 @@ enum average_what { AVERAGE_LOSS, AVERAGE_N, AVERAGE_D }; /* the latter two at a
 struct average_law {
     const struct law *law;
     struct fit fit;
-    double covariance[LAW_PARAMS * LAW_PARAMS]; /* of internal parameters */
-    double weight[AVERAGE_WEIGHTS];             /* of all laws that have a fit */
-    char reason[200];                           /* why it takes no part; empty when it does */
+    double sandwich[LAW_PARAMS * LAW_PARAMS], hessian[LAW_PARAMS * LAW_PARAMS]; /* internal */
+    double weight[AVERAGE_WEIGHTS]; /* of all laws that have a fit */
+    char reason[200];               /* why it takes no part; empty when it does */
 };
 
 struct average_band {

@@ -97,8 +97,8 @@ json_t *average_report(struct sheet *s, const struct average *a, double level)
     sheet_gap(s);
     sheet_remark(
         s,
-        "over the laws that carry %g %% of the weight: lo, hi is the wider of the interval "
-        "within a law and the range between them",
+        "over the laws that carry %g %% of the weight; lo, hi: the interval within a law and "
+        "the range between laws together, at least the wider of the two",
         100 * level);
     json_t *bands = bands_table(s, a);
     for (size_t i = 0; i < a->n; i++) {
