@@ -63,7 +63,7 @@ static int write_all(const struct args *a, const struct flat_model *m, const cha
                            m->config.vocab, size);
     }
     uint64_t bytes = 0;
-    for (size_t i = 0; i < m->tensor_count; i++) bytes += m->tensors[i].bytes;
+    for (size_t i = 0; i < m->tensor_count; i++) bytes += 2 * m->tensors[i].bytes;
     progress_begin("export", "bytes", bytes);
     int status = model_export(m, a->out, &o, r, e);
     progress_end();
