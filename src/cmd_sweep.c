@@ -130,8 +130,9 @@ static int check(void *args, struct err *e)
 {
     const struct args *a = args;
     if (a->bytes && a->tokenizer) return err_set(e, "give -t or --bytes, not both");
-    if (a->bytes && a->corpora.n == 1 && corpus_exists(a->corpora.item[0]))
-        return err_set(e, "--bytes is for text: %s has tokens", a->corpora.item[0]);
+    if ((a->bytes || a->field) && a->corpora.n == 1 && corpus_exists(a->corpora.item[0]))
+        return err_set(e, "--%s is for text: %s has tokens", a->bytes ? "bytes" : "field",
+                       a->corpora.item[0]);
     if (a->dry_run && !a->corpora.n && !a->out) return 0;
     if (!a->corpora.n)
         return err_set(e, "no text: give one with -c; -c debian takes an installed package's");
