@@ -61,6 +61,9 @@ misuse no_candidates 'one of --candidates and --grid' design
 misuse both_candidates 'one of --candidates and --grid' design --candidates "$T/more.csv" --grid 1:2:1,1:2:1
 misuse no_target 'no target' "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1
 misuse bad_target 'expected N,D' design --target 5 --candidates "$T/more.csv"
+misuse half_target "expected N,D, found '7B,'" "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1e20 --target 7B,
+misuse grid_flop '--flop and --sequential need --candidates' "$TRIPOD" fit design "$T/cheap.csv" --grid 1e8:1e10:2,1e9:1e11:2 -C 1e20 --target 1e9,1e9 --flop exact
+misuse speedup_flop '--flop: multipliers are of C = 6ND' "$TRIPOD" fit speedup "$T/new.csv" "$T/old.csv" --flop exact
 misuse mixed_target 'stand alone' design --target C=1e22 --candidates "$T/more.csv"
 misuse two_stdins 'both be stdin' "$TRIPOD" fit design - --candidates - -C 1 --target 1,1
 fails one_number 'expected.*found' "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" --cost nix -C 1e20 --target 1e9,1e9
@@ -72,6 +75,11 @@ fails large_grid 'at most 4000 places' design --grid 1e8:1e9:400,1e9:1e11:400
 fails broken_grid 'N1:N2:K' design --grid 1e8:1e9,1e9:1e11:4
 fails no_file 'cannot open' design --candidates "$T/none.csv"
 fails no_folder 'none/x.csv' design --candidates "$T/more.csv" -o "$T/none/x.csv"
+
+cp "$T/more.csv" "$T/kept.csv"
+fails over_candidates 'kept.csv: is read from' design --candidates "$T/kept.csv" -o "$T/kept.csv"
+fails over_rows 'old.csv: is read from' "$TRIPOD" fit speedup "$T/new.csv" "$T/old.csv" --json="$T/old.csv"
+cmp -s "$T/more.csv" "$T/kept.csv" || { echo "FAIL candidates overwritten"; code=1; }
 
 # --- speedup ---
 ok speedup "$TRIPOD" fit speedup "$T/new.csv" "$T/old.csv" --budget 1e19,1e20 --plot "$T/s.svg" --json

@@ -65,6 +65,19 @@ fails "fit mpl: beyond the schedule" 'line 2: step 800 lies beyond the schedule 
 sed 's/^b,/d,/' "$T/rows.csv" >"$T/other.csv"
 fails "fit mpl: a run without one" "has no schedule for run 'd'" "$TRIPOD" fit mpl "$T/other.csv" --schedule "$T/lr.csv"
 fails "fit: a schedule nobody reads" '--schedule: the law chinchilla reads none' "$TRIPOD" fit chinchilla "$EPOCH" --schedule pythia
+fails "fit: a number too many to predict at" '--predict: chinchilla needs N,D$' "$TRIPOD" fit chinchilla "$EPOCH" --predict 1e9,1e10,1e9
+fails "fit: a vocabulary nobody reads" '--vocabulary: the law chinchilla reads none' "$TRIPOD" fit chinchilla "$EPOCH" --vocabulary N
+fails "fit: unique tokens nobody reads" '--unique: the law chinchilla reads no unique' "$TRIPOD" fit chinchilla "$EPOCH" --unique N
+misuse "fit: a hold-out of nothing" '--holdout goes with --compare' "$TRIPOD" fit chinchilla "$EPOCH" --holdout 1e20
+misuse "fit: an outcome of nothing" '--outcome goes with --link' "$TRIPOD" fit chinchilla "$EPOCH" --outcome N
+misuse "fit: one file for the resamples of all groups" 'not with --by' "$TRIPOD" fit power "$EPOCH" --by N --resamples "$T/r.csv"
+cp "$EPOCH" "$T/mine.csv"
+fails "fit: resamples over the rows" 'mine.csv: is read from' "$TRIPOD" fit chinchilla "$T/mine.csv" $FAST --resamples "$T/./mine.csv"
+fails "fit: JSON over the rows" 'mine.csv: is read from' "$TRIPOD" fit chinchilla "$T/mine.csv" $FAST --json="$T/mine.csv"
+cmp -s "$EPOCH" "$T/mine.csv" || { echo "FAIL fit: rows overwritten"; code=1; }
+fails "fit --law: negative everywhere" 'no start makes L a positive number' "$TRIPOD" fit --law '-A*N' "$EPOCH"
+fails "allocate: a parameter twice" '--params: E is given twice' "$TRIPOD" allocate --law chinchilla --params E=1,E=2,A=1,B=1,alpha=1,beta=1 --budget 1e20
+fails "allocate: a negative coefficient" "--params: A: expected at least 0, found '-1'" "$TRIPOD" allocate --law 'A*N^-a + D^-b' --params A=-1,a=1,b=1 --budget 1e20
 fails "fit vocabulary: half a prediction" '--predict: vocabulary needs N,D,V' "$TRIPOD" fit vocabulary "$EPOCH" --predict 1e9,1e10
 
 # Other people's tables, and accuracies.
