@@ -312,9 +312,10 @@ static int run(void *args, struct err *e)
 const struct command cmd_fit_design = {
     .name = "fit design",
     .summary = "which runs to train next",
-    .text = "Chooses, of runs that could be trained, those that under a budget make the prediction "
-            "at a target best, from the runs there are: how much the interval shrinks per FLOP, "
-            "and when more runs stop helping.",
+    .text =
+        "Chooses, of runs that could be trained, those that under a budget make the prediction "
+        "at a target best, from the runs there are: how much the interval shrinks by what a run costs, "
+        "and when more runs stop helping.",
     .more = "Examples:\n"
             "  tripod fit design runs.csv --candidates more.csv --budget 1e21 --target 7B,140B -o "
             "next.csv\n"
