@@ -291,6 +291,8 @@ static int place_predictions(struct job *j, struct err *e)
         }
         if (!enough || (n < 3 && v[n] > 0))
             return err_set(e, "--predict: %s needs %s", law->name, names);
+        if (law->variables & LAW_SCHEDULE && schedule_holds(&j->schedule, to[2], to[1], e))
+            return err_prefix(e, "--predict");
         if (!(law->variables & LAW_N)) to[0] = NAN;
         j->predict[i] = (struct prediction){.N = to[0], .D = to[1], .U = to[2]};
     }

@@ -55,6 +55,8 @@ ok "fit mpl" "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/lr.csv" --objective 
 shows "fit mpl: L0" '^L0	3\.0[34]'
 shows "fit mpl: alpha" '^alpha	0\.50[5-9]|^alpha	0\.51'
 shows "fit mpl: a prediction" '^-	6000	3\.'
+fails "fit mpl: a prediction beyond the schedule" '--predict: step 7000 lies beyond the schedule of .*lr.csv, which ends at step 6000' "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/lr.csv" --predict 7000,2
+fails "fit mpl: a prediction for no schedule" '--predict: .*lr.csv: expected the number of a schedule from 1 to 3, found 4' "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/lr.csv" --predict 6000,4
 ok "fit mpl: pythia" sh -c "printf 'step,loss\n' >'$T/p.csv'; for s in 1000 2000 4000 8000 16000 32000 64000 90000 120000 143000; do awk -v s=\$s 'BEGIN { print s \",\" 2 + 3 * s ^ -0.3 }'; done >>'$T/p.csv'; '$TRIPOD' fit mpl '$T/p.csv' --schedule pythia --bootstrap 0 --no-profile --objective logls"
 fails "fit mpl: no schedule" 'mpl needs --schedule' "$TRIPOD" fit mpl "$T/rows.csv"
 fails "fit mpl: no rates" "line 1: expected a column 'lr' for the learning rate" "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/rows.csv"
