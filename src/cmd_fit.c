@@ -363,8 +363,7 @@ static int add_link(const struct job *j, const struct analysis *a, const struct 
 {
     struct link link;
     struct linked predicted[MOST_PREDICTIONS];
-    if (link_analyse(&link, predicted, a, p, j->options.level, j->options.bootstrap.seed, e))
-        return -1;
+    if (link_analyse(&link, predicted, a, p, &j->options, e)) return -1;
     json_object_set_new(json, "link", link_report(j->sheet, &link, predicted, a->n_predict));
     return 0;
 }

@@ -88,6 +88,16 @@ ok "fit --link logit" "$TRIPOD" fit chinchilla "$T/theirs.csv" --link logit --pr
 shows "fit: what was taken for what" "columns: N is 'model_size', D is 'train_tokens', loss is 'final_loss'"
 shows "fit --link: the sigmoid" '^low	0\.25	|^low	0\.2500|^low	0\.24999'
 shows "fit --link: an outcome with a band" '^1e\+10	2e\+11	[0-9.]+	0\.[0-9]+	0\.[0-9]+	0\.[0-9]+$'
+# Each row four times, as a run of its own: rows drawn spread half as far as runs.
+awk -F, 'NR == 1 { print "run," $0 } NR > 1 { for (i = 0; i < 4; i++) print "r" NR "," $1 "," $2 "," $3 "," $4 + 0.01 * (NR % 5 - 2) }' "$T/theirs.csv" >"$T/runs.csv"
+for kind in pairs cluster; do
+    ok "fit --link, $kind" "$TRIPOD" fit chinchilla "$T/runs.csv" --link logit --bootstrap $kind:200 --boot-starts 0 --no-witness --no-profile
+    eval "$kind=$(awk '$1 == "mid" { print $3 }' "$T/out")"
+done
+if awk -v a="$pairs" -v b="$cluster" 'BEGIN { exit !(b > 1.5 * a && b < 2.7 * a) }'; then echo "ok fit --link: runs drawn whole"; else
+    echo "FAIL fit --link: mid is known to $pairs by rows, $cluster by runs"
+    code=1
+fi
 fails "fit --link: no outcome" 'expected a column for the outcome' "$TRIPOD" fit chinchilla "$EPOCH" --link logit
 fails "fit --link: not a share" 'expected outcomes from 0 to 1' "$TRIPOD" fit chinchilla "$T/theirs.csv" --link logit --outcome final_loss $FAST
 fails "fit: a perplexity called loss" 'can hardly be nats per token: --loss-unit nats, bits or perplexity' sh -c "printf 'N,loss\n1e6,30\n2e6,25\n4e6,20\n' | '$TRIPOD' fit power -"
