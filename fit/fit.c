@@ -203,6 +203,10 @@ int fit_law(struct fit *f, const struct law *law, struct fit_data *d, const stru
         if (r[i].converged && (best < 0 || r[i].f < r[best].f)) best = i;
     }
     f->starts = n;
+    if (n == 0) {
+        err_set(e, "%s: no start makes L a positive number at every row", law->name);
+        goto out;
+    }
     if (best < 0) {
         err_set(e, "none of %d starts of %s reached an optimum: the rows do not determine it", n,
                 law->name);
