@@ -144,7 +144,7 @@ static const struct option_row options[] = {
     OPTION_TEXTS("bound", 0, "NAME=LOW:HIGH", bounds,
                  "Keep a parameter in a range; either end may be empty"),
     OPTION_INT("grid", 0, "G", grid, 2, 30,
-               "Starts: G x G exponents (default: 6, hold-outs of --compare 4)"),
+               "Starts: G x G exponents (default: 6, hold-outs of --compare fewer)"),
     OPTION_HEADING("Uncertainty:"),
     OPTION_CALL("bootstrap", 0, "N|KIND:N", take_bootstrap,
                 "N resamples; KIND pairs, residual, cluster (whole runs) or parametric; 0: none "
