@@ -15,6 +15,14 @@ if [ -s "$T/table" ] && cmp -s "$T/table" "$T/formula"; then echo "ok fit --law:
     echo "FAIL fit --law: not chinchilla's digits"
     code=1
 fi
+# Of one variable, too: the same objective, and the last step of each run.
+{ echo "model,step,N,loss" && for n in 10 20 50 100 300; do for s in 100 400 1600; do awk -v n=$n -v s=$s 'BEGIN { print "m" n "," s "," n "e6," (1.5 + 300 * (n * 1e6) ^ -0.3 + 20 * s ^ -0.4) * (1 + 0.001 * (n % 7 - 3)) }'; done; done; } >"$T/steps.csv"
+for law in 'power' 'A*N^-alpha'; do
+    ok "fit $law" "$TRIPOD" fit "$law" "$T/steps.csv" $FAST --tsv
+    grep -v '^#' "$T/out" >"$T/one"
+    [ -s "$T/first" ] || cp "$T/one" "$T/first"
+done
+is "fit of one variable: every digit of power's" "$(cat "$T/first")" "$(cat "$T/one")"
 ok "fit FORMULA" "$TRIPOD" fit 'L = A/N^alpha + (E^k + (B*D^-beta)^k)^(1/k)' "$EPOCH" --drop-highest 5 --bootstrap 0 --no-profile
 shows "fit FORMULA: parameters" '^k	'
 ok "fit FORMULA saved" "$TRIPOD" fit --law 'E + A*N^-a + B*D^-b + F*N^-a*D^-b' "$EPOCH" --drop-highest 5 $FAST --json="$T/own.json"
