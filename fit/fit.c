@@ -191,7 +191,8 @@ int fit_law(struct fit *f, const struct law *law, struct fit_data *d, const stru
         err_memory(e, NULL);
         goto out;
     }
-    int n = fit_starts(&p, o->grid ? o->grid : 6, MAX_STARTS, t);
+    int n = fit_starts(&p, o->grid ? o->grid : 6, MAX_STARTS - 1, t);
+    if (o->near) law_to_internal(law, d->centre, o->near, t[n++]);
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < n; i++) {
         struct fit_problem mine = p;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fit/analysis.h"
+#include "fit/average.h"
 #include "fit/compare.h"
 #include "fit/expression.h"
 #include "fit/link.h"
@@ -24,6 +25,7 @@
 #include "src/cli.h"
 #include "src/cmd_points.h"
 #include "src/commands.h"
+#include "src/report/report_average.h"
 #include "src/report/report_compare.h"
 #include "src/report/report_fit.h"
 #include "src/report/report_link.h"
@@ -43,7 +45,7 @@ struct args {
     enum points_column x; /* POINTS_COLUMNS: not given */
     double level, holdout;
     int grid, link;
-    bool bootstrap_given, no_profile, no_witness, compare, sensitivity;
+    bool bootstrap_given, no_profile, no_witness, compare, average, sensitivity;
 };
 #define ARGS struct args
 
@@ -161,6 +163,10 @@ static const struct option_row options[] = {
     OPTION_FLAG("compare", 0, compare,
                 "All laws of these variables: AIC, AICc, BIC, errors with the largest compute and "
                 "with each budget left out"),
+    OPTION_FLAG(
+        "average", 0, average,
+        "With --compare: --predict and --budget averaged over the laws, by Akaike weights and "
+        "by errors with budgets left out; bands hold the spread between laws"),
     OPTION_REAL("holdout", 0, "C", holdout, 1e-300, 1e300,
                 "With --compare: the largest compute is what has C or more (default: the top "
                 "budget)"),
@@ -181,6 +187,9 @@ static int check(void *args, struct err *e)
         a->file = a->law;
         a->law = a->formula;
     }
+    if (a->average && !a->compare) return err_set(e, "--average needs --compare");
+    if (a->average && !a->n_predict && !a->budgets.n)
+        return err_set(e, "--average needs --predict or --budget: what to average");
     if ((a->law || a->formula) && !a->file) return err_set(e, "expected FILE");
     if (a->holdout > 0 && !a->compare) return err_set(e, "--holdout goes with --compare");
     if (a->points.options.column[POINTS_OUTCOME] && !a->link)
@@ -374,18 +383,29 @@ static int add_link(const struct job *j, const struct analysis *a, const struct 
     return 0;
 }
 
+/* Laws beside each other, and what they say together. */
+static int add_laws(const struct job *j, const struct points *p, json_t *json, struct err *e)
+{
+    const struct analysis_options *o = &j->options;
+    struct comparison rows[COMPARE_LAWS];
+    struct compare_split split;
+    struct average average;
+    int n = compare_laws(rows, p, j->law, o->x, &o->fit, j->args->holdout, &split, e);
+    if (n < 0) return -1;
+    json_object_set_new(json, "compare", compare_report(j->sheet, rows, n, &split));
+    if (!j->args->average) return 0;
+    int status = average_laws(&average, rows, n, p, o, e);
+    if (!status) json_object_set_new(json, "average", average_report(j->sheet, &average, o->level));
+    average_close(&average);
+    return status;
+}
+
 /* Adds to sheet and JSON; GROUP: its name, or NULL. */
 static int add_comparisons(const struct job *j, const struct points *p, const char *group,
                            json_t *json, struct err *e)
 {
     const struct analysis_options *o = &j->options;
-    if (j->args->compare) {
-        struct comparison rows[32];
-        struct compare_split split;
-        int n = compare_laws(rows, p, j->law, o->x, &o->fit, j->args->holdout, &split, e);
-        if (n < 0) return -1;
-        json_object_set_new(json, "compare", compare_report(j->sheet, rows, n, &split));
-    }
+    if (j->args->compare && add_laws(j, p, json, e)) return -1;
     if (!j->args->sensitivity || group) return 0;
     struct sensitivity s = {.law = j->law,
                             .x = o->x,
