@@ -135,7 +135,7 @@ static const struct option_row options[] = {
                 "exponent or in exp()"),
     OPTION_TEXT("objective", 0, "WHAT", objective,
                 "huber:DELTA or huber:auto, lad, logls (all on ln L), ls, asym:RATIO (on L) "
-                "(default: huber:1e-3, for power and power-constant logls)"),
+                "(default: huber:1e-3, for power, power-constant and formulas like them logls)"),
     OPTION_CHOICE(
         "variance", 0, variance, variances,
         "Noise variance that grows or falls with N or D: the exponent is estimated, and rows "
@@ -216,13 +216,20 @@ static unsigned needed(const struct law *law, enum points_column x)
     return need;
 }
 
+/* A law of one variable: the table's, or a formula of N, D, C or step alone. */
+static bool is_of_one(const struct law *law)
+{
+    const unsigned v = law->variables & (LAW_N | LAW_D | LAW_U);
+    return law->variables & LAW_ANY || !(v & (v - 1));
+}
+
 /* What to analyse and how, from the options that depend on the law. */
 static int read_options(const struct args *a, const struct law *law, struct analysis_options *o,
                         struct err *e)
 {
-    const char *objective = a->objective                             ? a->objective
-                            : law->variables & LAW_ANY && law->terms ? "logls"
-                                                                     : "huber:1e-3";
+    const char *objective = a->objective                   ? a->objective
+                            : is_of_one(law) && law->terms ? "logls"
+                                                           : "huber:1e-3";
     *o = (struct analysis_options){.bootstrap = a->bootstrap,
                                    .profile = !a->no_profile,
                                    .witness = !a->no_witness,
@@ -319,16 +326,15 @@ static int place_predictions(struct job *j, struct err *e)
 static int read_points(struct points *p, struct job *j, struct err *e)
 {
     const enum points_column x = j->options.x;
-    const bool one = j->law->variables & LAW_ANY;
-    if (cmd_points_options(&j->rows, &j->args->points, &j->flops, needed(j->law, x),
-                           one && x == POINTS_N, e) ||
+    const bool one = is_of_one(j->law), of_size = one && needed(j->law, x) == 1u << POINTS_N;
+    if (cmd_points_options(&j->rows, &j->args->points, &j->flops, needed(j->law, x), of_size, e) ||
         points_read(p, &j->table, &j->rows, e))
         return -1;
     if (j->law->context == &j->schedule && schedule_check(&j->schedule, p, e)) {
         points_close(p);
         return -1;
     }
-    bool together = one && x != POINTS_N && p->n_runs > 1 && p->n_by < 2;
+    bool together = one && !of_size && p->n_runs > 1 && p->n_by < 2;
     if ((!together ||
          !points_note(p, e, "%zu runs are fitted together; --by %s fits each by itself", p->n_runs,
                       p->column[POINTS_RUN])) &&
