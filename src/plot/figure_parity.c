@@ -152,7 +152,7 @@ static void put_map(struct chart *c, found *some, size_t n, bool data, const cha
     const struct axis x = {
         data ? "D (training samples)" : "N (parameters)", false, AXIS_PLAIN, {0}};
     chart_panel(c, x, TASK, "Subtasks by %s", data ? "data" : "size");
-    chart_scale(c, shade, false, 0, LN2);
+    chart_scale_of_losses(c, shade, 0, LN2);
     for (size_t i = 0; i < n; i++)
         name_column(c, i, n, data ? (double)some[i]->run.data : size_of(some[i]));
     chart_series(c, PLOT_CELLS, NULL, "%s", "");
@@ -169,7 +169,7 @@ static void put_map_of_steps(struct chart *c, found r, const char *shade)
 {
     const size_t tasks = r->run.shape.tasks;
     chart_panel(c, AXIS_STEP, TASK, "Subtasks by steps");
-    chart_scale(c, shade, false, 0, LN2);
+    chart_scale_of_losses(c, shade, 0, LN2);
     chart_series(c, PLOT_CELLS, NULL, "%s", "");
     /* Logs as far apart as 60 cells on the axis. */
     const double apart = pow((double)r->log.n, 1.0 / 60);

@@ -178,6 +178,10 @@ misuse "packed and archived" "--precision: no --archive" "$TRIPOD" import --prec
 ok "an archive of it" "$TRIPOD" import --archive "$packed" -o "$T/archive"
 ok "gives it back" "$TRIPOD" import "$T/archive@step1000" -o "$T/back.tripod"
 fails "but not over itself" "would be written over" "$TRIPOD" import "$T/archive@step1000" -o "$T/archive"
+memory() { "$TRIPOD" scan "$@" -c "$T/docs" -o "$T/plan" --precision int16 --dry-run --tsv 2>/dev/null | awk -F'\t' '$1 == "model" { for (i = 1; i <= NF; i++) if ($i == "memory") m = i } m && $1 ~ /^demo/ { print $m }'; }
+"$TRIPOD" import --archive "$suite/demo-115k/step1000" -o "$T/plain" >/dev/null
+check "the plan has what an archive is decoded into, and what is packed of it" "$(memory "$T/plain@step1000") $(memory "$one")" \
+    test "$(memory "$T/plain@step1000")" -gt $(($(memory "$one") + 340000))
 ok "with its numbers" "$TRIPOD" scan "$T/back.tripod" -c "$T/docs" -o "$T/from-back" --precision int16
 same "all of them" "$T/again/demo-115k-step1000.npy" "$T/from-back/demo-115k-step1000.npy"
 cp "$packed" "$T/spoilt.tripod"

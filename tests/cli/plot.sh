@@ -166,6 +166,16 @@ nats, bits = rows("points.tsv"), rows("bits.tsv")
 assert len(nats) == len(bits) > 9 and all(abs(float(b[2]) * math.log(2) / float(n[2]) - 1) < 1e-8 for n, b in zip(nats, bits))
 assert open("bits.gp").read().count("bits per token") >= 2 and "nats" not in open("bits.gp").read()
 P
+ok "bits of colours" plot --figure chinchilla-contours fit.json "$epoch" --bits --keep -o contours.svg
+check "by ln 2, and their scale" "$(grep cb contours.gp)" python3 - <<'P'
+import math, re
+rows = lambda f: [line.split("\t") for line in open(f).read().split("\n")[1:] if line]
+nats, bits = rows("chinchilla-contours.tsv"), rows("contours.tsv")
+pairs = [(float(n[5]), float(b[5])) for n, b in zip(nats, bits) if "runs" in n[0]]
+assert len(pairs) > 200 and all(abs(b * math.log(2) / n - 1) < 1e-8 for n, b in pairs)
+lo, hi = map(float, re.search(r"cbrange \[(.*):(.*)\]", open("contours.gp").read()).groups())
+assert abs(lo - min(b for _, b in pairs)) < 1e-6 and abs(hi - max(b for _, b in pairs)) < 1e-6 and "cblabel 'loss (bits per token)'" in open("contours.gp").read()
+P
 ok "the data are found beside the result" sh -c "mkdir moved && cp isoflop.json '$epoch' moved/ && cd moved && sed -i 's|\"file\": *\"[^\"]*\"|\"file\": \"/nowhere/epoch_chinchilla.csv\"|' isoflop.json && '$TRIPOD' plot isoflop.json"
 # A formula, whose third variable is the vocabulary: what it says of each row.
 python3 - >vocabulary.csv <<'P'
