@@ -101,7 +101,8 @@ figure ranks ranks.json
 figure gradients gradients
 for name in qm2 qm8 qm9; do figure $name runs; done
 figure qm7 runs/w60-z1.4-s0.json
-for name in qm10 qm-summary; do figure $name exponents.json; done
+figure qm10 exponents.json runs
+figure qm-summary exponents.json
 figure qm6 theory.json
 figure qm17 toy.json
 figure peak peak.json
@@ -138,6 +139,7 @@ kind envelope envelope.json
 kind approaches approaches.json
 kind allocation price.json
 kind next design.json
+kind qm10 exponents.json
 kind epoch table.csv
 kind losses losses/demo-7k-step64.json
 kind qm3 all.npy
