@@ -459,14 +459,20 @@ static int compare(struct record *r, const struct job *job, const struct flat_mo
     return status;
 }
 
+int job_fits(const struct scan_request *o, const struct flat_model *flat, const char *model,
+             struct err *e)
+{
+    if (flat->packed && o->compare)
+        return err_set(e, "%s: --compare needs the weights that these integers were made of",
+                       model);
+    return neox_fits(flat, o->gemm, gelu_of(o, flat), e);
+}
+
 int job_scan(struct job *job, const char *model, const struct flat_model *flat, struct share share,
              const struct record *same, struct record *r, struct err *e)
 {
     *r = (struct record){0};
-    if (flat->packed && job->o->compare)
-        return err_set(e, "%s: --compare needs the weights that these integers were made of",
-                       model);
-    if (neox_fits(flat, job->o->gemm, gelu_of(job->o, flat), e)) return -1;
+    if (job_fits(job->o, flat, model, e)) return -1;
     if (job_plan(job, share, e)) return -1;
     int status = job_describe(r, job, flat, flat_weights_hash(flat), e);
     int there = status ? 0 : job_finished(r, job, e);

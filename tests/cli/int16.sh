@@ -162,6 +162,8 @@ ok "layer by layer" "$TRIPOD" scan "$T/packed/deep.tripod" -c "$T/few" -o "$T/st
 check "it was" "$(head -c 300 "$T/err")" grep -q "do not fit into 60M of memory" "$T/err"
 same "to the same losses" "$T/streamed/deep.npy" "$T/deep-whole/deep.npy"
 only="packed 16-bit integers, for .tripod scan --precision int16. alone"
+ok "a plan in float32" "$TRIPOD" scan "$packed" "$one" -c "$T/docs" -o "$T/x" --dry-run
+shows "knows what cannot be scanned" "^demo-115k	1000	failed	.*$only"
 fails "in float32" "$only" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x"
 fails "with a float32 head" "$only" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x" --precision int16 --head f32
 fails "with another GELU" "packed with the GELU it has" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x" --precision int16 --gelu tanh
