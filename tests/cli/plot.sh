@@ -219,6 +219,13 @@ check "all are in the data" "$(wc -l <many.tsv)" test "$(wc -l <many.tsv)" -gt 6
 misuse "nothing to draw" 'no result to draw' plot
 misuse "two questions" 'not both' plot --list --recipes
 misuse "a size there is not" '--size' plot power.json --size 90
+for name in fig - .svg fig.jpg; do misuse "an image called $name" "ends in .svg, .png or .pdf, found '$name'" plot power.json -o $name; done
+tr , '\t' <losses/points.csv >runs.tsv
+cp runs.tsv runs.png
+before=$(cksum <runs.tsv)
+fails "data over the runs drawn" 'runs.tsv: would be written over' plot runs.tsv -o runs.svg --keep
+fails "an image over them" 'runs.png: would be written over' plot runs.png -o runs.png
+is "they stay" "$before $before" "$(cksum <runs.tsv) $(cksum <runs.png)"
 fails "no such figure" "no figure is called 'qm1'.*--list" plot --figure qm1 power.json
 fails "no such file" 'nothing.json: cannot open' plot nothing.json
 fails "an empty folder" 'a folder without' sh -c "mkdir -p empty && '$TRIPOD' plot empty"
