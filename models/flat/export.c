@@ -192,13 +192,13 @@ int model_export(const struct flat_model *m, const char *folder, const struct ex
          *weights = format_string("%s/model.safetensors", folder);
     uint64_t bytes = 0;
     int status = config && weights ? 0 : err_memory(e, folder);
-    if (!status && (file_exists(config) || checkpoint_exists(folder)))
-        status = err_set(e, "%s: has a model already: give another folder", folder);
     if (!status && m->packed)
         status = err_set(e,
-                         "%s: its weights are packed 16-bit integers: expected the model they were "
+                         "%s: its weights are packed 16-bit integers: export the model they were "
                          "made of",
                          m->path);
+    if (!status && (file_exists(config) || checkpoint_exists(folder)))
+        status = err_set(e, "%s: has a model already: give another folder", folder);
     if (!status) status = make_directories(folder, e);
     if (!status) status = list_pieces(&x, o->dtype, e);
     if (!status) status = write_weights(&x, weights, &bytes, e);
