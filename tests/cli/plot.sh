@@ -54,7 +54,7 @@ bench=(--rounds 1 --memory 8M --threads 1)
 made bench peak "${bench[@]}" --json=peak.json
 made bench kernels "${bench[@]}" --json=kernels.json
 made bench gemm --models 14m --rows 64 "${bench[@]}" --json=gemm.json
-made bench scan 64 --models 14m --rows 64 "${bench[@]}" --json=scan.json
+made bench scan 64 --models 14m --rows 64 --precision int16 "${bench[@]}" --json=scan.json
 made bench gradients 20 --models 14m "${bench[@]}" --json=backward.json
 cat >table.csv <<'P'
 Paper,Date,Category,Task,Task details,Architecture,Loss,Dependent Variable,Scaling Variable 1,Scaling Variable 2,Type,Functional form,Exponent 1,Exponent 2,Irreducible loss,Parameter values,Compute range (FLOP),,Data range (mixed),,Data unit,Size range (parameters),,Additional Conditions,Scaling strategy
@@ -111,6 +111,7 @@ figure gemm gemm.json
 figure phases scan.json
 figure phases-backward backward.json
 python3 "$here/plot_numbers.py" numbers || code=1
+check "phases of a precision are named" "$(grep ytics phases.gp)" grep -q "'14m 64' 2, '14m 64 int16' 1" phases.gp
 "$TRIPOD" plot --list --json | python3 -c 'import json, sys; print("\n".join(f["figure"] for f in json.load(sys.stdin)["figures"]))' >listed
 is "the list is what is drawn here" "$(sort listed)" "$(sort drawn)"
 check "figures can be read, at 160 and at 85 mm" "$(python3 "$here/plot_look.py" ./*.svg 2>&1 | head -n 5)" python3 "$here/plot_look.py" ./*.svg

@@ -421,7 +421,10 @@ def kernels(f, path):
 
 def gemm(f, path):
     r = load(path)["products"]
-    f.holds(((p["native"], len(r) - i) for i, p in enumerate(r)), "tripod")
+    for name, key in ("tripod", "native"), ("tripod int16", "int16"):
+        have = [(p[key], len(r) - i) for i, p in enumerate(r) if key in p]
+        f.holds(have, name)
+        assert len([x for x in f.rows if x[1] == name]) == len(have) > 3
 
 
 def phases(f, path):
