@@ -17,6 +17,7 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/num.h"
+#include "src/base/progress.h"
 #include "src/base/provenance.h"
 #include "simd/amx.h"
 #include "simd/simd.h"
@@ -72,6 +73,15 @@ static int take_json(void *args, const char *value, struct err *e)
     return 0;
 }
 
+/* Where it goes is one for the whole program, like stderr. */
+int cli_take_progress(void *args, const char *value, struct err *e)
+{
+    uint64_t fd;
+    (void)args;
+    if (parse_count(value, "--json-progress", 0, 65535, &fd, e)) return -1;
+    return progress_json((int)fd, e) ? err_prefix(e, "--json-progress") : 0;
+}
+
 #define OUTPUT_ROWS                                                                                \
     OPTION_CALL("json", 0, "[FILE]", take_json,                                                    \
                 "Write the result as one JSON object, to FILE or as the only output on stdout"),   \
@@ -85,6 +95,7 @@ const struct option_row cli_common_options[] = {
     OUTPUT_ROWS,
     OPTION_INT("threads", 0, "N", threads, 1, 4096,
                "Threads to compute with (default: every CPU allowed)"),
+    CLI_PROGRESS,
     OPTION_END,
 };
 #undef ARGS

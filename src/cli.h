@@ -37,6 +37,12 @@ const struct kernels *cli_kernels(const struct cli_kernels *k);
 /* --seed, the same range everywhere; the field is a size_t. TEXT: of what. */
 #define CLI_SEED(field, text) OPTION_SIZE("seed", 0, "S", field, 0, 9000000000000000, text)
 
+/* --json-progress, where cli_common_options is not. */
+#define CLI_PROGRESS                                                                               \
+    OPTION_CALL("json-progress", 0, "FD", cli_take_progress,                                       \
+                "Write progress as lines of JSON to this open descriptor, for other programs")
+int cli_take_progress(void *args, const char *value, struct err *e);
+
 /* What a call found: JSON where --json asks, and SHEET on stdout unless the JSON is there; on a
  * terminal as tables for people, else (and with --tsv) as TSV. With --json=FILE a pipe gets nothing,
  * unless the command has it `beside`. Consumes OBJECT; SHEET stays the caller's. */

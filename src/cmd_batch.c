@@ -38,6 +38,7 @@ static const struct option_row options[] = {
     OPTION_TEXT("tokenizer", 't', "FILE", tokenizer, "tokenizer.json, for --text"),
     OPTION_SIZE("batch", 0, "N", batch, 1, MOST, "Rows a step"),
     OPTION_SIZE("eod", 0, "ID", eod, 0, MOST, "The token at a text's end"),
+    CLI_PROGRESS,
     OPTION_END,
 };
 

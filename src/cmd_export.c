@@ -5,7 +5,6 @@
 #include "models/flat/export.h"
 #include "models/flat/locate.h"
 #include "src/base/json.h"
-#include "src/base/progress.h"
 #include "src/base/provenance.h"
 #include "src/cli.h"
 #include "src/commands.h"
@@ -27,6 +26,7 @@ static const struct option_row options[] = {
     OPTION_TEXT("tokenizer", 't', "FILE", tokenizer,
                 "tokenizer.json to put beside it (default: the model's own)"),
     OPTION_GROUP(cli_output_options, common),
+    CLI_PROGRESS,
     OPTION_END,
 };
 
@@ -62,11 +62,7 @@ static int write_all(const struct args *a, const struct flat_model *m, const cha
             return err_set(e, "%s: expected at most the model's %zu ids, found %zu", tokenizer,
                            m->config.vocab, size);
     }
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < m->tensor_count; i++) bytes += m->tensors[i].bytes;
-    progress_begin("export", "bytes", bytes);
     int status = model_export(m, a->out, &o, r, e);
-    progress_end();
     return status || !tokenizer ? status : copy_tokenizer(tokenizer, a->out, e);
 }
 

@@ -6,7 +6,7 @@
 #include "src/cli.h"
 
 /* One line a command, defined by src/cmd_NAME.c. Order: import info tokenize corpus batch scan slurm score generate verify gather tokens quanta parity train export sweep fit
- * allocate count epoch evals plot bench. */
+ * allocate count epoch evals plot report bench. */
 #define COMMANDS(X)                                                                                \
     X(import)                                                                                      \
     X(info)                                                                                        \
@@ -31,6 +31,7 @@
     X(epoch)                                                                                       \
     X(evals)                                                                                       \
     X(plot)                                                                                        \
+    X(report)                                                                                      \
     X(bench)                                                                                       \
     /* end */
 

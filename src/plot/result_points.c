@@ -102,7 +102,8 @@ static int make_recipe(struct recipe *q, const struct result *r, bool every, str
     static const char *const units[] = {"auto", "nats", "bits", "perplexity"};
     *q = (struct recipe){.where = malloc(64 * sizeof *q->where)};
     if (!q->where) return err_memory(e, r->path);
-    for (int i = 0; i < POINTS_COLUMNS; i++) q->o.column[i] = result_option(r, names[i]);
+    for (int i = 0; i < POINTS_COLUMNS; i++)
+        if (names[i]) q->o.column[i] = result_option(r, names[i]);
     const char *unit = result_option(r, "loss-unit");
     for (int i = 0; unit && i < 4; i++)
         if (!strcmp(unit, units[i])) q->o.unit = (enum points_unit)i;

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/base/file.h"
 #include "src/base/json.h"
+#include "src/report/report_tokens.h"
 
 /* Whether C begins a cluster's samples, or the list of similar ones. */
 static bool begins(const struct cluster_sample *c, size_t i)
@@ -131,64 +131,33 @@ int report_cluster_show_terminal(FILE *f, const struct cluster_sample *c, size_t
 
 /* --- a page --- */
 
-static const char style[] =
-    "<style>\n"
-    "body { font: 16px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }\n"
-    "h2 { font-size: 1.1em; margin: 2em 0 .3em; }\n"
-    "p { margin: .6em 0; padding-left: .6em; border-left: 3px solid #ddd; }\n"
-    ".text { font-family: monospace; white-space: pre-wrap; overflow-wrap: anywhere; color: #555; }\n"
-    ".text mark { background: #ffd54f; color: #000; border-radius: 2px; }\n"
-    ".place { font-size: .75em; color: #888; }\n"
-    "</style></head><body>\n";
-
-static int html_heading(struct out *out, const struct cluster_sample *c, struct err *e)
+void page_clusters(struct page *h, const struct cluster_sample *c, size_t n)
 {
-    if (!isnan(c->similarity)) return out_printf(out, e, "<h2>most similar samples</h2>\n");
-    return out_printf(out, e, "<h2>cluster %zu: %zu sample%s</h2>\n", c->rank, c->size,
-                      c->size == 1 ? "" : "s");
-}
-
-static int html_sample(struct out *out, const struct cluster_sample *c, struct err *e)
-{
-    struct token_parts p;
-    const struct token_context *x = &c->context;
-    char similar[64] = "";
-    if (!isnan(c->similarity))
-        snprintf(similar, sizeof similar, ", cosine %.3f, cluster %zu", c->similarity, c->rank);
-    int status = token_parts_make(&p, x, VISIBLE_HTML) ? err_memory(e, out->path) : 0;
-    if (!status)
-        status = out_printf(out, e,
-                            "<p><span class=\"text\">%s<mark>%s</mark>%s</span><br>"
-                            "<span class=\"place\">row %" PRIu64
-                            ", document %zu, token %zu, %.3f nats%s</span></p>\n",
-                            p.before, p.token, p.after, x->row, x->document, x->position, c->loss,
-                            similar);
-    token_parts_free(&p);
-    return status;
+    for (size_t i = 0; i < n; i++) {
+        const struct token_context *x = &c[i].context;
+        if (begins(c, i) && !isnan(c[i].similarity))
+            page_element(h, "h3", "most similar samples");
+        else if (begins(c, i))
+            page_element(h, "h3", "cluster %zu: %zu sample%s", c[i].rank, c[i].size,
+                         c[i].size == 1 ? "" : "s");
+        page_markup(h, "<p class=sample><span class=\"text\">");
+        page_context(h, x);
+        page_markup(h,
+                    "</span><br><span class=\"place\">row %" PRIu64
+                    ", document %zu, token %zu, %.3f nats",
+                    x->row, x->document, x->position, c[i].loss);
+        if (!isnan(c[i].similarity))
+            page_markup(h, ", cosine %.3f, cluster %zu", c[i].similarity, c[i].rank);
+        page_markup(h, "</span></p>\n");
+    }
 }
 
 int report_cluster_show_html(const char *path, const char *title, const struct cluster_sample *c,
                              size_t n, struct err *e)
 {
-    struct bytes name = {0};
-    struct out out;
-    if (visible_append(&name, title, strlen(title), VISIBLE_HTML) || bytes_append(&name, "", 1)) {
-        bytes_free(&name);
-        return err_memory(e, path);
-    }
-    int status = out_open(&out, path, e);
-    if (!status)
-        status = out_printf(&out, e,
-                            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                            "<title>clusters</title>\n%s<h1>%s</h1>\n",
-                            style, (const char *)name.data);
-    for (size_t i = 0; i < n && !status; i++) {
-        if (begins(c, i)) status = html_heading(&out, &c[i], e);
-        if (!status) status = html_sample(&out, &c[i], e);
-    }
-    if (!status) status = out_printf(&out, e, "</body></html>\n");
-    bytes_free(&name);
-    if (!status) return out_commit(&out, e);
-    out_abort(&out);
-    return status;
+    struct page h;
+    page_open(&h, path, "clusters", e);
+    page_element(&h, "h1", "%s", title);
+    page_clusters(&h, c, n);
+    return page_close(&h);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "src/base/sheet.h"
+#include "src/report/page.h"
 #include "src/scan/token_context.h"
 
 /* A sample that is shown; those of one cluster stand together. */
@@ -25,6 +26,8 @@ json_t *report_cluster_sample_json(const struct cluster_sample *c);
  * video at the same place in all. */
 int report_cluster_show_terminal(FILE *f, const struct cluster_sample *c, size_t n, size_t width,
                                  struct err *e);
+/* In a page. */
+void page_clusters(struct page *h, const struct cluster_sample *c, size_t n);
 /* A page that needs nothing else. */
 int report_cluster_show_html(const char *path, const char *title, const struct cluster_sample *c,
                              size_t n, struct err *e);

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/report/report_tokens.h"
 
@@ -152,82 +151,58 @@ int report_contexts_terminal(FILE *f, const struct shown *shown, size_t n, const
 
 /* --- a page --- */
 
-static const char head[] =
-    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tokens</title>\n"
-    "<style>\n"
-    "body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }\n"
-    "h2 { font-size: 1em; margin: 2em 0 .3em; }\n"
-    ".text { font-family: monospace; white-space: pre-wrap; overflow-wrap: anywhere; color: #555; }\n"
-    ".text mark { background: #ffd54f; color: #000; border-radius: 2px; }\n"
-    ".losses { display: flex; gap: 1em; align-items: flex-start; flex-wrap: wrap; }\n"
-    "table { border-collapse: collapse; font-size: .85em; }\n"
-    "td, th { padding: 0 .6em; text-align: right; font-weight: normal; }\n"
-    "svg { background: #f7f7f7; }\n"
-    "</style></head><body>\n";
-
-static int html_label(struct out *out, const char *text, struct err *e)
-{
-    struct bytes b = {0};
-    int status = visible_append(&b, text, strlen(text), VISIBLE_HTML) ? err_memory(e, out->path)
-                 : b.count ? out_write(out, b.data, b.count, e)
-                           : 0;
-    bytes_free(&b);
-    return status;
-}
-
 /* The losses as a line, from 0 to the largest. */
-static int html_line(struct out *out, const struct token_context *c, size_t columns, struct err *e)
+static void page_line(struct page *h, const struct token_context *c, size_t columns)
 {
     const double width = 240, height = 80, pad = 6;
     double most = 0;
     for (size_t j = 0; j < columns; j++) {
         if (isfinite(c->loss[j]) && c->loss[j] > most) most = c->loss[j];
     }
-    int status = out_printf(out, e,
-                            "<svg width=\"240\" height=\"80\"><polyline fill=\"none\" "
-                            "stroke=\"#3949ab\" stroke-width=\"2\" points=\"");
-    for (size_t j = 0; j < columns && !status; j++) {
+    page_markup(h, "<svg width=\"240\" height=\"80\"><polyline fill=\"none\" stroke=\"#3949ab\" "
+                   "stroke-width=\"2\" points=\"");
+    for (size_t j = 0; j < columns; j++) {
         if (!isfinite(c->loss[j])) continue;
         double x = pad + (columns > 1 ? (width - 2 * pad) * (double)j / (double)(columns - 1) : 0);
         double y = height - pad - (most > 0 ? (height - 2 * pad) * c->loss[j] / most : 0);
-        status = out_printf(out, e, "%.1f,%.1f ", x, y);
+        page_markup(h, "%.1f,%.1f ", x, y);
     }
-    return status ? status : out_printf(out, e, "\"/></svg>\n");
+    page_markup(h, "\"/></svg>\n");
 }
 
-static int html_row(struct out *out, const struct shown *shown, const struct matrix *m,
-                    struct err *e)
+void page_context(struct page *h, const struct token_context *c)
+{
+    struct token_parts p;
+    if (token_parts_make(&p, c, VISIBLE_HTML) && !h->status)
+        h->status = err_memory(h->e, h->out.path);
+    if (!h->status) page_markup(h, "%s<mark>%s</mark>%s", p.before, p.token, p.after);
+    token_parts_free(&p);
+}
+
+static void page_row(struct page *h, const struct shown *shown, const struct matrix *m)
 {
     const struct token_context *c = &shown->context;
-    struct parts p;
-    int status = parts_make(&p, c, m->columns, VISIBLE_HTML) ? err_memory(e, out->path) : 0;
-    if (!status)
-        status =
-            out_printf(out, e,
-                       "<h2>row %" PRIu64 ": document %zu, token %zu (id %u)%s%s</h2>\n"
-                       "<div class=\"text\">%s<mark>%s</mark>%s</div>\n"
-                       "<div class=\"losses\">",
-                       c->row, c->document, c->position, (unsigned)c->id, shown->list ? ", " : "",
-                       shown->list ? shown->list : "", p.text.before, p.text.token, p.text.after) ||
-            html_line(out, c, m->columns, e) ||
-            out_printf(out, e, "<table><tr><th>checkpoint</th><th>nats</th></tr>\n");
-    for (size_t j = 0; j < m->columns && !status; j++)
-        status = out_printf(out, e, "<tr><td>") || html_label(out, m->column[j].label, e) ||
-                 out_printf(out, e, "</td><td>%.4f</td></tr>\n", c->loss[j]);
-    if (!status) status = out_printf(out, e, "</table></div>\n");
-    parts_free(&p);
-    return status;
+    page_element(h, "h3", "row %" PRIu64 ": document %zu, token %zu (id %u)%s%s", c->row,
+                 c->document, c->position, (unsigned)c->id, shown->list ? ", " : "",
+                 shown->list ? shown->list : "");
+    page_markup(h, "<div class=\"text\">");
+    page_context(h, c);
+    page_markup(h, "</div>\n<div class=\"losses\">");
+    page_line(h, c, m->columns);
+    page_markup(h, "<table><tr><th>checkpoint</th><th class=n>nats</th></tr>\n");
+    for (size_t j = 0; j < m->columns; j++) {
+        page_markup(h, "<tr><td>");
+        page_text(h, "%s", m->column[j].label);
+        page_markup(h, "</td><td class=n>%.4f</td></tr>\n", c->loss[j]);
+    }
+    page_markup(h, "</table></div>\n");
 }
 
 int report_contexts_html(const char *path, const struct shown *shown, size_t n,
                          const struct matrix *m, struct err *e)
 {
-    struct out out;
-    if (out_open(&out, path, e)) return -1;
-    int status = out_write(&out, head, sizeof head - 1, e);
-    for (size_t i = 0; i < n && !status; i++) status = html_row(&out, &shown[i], m, e);
-    if (!status) status = out_printf(&out, e, "</body></html>\n");
-    if (!status) return out_commit(&out, e);
-    out_abort(&out);
-    return -1;
+    struct page h;
+    page_open(&h, path, "tokens", e);
+    for (size_t i = 0; i < n; i++) page_row(&h, &shown[i], m);
+    return page_close(&h);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "src/base/sheet.h"
+#include "src/report/page.h"
 #include "src/scan/token_by.h"
 #include "src/scan/token_changes.h"
 #include "src/scan/token_context.h"
@@ -61,6 +62,8 @@ json_t *report_contexts_json(const struct shown *shown, size_t n, const struct m
 /* For people: the token in reverse video, its losses below, at most WIDTH columns wide. */
 int report_contexts_terminal(FILE *f, const struct shown *shown, size_t n, const struct matrix *m,
                              size_t width, struct err *e);
+/* The text with the token marked, without losses. */
+void page_context(struct page *h, const struct token_context *c);
 /* A page that needs nothing else. */
 int report_contexts_html(const char *path, const struct shown *shown, size_t n,
                          const struct matrix *m, struct err *e);

@@ -25,6 +25,7 @@ RULES = {
     "src/quanta": QUANTA,
     "src/train": TRAIN,
     "src/plot": ["src/plot", "src/report", "fit"] + QUANTA,
+    "src/story": ["src/story", "src/plot", "src/report", "fit"] + QUANTA,
     "src/report": ["src/report", "fit"] + QUANTA,
     "src": ["src", "fit", "bench/cmd_bench"] + QUANTA,
     "bench": ["bench", "fit", "src"] + QUANTA,

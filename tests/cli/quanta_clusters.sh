@@ -72,7 +72,7 @@ assert len({(x["cluster"], int(label[x["sample"]])) for x in lines}) == 10
 shown = json.load(open("s.json"))["samples"]
 assert [sum(x["cluster"] == r for x in shown) for r in (1, 2, 3)] == [min(4, s) for s in sorted(sizes)[::-1][:3]]
 page = open("s.html").read()
-assert page.count("<mark>") == len(shown) and page.count("<h2>") == 3
+assert page.count("<mark>") == len(shown) and page.count("<h3>") == 3
 P
 row=$($python -c 'import numpy; print(numpy.load("g/rows.npy")[7])')
 ok "the most similar samples" quanta show gl.npy g -c c --near "$row" --similarity gC.npy -n 6 --jsonl n.jsonl
