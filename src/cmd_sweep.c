@@ -208,7 +208,7 @@ static int make_plan(struct sweep_plan *p, const struct args *a, const struct te
                                     .length = a->length,
                                     .rows = a->rows,
                                     .seed = a->seed,
-                                    .tokens = t->data.tokens,
+                                    .tokens = train_data_windows(&t->data, a->length) * a->length,
                                     .epochs = a->epochs};
     return sweep_plan_make(p, &q, e);
 }

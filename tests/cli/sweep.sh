@@ -53,7 +53,8 @@ assert list(rows[0]) == "run N D C step loss error seed budget epochs plateau".s
 assert len(rows) == 7 == j["finished"] == j["wanted"] and j["training"]["ran"] == 7
 for r in rows:
     record = json.load(open(f"{t}/a/{r['run']}/train.json"))
-    v = record["tests"][-1]
+    v, own = record["tests"][-1], list(csv.DictReader(open(f"{t}/a/{r['run']}/points.csv")))[-1]
+    assert all(r[k] == own[k] for k in ("N", "D", "step", "loss", "epochs", "seed")), (r, own)
     assert float(r["loss"]) == v["loss"] and v["step"] == int(r["step"]), (r, v)
     assert abs(float(r["C"]) / 6 / int(r["N"]) / int(r["D"]) - 1) < 1e-12
     assert (r["plateau"] == "1") == (float(r["loss"]) > j["bigram"] - .1)
