@@ -187,7 +187,8 @@ static int text_open(struct text *t, const struct args *a, struct err *e)
     if (train_data_open(&t->data, &t->input.corpus, t->input.hash, t->input.separator, a->holdout,
                         e))
         return -1;
-    return train_data_write_held(&t->data, t->validation, a->validation_tokens, e);
+    if (a->dry_run) return 0;
+    return train_data_keep_held(&t->data, t->validation, a->validation_tokens, e);
 }
 
 /* --- the runs --- */

@@ -166,8 +166,11 @@ fails "sizes that are no number" 'ratio: expected 1e-6 to 1e12' sweep --ratio 1e
 ok "the plan of a shard" sweep --shard 1/3 --dry-run --json
 shows "is of its runs" '"runs": 6'
 fails "a budget" 'budget: expected 1e6 to 1e30 FLOP, found 1000' sweep --budgets 1e3 --dry-run
+before=$(sha256sum "$T/a/held-out.bin")
+fails "another part held out" 'a/held-out: expected what these settings hold out of this text, found another' sweep "${small[@]}" --holdout 0.3 -o "$T/a"
+is "leaves it alone" "$before" "$(sha256sum "$T/a/held-out.bin")"
 fails "nothing to run" 'all 1 are skipped' sweep -c "$T/few.jsonl" --widths 64 --budgets 1e7 -o "$T/n"
-fails "another text in its folder" 'train.json: of a run with other settings or other text' sweep "${small[@]}" --holdout 0.5 -o "$T/a"
+fails "other settings in its folder" 'train.json: of a run with other settings or other text .run.rows: expected 8, found 4' sweep "${small[@]}" --rows 8 -o "$T/a"
 
 if [ -n "$LONG" ]; then
     # Three budgets, the least loss inside each, with sizes on both sides of it and of the parabola's minimum; N* grows with C.
