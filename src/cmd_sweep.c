@@ -187,7 +187,8 @@ static int text_open(struct text *t, const struct args *a, struct err *e)
     if (train_data_open(&t->data, &t->input.corpus, t->input.hash, t->input.separator, a->holdout,
                         e))
         return -1;
-    return train_data_write_held(&t->data, t->validation, a->validation_tokens, e);
+    if (a->dry_run) return 0;
+    return train_data_keep_held(&t->data, t->validation, a->validation_tokens, e);
 }
 
 /* --- the runs --- */
@@ -208,7 +209,7 @@ static int make_plan(struct sweep_plan *p, const struct args *a, const struct te
                                     .length = a->length,
                                     .rows = a->rows,
                                     .seed = a->seed,
-                                    .tokens = t->data.tokens,
+                                    .tokens = train_data_windows(&t->data, a->length) * a->length,
                                     .epochs = a->epochs};
     return sweep_plan_make(p, &q, e);
 }
