@@ -328,7 +328,7 @@ const struct command cmd_sweep = {
         "the same bits for any number of threads, shards and every instruction set.\n\n"
         "Examples:\n"
         "  tripod sweep --dry-run\n"
-        "  tripod sweep -c debian -o sweep                      # ten minutes on two cores\n"
+        "  tripod sweep -c debian -o sweep                      # a quarter of an hour, 2 cores\n"
         "  tripod sweep -c book.txt --budgets 1e11,3e11,1e12 --seeds 3 -o mine\n"
         "  tripod fit approaches sweep/points.csv\n",
     .options = options,
