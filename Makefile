@@ -60,7 +60,7 @@ $(B)-portable/library.o: simd/library.c simd/library.h
 $(B)/%.o: %.c
 	@echo "  CC    $<"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(TRIPOD_CFLAGS) $(CFLAGS) $(if $(filter simd/%,$<),$(SIMD_CFLAGS)) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(TRIPOD_CFLAGS) $(CFLAGS) $(if $(filter simd/% fit/forms% fit/problem% fit/kernel%,$<),$(SIMD_CFLAGS)) -MMD -MP -c -o $@ $<
 
 define isa_rule
 $(B)/simd/isa/%_$(1).o: simd/isa/%.c

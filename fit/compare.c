@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fit/scatter.h"
-
 struct sorted {
     double C;
     size_t row;
@@ -83,10 +81,27 @@ static int fit_rows_of(struct fit *f, const struct points *p, const size_t *rows
     return status;
 }
 
-/* Sum of squared errors of ln L on the rows of a group, by a fit to the others; NaN without one. */
-static double left_out(const struct points *p, const bool *out, const struct law *law,
-                       enum points_column x, const struct fit_options *o, size_t *count)
+/* What is left out: a budget, or the largest compute. */
+struct holdout {
+    const struct points *p;
+    enum points_column x;
+    const size_t *group; /* [p->n] the row's budget */
+    const double *compute;
+    double cut; /* C at or above it is the largest */
+    size_t budgets;
+};
+
+static bool is_out(const struct holdout *h, size_t number, size_t row)
 {
+    return number < h->budgets ? h->group[row] == number : h->compute[row] >= h->cut;
+}
+
+/* Sum of squared errors of ln L on the rows of hold-out NUMBER, by a fit to the others; NaN without
+ * one. */
+static double left_out(const struct holdout *h, size_t number, const struct law *law,
+                       const struct fit_options *o, size_t *count)
+{
+    const struct points *p = h->p;
     size_t *rows = malloc((p->n + 1) * sizeof *rows), n = 0;
     struct fit f;
     struct err ignored;
@@ -94,19 +109,48 @@ static double left_out(const struct points *p, const bool *out, const struct law
     *count = 0;
     if (!rows) return NAN;
     for (size_t i = 0; i < p->n; i++) {
-        if (!out[i]) rows[n++] = i;
+        if (!is_out(h, number, i)) rows[n++] = i;
     }
-    if (!fit_rows_of(&f, p, rows, n, law, x, o, &ignored)) {
+    if (!fit_rows_of(&f, p, rows, n, law, h->x, o, &ignored)) {
         sum = 0;
         for (size_t i = 0; i < p->n; i++) {
-            if (!out[i]) continue;
-            double r = log(predicted(&f, p, x, i)) - log(p->loss[i]);
+            if (!is_out(h, number, i)) continue;
+            double r = log(predicted(&f, p, h->x, i)) - log(p->loss[i]);
             sum += r * r;
             ++*count;
         }
     }
     free(rows);
     return sum;
+}
+
+/* Every hold-out of one law, from the fit of all rows: the others are not far. */
+static int hold_out(struct comparison *c, const struct holdout *h, const struct fit_options *o,
+                    struct err *e)
+{
+    const size_t n = h->budgets + 1;
+    double *sum = malloc(n * sizeof *sum), total = 0;
+    size_t *count = malloc(n * sizeof *count), rows = 0;
+    struct fit_options own = *o;
+    int status = sum && count ? 0 : err_memory(e, NULL);
+    if (own.grid == 0) own.grid = 2;
+    own.near = c->params;
+#pragma omp parallel for schedule(dynamic) if (!status)
+    for (size_t i = 0; i < n; i++) {
+        if (!status) sum[i] = left_out(h, i, c->law, &own, &count[i]);
+    }
+    if (!status) {
+        for (size_t i = 0; i < h->budgets; i++) {
+            total += sum[i];
+            rows += count[i];
+        }
+        c->budgets = sqrt(total / (double)(rows ? rows : 1));
+        c->test = count[h->budgets];
+        c->largest = c->test ? sqrt(sum[h->budgets] / (double)c->test) : NAN;
+    }
+    free(sum);
+    free(count);
+    return status;
 }
 
 static void information(struct comparison *c, const struct points *p, enum points_column x,
@@ -126,6 +170,7 @@ static void information(struct comparison *c, const struct points *p, enum point
         snprintf(c->reason, sizeof c->reason, "%.190s", e.text);
     } else {
         double n = (double)p->n, k = f.free + 1;
+        memcpy(c->params, f.params, sizeof f.params);
         c->k = f.free;
         c->rss_log = f.rss_log;
         double fit2 = n * (log(2 * 3.14159265358979324 * f.rss_log / n) + 1);
@@ -141,10 +186,9 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
                  struct compare_split *used, struct err *e)
 {
     size_t *group = malloc((p->n + 1) * sizeof *group);
-    bool *out = malloc((p->n + 1) * sizeof *out);
     double *compute = malloc((p->n + 1) * sizeof *compute);
     int count = -1;
-    if (!group || !out || !compute) {
+    if (!group || !compute) {
         err_memory(e, NULL);
         goto done;
     }
@@ -162,6 +206,7 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
         }
     }
     if (holdout > 0) used->cut = holdout;
+    const struct holdout h = {p, x, group, compute, used->cut, used->budgets};
     count = 0;
     for (size_t l = 0; l <= n_laws; l++) {
         const struct law *law = l ? &laws[l - 1] : first;
@@ -178,24 +223,13 @@ int compare_laws(struct comparison *rows, const struct points *p, const struct l
         }
         information(c, p, x, &own);
         if (c->reason[0]) continue;
-        size_t n;
-        if (own.grid == 0) own.grid = scatter_has(law) ? 2 : 4; /* the hold-outs are many */
-        for (size_t i = 0; i < p->n; i++) out[i] = compute[i] >= used->cut;
-        double sum = left_out(p, out, law, x, &own, &n);
-        c->test = n;
-        c->largest = n ? sqrt(sum / (double)n) : NAN;
-        size_t all = 0;
-        sum = 0;
-        for (size_t g = 0; g < used->budgets; g++) {
-            for (size_t i = 0; i < p->n; i++) out[i] = group[i] == g;
-            sum += left_out(p, out, law, x, &own, &n);
-            all += n;
+        if (hold_out(c, &h, &own, e)) {
+            count = -1;
+            break;
         }
-        c->budgets = sqrt(sum / (double)(all ? all : 1));
     }
 done:
     free(group);
-    free(out);
     free(compute);
     return count;
 }

@@ -10,9 +10,12 @@
  * counts as a parameter), so they can be compared between laws; the hold-outs use the objective
  * asked for and are root-mean-square errors of ln L on rows the fit has not seen. NaN where a part
  * has no fit. */
+enum { COMPARE_LAWS = 32 }; /* room for every law of the table and one more */
+
 struct comparison {
     const struct law *law;
-    int k; /* parameters, sigma not counted */
+    double params[LAW_PARAMS]; /* of least squares of ln L on all rows */
+    int k;                     /* parameters, sigma not counted */
     double rss_log, aic, aicc, bic;
     double largest;   /* the largest compute left out */
     double budgets;   /* each budget left out in turn */
@@ -20,7 +23,7 @@ struct comparison {
     char reason[200]; /* why there is no fit; empty when there is */
 };
 
-/* The law given first, then every other that the points have the variables for; rows [n_laws].
+/* The law given first, then every other that the points have the variables for; rows [COMPARE_LAWS].
  * Returns how many. x: the variable of one-variable laws. holdout: rows with C at or above it are
  * "the largest compute"; 0: the top budget. *used says which. */
 struct compare_split {

@@ -302,11 +302,13 @@ static int run_chosen(struct work *w, struct design *d, const size_t *chosen, si
     double *error = malloc((n + 1) * sizeof *error);
     int status = error ? pick_follow(&w->model, chosen, n, error, e) : err_memory(e, NULL);
     for (size_t i = 0; i < n && !status; i++) {
+        const double half = quantile(w, i + 1) * sqrt(error[i + 1]);
         d->spent += w->model.cost[chosen[i]];
         d->step[d->n++] = (struct design_step){.candidate = chosen[i],
                                                .round = round,
                                                .spent = d->spent,
-                                               .half = quantile(w, i + 1) * sqrt(error[i + 1])};
+                                               .half = half,
+                                               .gain = quantile(w, i) * sqrt(error[i]) - half};
         w->usable[chosen[i]] = false;
     }
     for (size_t i = 0; i < n && !status; i++) w->have[w->n_have + i] = w->first + chosen[i];
@@ -329,14 +331,14 @@ static int halves(struct work *w, const size_t *chosen, size_t n, double *before
     return status;
 }
 
-/* What all candidates together would give. */
-static int with_every(struct work *w, struct design *d, size_t *scratch, struct err *e)
+/* The half-width as it is, and what all candidates together would make it. */
+static int with_every(struct work *w, double *now, double *every, size_t *scratch, struct err *e)
 {
     size_t n = 0;
     for (size_t i = 0; i < w->model.n; i++) {
         if (w->usable[i]) scratch[n++] = i;
     }
-    return halves(w, scratch, n, &d->half, &d->half_every, e);
+    return halves(w, scratch, n, now, every, e);
 }
 
 /* Each target by itself, by what the model knows with these candidates too. */
@@ -439,23 +441,31 @@ static int choose(struct work *w, struct design *d, size_t *chosen, struct err *
     const struct design_options *o = w->o;
     const size_t rounds = o->rounds > 1 ? o->rounds : 1;
     double sigma;
-    if (fit_all(w, d, &d->fit, &d->sigma, e) || with_every(w, d, chosen, e)) return -1;
+    if (fit_all(w, d, &d->fit, &d->sigma, e) || with_every(w, &d->half, &d->half_every, chosen, e))
+        return -1;
     d->last = d->fit;
+    d->half_after = d->half;
     for (size_t round = 1; round <= rounds; round++) {
         size_t n;
         if (pick(&w->model, w->usable, o->budget - d->spent, chosen, &n, e)) return -1;
-        if (n == 0) break;
-        if (round < rounds) {
+        if (n && round < rounds) {
             qsort_r(chosen, n, sizeof *chosen, cheaper, (void *)w->model.cost);
             n = (n + rounds - round) / (rounds - round + 1);
         }
         if (round == 1 && describe(w, d, &d->last, chosen, n, true, e)) return -1;
+        if (n == 0) break; /* nothing that is left helps */
         if (run_chosen(w, d, chosen, n, round, e)) return -1;
+        d->half_after = d->step[d->n - 1].half;
         if (rounds > 1 && fit_all(w, d, &d->last, &sigma, e)) return -1;
+    }
+    if (rounds > 1) {
+        if (with_every(w, &d->half_after, &d->half_every, chosen, e)) return -1;
+        d->enough = d->half_after <= 1.1 * d->half_every ? d->n : 0;
+        return describe(w, d, &d->last, NULL, 0, false, e);
     }
     for (size_t i = 0; i < d->n && !d->enough; i++)
         d->enough = d->step[i].half <= 1.1 * d->half_every ? i + 1 : 0;
-    return rounds > 1 ? describe(w, d, &d->last, NULL, 0, false, e) : 0;
+    return 0;
 }
 
 int design_choose(struct design *d, const struct points *rows, const struct points *candidates,

@@ -48,6 +48,7 @@ struct design_step {
     size_t round;     /* from 1 */
     double spent;     /* this and all before */
     double half;      /* half-width of the interval at the target after it, e-folds */
+    double gain;      /* by how much it shrank, by the same fit */
 };
 
 /* A target before and after; after in rounds is from the last fit. */
@@ -68,9 +69,12 @@ struct design {
     struct design_step *step;
     size_t n;
     double spent;
-    double half;       /* at the target before; rms over its points */
-    double half_every; /* with every candidate, whatever it costs: the best they can do */
-    size_t enough;     /* the first steps after which half is within 10 % of half_every; 0: never */
+    /* Half-widths at the target, rms over its points: before by fit; after by last; with every
+     * candidate, whatever they cost, by last. */
+    double half, half_after, half_every;
+    /* The first steps after which the half-width is within 10 % of half_every (in rounds, whose fits
+     * differ, all of them or none); 0: never. */
+    size_t enough;
     struct design_law law[DESIGN_LAWS]; /* DESIGN_MSE: of the last fit */
     size_t laws;
     struct design_target *target;

@@ -191,7 +191,8 @@ int fit_law(struct fit *f, const struct law *law, struct fit_data *d, const stru
         err_memory(e, NULL);
         goto out;
     }
-    int n = fit_starts(&p, o->grid ? o->grid : 6, MAX_STARTS, t);
+    int n = fit_starts(&p, o->grid ? o->grid : 6, MAX_STARTS - 1, t);
+    if (o->near) law_to_internal(law, d->centre, o->near, t[n++]);
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < n; i++) {
         struct fit_problem mine = p;
@@ -202,6 +203,10 @@ int fit_law(struct fit *f, const struct law *law, struct fit_data *d, const stru
         if (r[i].converged && (best < 0 || r[i].f < r[best].f)) best = i;
     }
     f->starts = n;
+    if (n == 0) {
+        err_set(e, "%s: no start makes L a positive number at every row", law->name);
+        goto out;
+    }
     if (best < 0) {
         err_set(e, "none of %d starts of %s reached an optimum: the rows do not determine it", n,
                 law->name);

@@ -26,38 +26,83 @@ static struct jet power_term(int n, const double *t, int c, int k, double x)
     return j;
 }
 
-/* L = (A N^-alphaN)^(1/alphaD) ... in the paper's form [(Nc/N)^(alphaN/alphaD) + Dc/D]^alphaD. */
+/* e^y of a few inner variables: y, its gradient and Hessian. */
+enum { INNER = 3 };
+struct inner {
+    double y, g[INNER], h[INNER][INNER];
+};
+
+/* e^y in the law's parameters from FIRST on, each of which is an inner variable (OF) times FACTOR.
+ * Much less than jets of every parameter, and the place where descents spend their time. */
+static inline double spread(const struct inner *in, int n, const int *of, const double *factor,
+                            int first, double *g, double *h)
+{
+    const double u = exp(in->y);
+    for (int i = 0; g && i < n; i++) {
+        const int a = of[i], row = first + i;
+        g[row] = factor[i] * (u * in->g[a]);
+        for (int j = 0; j <= i; j++)
+            h[row * (row + 1) / 2 + first + j] =
+                factor[i] * factor[j] * (u * (in->h[a][of[j]] + in->g[a] * in->g[of[j]]));
+    }
+    return u;
+}
+
+/* The norm of two terms: ln(e^(K u) + e^(K v)) / K = v + softplus(d) / K, d = K (u - v). p is the
+ * share of u; tail = softplus(d) - p d without its cancellation. */
+struct norm {
+    double y, d, p, both, tail;
+};
+
+static inline struct norm norm_of(double u, double v, double K)
+{
+    const double d = (u - v) * K, size = fabs(d), e = exp(-size), large = 1 / (1 + e),
+                 small = e / (1 + e), l = log1p(e);
+    return (struct norm){(d > 0 ? u : v) + l / K, d, d > 0 ? large : small, large * small,
+                         small * size + l};
+}
+
+/* [(Nc/N)^(alphaN/alphaD) + Dc/D]^alphaD: y = v + q softplus((u - v) / q) with u = t0 - alphaN x,
+ * v = t1 - q z, q = alphaD; inner variables u, t1 and q. */
 double form_kaplan(const struct law *law, const double *t, const double *x, const double *centre,
                    double *g, double *h)
 {
-    const int n = law->n;
+    enum { PARAMS = 4 };
+    (void)law;
     (void)centre;
-    struct jet q = jet_variable(n, 3, t[3]);
-    struct jet u = power_term(n, t, 0, 2, x[0]), v = power_term(n, t, 1, 3, x[1]);
-    u = jet_div(n, &u, &q);
-    v = jet_div(n, &v, &q);
-    u = jet_lse(n, &u, &v);
-    u = jet_mul(n, &u, &q);
-    u = jet_exp(n, &u);
-    return deliver(n, &u, g, h);
+    const double q = t[3], z = x[1];
+    const struct norm s = norm_of(t[0] - t[2] * x[0], t[1] - q * z, 1 / q);
+    const double bend = s.both / q, turn = bend * (s.d - z);
+    const struct inner in = {
+        s.y,
+        {s.p, 1 - s.p, s.tail - z * (1 - s.p)},
+        {{bend, -bend, -turn}, {-bend, bend, turn}, {-turn, turn, turn * (s.d - z)}}};
+    static const int of[PARAMS] = {0, 1, 0, 2};
+    const double factor[PARAMS] = {1, 1, -x[0], 1};
+    return spread(&in, PARAMS, of, factor, 0, g, h);
 }
 
+/* Inner variables u, v and ln k. */
 double form_coupled(const struct law *law, const double *t, const double *x, const double *centre,
                     double *g, double *h)
 {
-    const int n = law->n;
+    enum { PARAMS = 5 };
+    (void)law;
     (void)centre;
-    struct jet k = jet_variable(n, 5, t[5]), e = jet_variable(n, 0, t[0]);
-    k = jet_exp(n, &k);
-    struct jet u = power_term(n, t, 1, 3, x[0]), v = power_term(n, t, 2, 4, x[1]);
-    u = jet_mul(n, &u, &k);
-    v = jet_mul(n, &v, &k);
-    u = jet_lse(n, &u, &v);
-    u = jet_div(n, &u, &k);
-    u = jet_exp(n, &u);
-    e = jet_exp(n, &e);
-    u = jet_add(n, &u, &e);
-    return deliver(n, &u, g, h);
+    const double K = exp(t[5]), E = exp(t[0]);
+    const struct norm s = norm_of(t[1] - t[3] * x[0], t[2] - t[4] * x[1], K);
+    const double bend = s.both * K, turn = s.both * s.d;
+    const struct inner in = {
+        s.y,
+        {s.p, 1 - s.p, -s.tail / K},
+        {{bend, -bend, turn}, {-bend, bend, -turn}, {turn, -turn, (turn * s.d + s.tail) / K}}};
+    static const int of[PARAMS] = {0, 1, 0, 1, 2};
+    const double factor[PARAMS] = {1, 1, -x[0], -x[1], 1};
+    if (g) {
+        g[0] = h[0] = E;
+        for (int i = 1; i <= PARAMS; i++) h[i * (i + 1) / 2] = 0;
+    }
+    return E + spread(&in, PARAMS, of, factor, 1, g, h);
 }
 
 /* Smoothly broken power law; parameters a, b, c0, then (c, d, f) of each break. */
@@ -85,61 +130,96 @@ double form_broken(const struct law *law, const double *t, const double *x, cons
     return deliver(n, &l, g, h);
 }
 
-/* U (1 + R (1 - exp(-(X/U - 1)/R))) as a logarithm: what X units are worth when U of them are
- * fresh. */
-static struct jet effective(int n, double x, const struct jet *u, const struct jet *log_r)
+/* ln of U (1 + R (1 - exp(-(X/U - 1)/R))), what X units are worth when U of them are fresh, with
+ * derivatives in ln U and ln R. */
+struct worth {
+    double y, u, r, uu, ur, rr;
+};
+
+static inline struct worth worth_of(double x, double u, double log_r)
 {
-    struct jet r = jet_exp(n, log_r), repeats = jet_scale(n, -1, u, x);
-    repeats = jet_exp(n, &repeats);
-    repeats = jet_scale(n, -1, &repeats, 1); /* -(X/U - 1) */
-    repeats = jet_div(n, &repeats, &r);
-    repeats = jet_expm1(n, &repeats);
-    repeats = jet_mul(n, &repeats, &r);
-    repeats = jet_scale(n, -1, &repeats, 1);
-    repeats = jet_log(n, &repeats);
-    return jet_add(n, &repeats, u);
+    const double R = exp(log_r), q = exp(x - u), z = (1 - q) / R, less = expm1(z), e = less + 1,
+                 F = 1 - R * less;
+    const double f_u = -e * q / F, f_r = R * (e * z - less) / F;
+    return (struct worth){.y = u + log(F),
+                          .u = 1 + f_u,
+                          .r = f_r,
+                          .uu = e * q * (1 - q / R) / F - f_u * f_u,
+                          .ur = e * q * z / F - f_u * f_r,
+                          .rr = f_r - R * e * z * z / F - f_r * f_r};
+}
+
+/* The term in N: e^z, z = A - alpha (worth(ln N, w, RN) - centre), w = ln of the optimal N for U
+ * tokens = (ln(alpha A / beta B) + beta ln U) / alpha, or ln N itself where that is less. */
+static double repeated_n(const double *t, double ln_n, double ln_u, const double *centre, double *g,
+                         double *h)
+{
+    enum { A = 1, B, ALPHA, BETA, RN = 6, VARIABLES = 5 };
+    static const int of[VARIABLES] = {A, B, ALPHA, BETA, RN};
+    const double a = t[ALPHA], b = t[BETA];
+    double w = ln_n, wg[4] = {0}, wh[4][4] = {{0}}; /* the lower triangle */
+    if (a > 0 && b > 0) {
+        const double slope = ln_u - centre[1] - 1 / b, own = centre[0] + 1 / a;
+        w = (t[A] + a * centre[0] + log(a) - t[B] - b * centre[1] - log(b) + b * ln_u) / a;
+        if (w < ln_n) {
+            wg[0] = 1 / a;
+            wg[1] = -1 / a;
+            wg[2] = (own - w) / a;
+            wg[3] = slope / a;
+            wh[2][0] = -1 / (a * a);
+            wh[2][1] = 1 / (a * a);
+            wh[2][2] = (-1 / (a * a) - 2 * wg[2]) / a;
+            wh[3][2] = -slope / (a * a);
+            wh[3][3] = 1 / (b * b * a);
+        } else {
+            w = ln_n;
+        }
+    }
+    const struct worth m = worth_of(ln_n, w, t[RN]);
+    const double ln_m = m.y - centre[0], u = exp(t[A] - a * ln_m);
+    if (!g) return u;
+    double y[VARIABLES], z[VARIABLES];
+    for (int i = 0; i < 4; i++) y[i] = m.u * wg[i];
+    y[4] = m.r;
+    for (int i = 0; i < VARIABLES; i++) z[i] = -a * y[i];
+    z[0] += 1;
+    z[2] -= ln_m;
+    for (int i = 0; i < VARIABLES; i++) {
+        const int row = of[i] * (of[i] + 1) / 2;
+        g[of[i]] += u * z[i];
+        for (int j = 0; j <= i; j++) {
+            double yy = i < 4 ? m.u * wh[i][j] + m.uu * wg[i] * wg[j] : j < 4 ? m.ur * wg[j] : m.rr;
+            double zz = -a * yy - (i == 2 ? y[j] : 0) - (j == 2 ? y[i] : 0);
+            h[row + of[j]] += u * (zz + z[i] * z[j]);
+        }
+    }
+    return u;
 }
 
 double form_repeated(const struct law *law, const double *t, const double *x, const double *centre,
                      double *g, double *h)
 {
-    const int n = law->n;
-    enum { E, A, B, ALPHA, BETA, RD, RN };
-    struct jet alpha = jet_variable(n, ALPHA, t[ALPHA]), beta = jet_variable(n, BETA, t[BETA]);
-    double ln_n = x[0] + centre[0], ln_d = x[1] + centre[1], ln_u = fmin(x[2] + centre[2], ln_d);
-    struct jet ln_rd = jet_variable(n, RD, t[RD]), ln_rn = jet_variable(n, RN, t[RN]);
-    struct jet ud = jet_constant(n, ln_u), un = jet_constant(n, ln_n);
-    if (t[ALPHA] > 0 && t[BETA] > 0) {
-        /* ln G = ln(alpha A / beta B) / (alpha + beta); N for U tokens = G (G U)^(beta / alpha) */
-        struct jet la = jet_constant(n, t[A] + t[ALPHA] * centre[0] + log(t[ALPHA])),
-                   lb = jet_constant(n, t[B] + t[BETA] * centre[1] + log(t[BETA]));
-        la.g[A] = lb.g[B] = 1;
-        la.g[ALPHA] = centre[0] + 1 / t[ALPHA];
-        lb.g[BETA] = centre[1] + 1 / t[BETA];
-        la.h[ALPHA * (ALPHA + 1) / 2 + ALPHA] = -1 / (t[ALPHA] * t[ALPHA]);
-        lb.h[BETA * (BETA + 1) / 2 + BETA] = -1 / (t[BETA] * t[BETA]);
-        struct jet sum = jet_add(n, &alpha, &beta), ratio = jet_div(n, &beta, &alpha);
-        struct jet G = jet_linear(n, 1, &la, -1, &lb, 0);
-        G = jet_div(n, &G, &sum);
-        struct jet w = jet_scale(n, 1, &G, ln_u);
-        w = jet_mul(n, &w, &ratio);
-        w = jet_add(n, &w, &G);
-        if (w.v < ln_n) un = w;
+    enum { E, B = 2, BETA = 4, RD = 5 };
+    const double ln_n = x[0] + centre[0], ln_d = x[1] + centre[1],
+                 ln_u = fmin(x[2] + centre[2], ln_d), constant = exp(t[E]);
+    if (g) {
+        memset(g, 0, (size_t)law->n * sizeof *g);
+        memset(h, 0, (size_t)(law->n * (law->n + 1) / 2) * sizeof *h);
+        g[E] = h[0] = constant;
     }
-    struct jet d = effective(n, ln_d, &ud, &ln_rd), m = effective(n, ln_n, &un, &ln_rn);
-    d = jet_scale(n, 1, &d, -centre[1]);
-    m = jet_scale(n, 1, &m, -centre[0]);
-    d = jet_mul(n, &d, &beta);
-    m = jet_mul(n, &m, &alpha);
-    d = jet_scale(n, -1, &d, t[B]);
-    m = jet_scale(n, -1, &m, t[A]);
-    d.g[B] += 1;
-    m.g[A] += 1;
-    d = jet_exp(n, &d);
-    m = jet_exp(n, &m);
-    struct jet e = jet_variable(n, E, t[E]);
-    e = jet_exp(n, &e);
-    e = jet_add(n, &e, &d);
-    e = jet_add(n, &e, &m);
-    return deliver(n, &e, g, h);
+    const struct worth d = worth_of(ln_d, ln_u, t[RD]);
+    const double ln_worth = d.y - centre[1], v = exp(t[B] - t[BETA] * ln_worth);
+    if (g) {
+        const double z_b = -ln_worth, z_r = -t[BETA] * d.r;
+        g[B] = v;
+        g[BETA] = v * z_b;
+        g[RD] = v * z_r;
+        h[B * (B + 1) / 2 + B] = v;
+        h[BETA * (BETA + 1) / 2 + B] = v * z_b;
+        h[BETA * (BETA + 1) / 2 + BETA] = v * z_b * z_b;
+        h[RD * (RD + 1) / 2 + B] = v * z_r;
+        h[RD * (RD + 1) / 2 + BETA] = v * (z_b * z_r - d.r);
+        h[RD * (RD + 1) / 2 + RD] = v * (z_r * z_r - t[BETA] * d.rr);
+    }
+    return constant + repeated_n(t, ln_n, ln_u, centre, g, h) + v;
 }

@@ -10,78 +10,87 @@
 
 #include "fit/jet.h"
 
-/* Adds a jet of the m parameters from `first` on to L, g and h. */
-static double add_part(const struct jet *j, int m, int first, double *g, double *h)
+/* x (e^(k x) - 1) / (k x) and its first two derivatives in k. */
+struct lean {
+    double v, k, kk;
+};
+
+static inline struct lean lean_of(double k, double x)
 {
-    for (int i = 0, k = 0; g && i < m; i++) {
-        g[first + i] += j->g[i];
-        for (int l = 0; l <= i; l++, k++) {
-            int row = first + i;
-            h[row * (row + 1) / 2 + first + l] += j->h[k];
+    const double z = k * x;
+    double f = 0, f1 = 0, f2 = 0;
+    if (fabs(z) > 0.5) {
+        const double e = expm1(z);
+        f = e / z;
+        f1 = (e + 1 - f) / z;
+        f2 = (e + 1 - 2 * f1) / z;
+    } else { /* sum of z^k / (k + 1)!, backwards */
+        static const double c[] = {1.,
+                                   1 / 2.,
+                                   1 / 6.,
+                                   1 / 24.,
+                                   1 / 120.,
+                                   1 / 720.,
+                                   1 / 5040.,
+                                   1 / 40320.,
+                                   1 / 362880.,
+                                   1 / 3628800.,
+                                   1 / 39916800.,
+                                   1 / 479001600.,
+                                   1 / 6227020800.,
+                                   1 / 87178291200.};
+        for (int i = 13; i >= 2; i--) {
+            f = f * z + c[i];
+            f1 = f1 * z + i * c[i];
+            f2 = f2 * z + i * (i - 1) * c[i];
         }
+        f1 = f1 * z + c[1];
+        f = (f * z + c[1]) * z + c[0];
     }
-    return j->v;
+    return (struct lean){x * f, x * x * f1, x * x * x * f2};
 }
 
-/* (e^z - 1) / z */
-static struct jet slope_factor(int n, const struct jet *z)
+/* e^z in M parameters from FIRST on, z's gradient and lower triangle given. */
+static inline double grow(double z, int m, int first, const double *zg, const double (*zh)[6],
+                          double *g, double *h)
 {
-    double v = z->v, f = 0, f1 = 0, f2 = 0;
-    if (fabs(v) > 0.5) {
-        f = expm1(v) / v;
-        f1 = (exp(v) - f) / v;
-        f2 = (exp(v) - 2 * f1) / v;
-    } else { /* sum of v^k / (k + 1)!, backwards */
-        static const double c[] = {1.,        2.,         6.,          24.,         120.,
-                                   720.,      5040.,      40320.,      362880.,     3628800.,
-                                   39916800., 479001600., 6227020800., 87178291200.};
-        for (int k = 13; k >= 0; k--) {
-            f = f * v + 1 / c[k];
-            if (k > 0) f1 = f1 * v + k / c[k];
-            if (k > 1) f2 = f2 * v + k * (k - 1) / c[k];
-        }
+    const double u = exp(z);
+    for (int i = 0; g && i < m; i++) {
+        const int row = first + i;
+        g[row] = u * zg[i];
+        for (int j = 0; j <= i; j++)
+            h[row * (row + 1) / 2 + first + j] = u * (zh[i][j] + zg[i] * zg[j]);
     }
-    return jet_chain(n, z, f, f1, f2);
+    return u;
 }
 
-/* Farseer's curves p N^k + r, inside: the slope u and the value m where ln N is at its centre, and
- * k. Without these (p and r are large and nearly opposite where k is small, as it is) a descent
- * takes 2500 steps instead of 30. Returns the curve at x. */
-static struct jet curve(int n, const struct jet *u, const struct jet *k, const struct jet *m,
-                        double x)
-{
-    struct jet z = jet_scale(n, x, k, 0);
-    z = slope_factor(n, &z);
-    z = jet_mul(n, &z, u);
-    return jet_linear(n, x, &z, 1, m, 0);
-}
-
-/* exp(s N^q + S) has three parameters of its own; the term of D the other six. Of the latter's
- * coefficient, slope and value are those of the whole term at the centre of D, too. */
+/* exp(s N^q + S) has three parameters of its own; the term of D the other six. Inside, a curve
+ * p N^k + r is u lean(k) + m: the slope u and the value m where ln N is at its centre, and k. Without
+ * these (p and r are large and nearly opposite where k is small, as it is) a descent takes 2500
+ * steps instead of 30. Of the coefficient of D's term, slope and value are those of the whole term
+ * at the centre of D: u = t0 + middle t3, m = t2 + middle, middle = centre e^t5. */
 double form_farseer(const struct law *law, const double *t, const double *x, const double *centre,
                     double *g, double *h)
 {
-    enum { S = 0, B = 3 };
-    if (g) {
-        memset(g, 0, (size_t)law->n * sizeof *g);
-        memset(h, 0, (size_t)(law->n * (law->n + 1) / 2) * sizeof *h);
-    }
-    int n = g ? 3 : 0, m = g ? 6 : 0;
-    struct jet a[3], b[6];
-    for (int i = 0; i < 3; i++) a[i] = jet_variable(n, i, t[S + i]);
-    for (int i = 0; i < 6; i++) b[i] = jet_variable(m, i, t[B + i]);
-    struct jet u = curve(n, &a[0], &a[1], &a[2], x[0]);
-    u = jet_exp(n, &u);
-    struct jet k = curve(m, &b[3], &b[4], &b[5], x[0]), middle = jet_exp(m, &b[5]);
-    k = jet_exp(m, &k);
-    middle = jet_scale(m, centre[1], &middle, 0);
-    b[2] = jet_add(m, &b[2], &middle);
-    middle = jet_mul(m, &middle, &b[3]);
-    b[0] = jet_add(m, &b[0], &middle);
-    struct jet v = curve(m, &b[0], &b[1], &b[2], x[0]);
-    v = jet_linear(m, 1, &v, -(x[1] + centre[1]), &k, 0);
-    v = jet_exp(m, &v);
-    return add_part(&u, n, S, g, h) + add_part(&v, m, B, g, h);
+    enum { CONSTANT = 3, PARAMS = 9 };
+    (void)law;
+    const double *c = t + CONSTANT;
+    const struct lean s = lean_of(t[1], x[0]), b = lean_of(c[1], x[0]), a = lean_of(c[4], x[0]);
+    const double zs[3] = {s.v, t[0] * s.k, 1}, hs[3][6] = {{0}, {s.k, t[0] * s.kk}, {0}};
+    if (g) memset(h, 0, PARAMS * (PARAMS + 1) / 2 * sizeof *h);
+    const double limit = grow(t[0] * s.v + t[2], 3, 0, zs, hs, g, h);
+    const double middle = centre[1] * exp(c[5]), u = c[0] + middle * c[3],
+                 k = (x[1] + centre[1]) * exp(c[3] * a.v + c[5]);
+    const double k4 = c[3] * a.k, tilt = middle * b.v * c[3];
+    const double z[6] = {b.v, u * b.k, 1, middle * b.v - k * a.v, -k * k4, tilt + middle - k};
+    const double zh[6][6] = {
+        {0},
+        {b.k, u * b.kk},
+        {0},
+        {0, middle * b.k, 0, -k * a.v * a.v},
+        {0, 0, 0, -k * (a.v * k4 + a.k), -k * (k4 * k4 + c[3] * a.kk)},
+        {0, middle * b.k * c[3], 0, middle * b.v - k * a.v, -k * k4, tilt + middle - k}};
+    return limit + grow(u * b.v + c[2] + middle - k, 6, CONSTANT, z, zh, g, h);
 }
 
 void form_farseer_weave(const double *centre, const double *t, double *params, double *jacobian)

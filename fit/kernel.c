@@ -114,6 +114,22 @@ static inline double total(two v)
     return v[0] + v[1];
 }
 
+enum { BLOCK = 32 }; /* pairs of rows */
+
+/* Both terms and, for residuals of ln L, its logarithm, of some pairs of rows. Exponentials are long
+ * chains of steps that wait for each other: a loop of nothing else has several under way. */
+static void block_terms(const struct kernel_rows *rows, size_t first, size_t n, bool log,
+                        const double q[5], two *u, two *v, two *ln)
+{
+    const bool second = q[3] > -INFINITY;
+    for (size_t k = 0; k < n; k++)
+        u[k] = two_exp(splat(q[1]) - splat(q[2]) * load(rows->x + first + 2 * k));
+    for (size_t k = 0; k < n; k++)
+        v[k] =
+            second ? two_exp(splat(q[3]) - splat(q[4]) * load(rows->z + first + 2 * k)) : splat(0);
+    for (size_t k = 0; log && k < n; k++) ln[k] = two_log(splat(q[0]) + u[k] + v[k]);
+}
+
 void kernel_terms(const struct kernel_rows *rows, const struct kernel_loss *loss, const double q[5],
                   struct kernel_sums *out)
 {
@@ -122,15 +138,17 @@ void kernel_terms(const struct kernel_rows *rows, const struct kernel_loss *loss
     two f = zero, g[5], h[15], m[15], xx = zero, zz = zero;
     for (int i = 0; i < 5; i++) g[i] = zero;
     for (int i = 0; i < 15; i++) h[i] = m[i] = zero;
-    const bool second = q[3] > -INFINITY;
+    two us[BLOCK], vs[BLOCK], logs[BLOCK];
     for (size_t i = 0; i < rows->n; i += 2) {
+        const size_t pair = i / 2 % BLOCK, left = (rows->n - i) / 2;
+        if (pair == 0)
+            block_terms(rows, i, left < BLOCK ? left : BLOCK, loss->log, q, us, vs, logs);
         two x = load(rows->x + i), z = load(rows->z + i), w = load(rows->w + i);
-        two u = two_exp(splat(q[1]) - splat(q[2]) * x), v = zero;
-        if (second) v = two_exp(splat(q[3]) - splat(q[4]) * z);
+        two u = us[pair], v = vs[pair];
         two c = splat(q[0]), L = c + u + v, r;
         if (loss->log) {
             two inverse = one / L;
-            r = two_log(L) - load(rows->y + i);
+            r = logs[pair] - load(rows->y + i);
             c *= inverse;
             u *= inverse;
             v *= inverse;

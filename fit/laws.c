@@ -215,9 +215,9 @@ const struct law laws[] = {
      .place = form_bounded_place},
     {.name = "vocabulary",
      .formula = "L = E + A N^-alpha + B D^-beta + W V^-nu",
-     .text = "the vocabulary too: N without it, V its size or its parameters, L per byte or minus "
+     .text = "the vocabulary too: N without it, V its parameters or its size, L per byte or minus "
              "the unigram loss plus a constant",
-     .citation = "Tao et al. 2024, arXiv 2407.13623, approach 3",
+     .citation = "Tao et al. 2024, arXiv 2407.13623, approach 3 (there -E, and alpha = beta)",
      .variables = LAW_N | LAW_D | LAW_U | LAW_V,
      .n = 7,
      .param = {P_E,

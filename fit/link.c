@@ -18,6 +18,8 @@ enum { LEAST_ROWS = 6 };
 struct rows {
     size_t n;
     const double *loss, *outcome, *w;
+    const size_t *run; /* [n], of n_runs, where whole runs are drawn; NULL: rows are */
+    size_t n_runs;
 };
 
 /* 1 / (1 + e^z) */
@@ -115,7 +117,7 @@ int link_fit(struct link *link, const double *loss, const double *outcome, const
 {
     enum { MIDS = 5, SLOPES = 4 };
     static const double slope[SLOPES] = {1.5, 4, 10, 30};
-    struct rows r = {n, loss, outcome, w};
+    struct rows r = {n, loss, outcome, w, NULL, 0};
     struct range g;
     double best = INFINITY, found[MIDS * SLOPES];
     if (n < LEAST_ROWS)
@@ -149,18 +151,21 @@ int link_fit(struct link *link, const double *loss, const double *outcome, const
     return 0;
 }
 
-/* The sigmoid of one resample of the rows, from the fit's; false when it has none. */
+/* The sigmoid of one resample of the rows, or runs, from the fit's; false when it has none. */
 static bool refit(const struct link *link, const struct rows *r, double *w, uint64_t seed, size_t k,
                   double *param)
 {
-    struct rows drawn = {r->n, r->loss, r->outcome, w};
+    struct rows drawn = {r->n, r->loss, r->outcome, w, NULL, 0};
     struct range g;
     struct solve_result result;
     double t[LINK_PARAMS];
     memset(w, 0, r->n * sizeof *w);
-    for (size_t i = 0; i < r->n; i++) {
-        size_t j = rng_below(seed, UINT64_MAX / 2 + k, i, r->n);
-        w[j] += r->w[j];
+    const size_t units = r->run ? r->n_runs : r->n;
+    for (size_t i = 0; i < units; i++) {
+        size_t drew = rng_below(seed, UINT64_MAX / 2 + k, i, units);
+        for (size_t j = r->run ? 0 : drew; j < (r->run ? r->n : drew + 1); j++) {
+            if (!r->run || r->run[j] == drew) w[j] += r->w[j];
+        }
     }
     if (!find_range(&g, &drawn)) return false;
     memcpy(t, link->param, sizeof t);
@@ -205,25 +210,29 @@ static int bands(struct link *link, struct linked *out, const struct analysis *a
 }
 
 int link_analyse(struct link *link, struct linked *out, const struct analysis *a,
-                 const struct points *p, double level, uint64_t seed, struct err *e)
+                 const struct points *p, const struct analysis_options *o, struct err *e)
 {
-    double *block = malloc(3 * (p->n + 1) * sizeof *block), *outcome = block + p->n,
-           *w = outcome + p->n;
-    struct rows r = {0, block, outcome, w};
-    if (!block) return err_memory(e, NULL);
-    for (size_t i = 0; i < p->n; i++) {
+    double *block = malloc(3 * (p->n + 1) * sizeof *block);
+    size_t *run = malloc((p->n + 1) * sizeof *run), n = 0;
+    int status = block && run ? 0 : err_memory(e, NULL);
+    double *outcome = block + p->n, *w = outcome + p->n;
+    for (size_t i = 0; i < p->n && !status; i++) {
         if (isnan(p->outcome[i])) continue;
-        block[r.n] = p->loss[i];
-        outcome[r.n] = p->outcome[i];
-        w[r.n++] = p->weight[i];
+        block[n] = p->loss[i];
+        outcome[n] = p->outcome[i];
+        run[n] = p->run[i];
+        w[n++] = p->weight[i];
     }
-    int status = link_fit(link, block, outcome, w, r.n, e);
+    if (!status) status = link_fit(link, block, outcome, w, n, e);
     for (size_t q = 0; q < a->n_predict && !status; q++) {
         const struct prediction *at = &a->predict[q];
         out[q] = (struct linked){at->N, at->D, at->U, at->loss, link_value(link->param, at->loss),
                                  NAN,   NAN};
     }
-    if (!status && a->bootstrap.n) status = bands(link, out, a, &r, level, seed, e);
+    const bool clusters = o->bootstrap.kind == BOOT_CLUSTER;
+    const struct rows r = {n, block, outcome, w, clusters ? run : NULL, p->n_runs};
+    if (!status && a->bootstrap.n) status = bands(link, out, a, &r, o->level, o->bootstrap.seed, e);
     free(block);
+    free(run);
     return status;
 }

@@ -34,9 +34,10 @@ int link_fit(struct link *link, const double *loss, const double *outcome, const
              size_t n, struct err *e);
 
 /* Both stages: the sigmoid over P's rows with an outcome, and outcomes at A's predictions, out
- * [a->n_predict], with percentile bands at LEVEL over A's resamples, the sigmoid fitted again to rows
- * drawn anew for each (streams of SEED of their own). */
+ * [a->n_predict], with percentile bands at O's level over A's resamples, the sigmoid fitted again for
+ * each to rows drawn anew, or whole runs where A's resamples are of runs (streams of O's seed of their
+ * own). Errors: link_fit's, memory. */
 int link_analyse(struct link *link, struct linked *out, const struct analysis *a,
-                 const struct points *p, double level, uint64_t seed, struct err *e);
+                 const struct points *p, const struct analysis_options *o, struct err *e);
 
 #endif

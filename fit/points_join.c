@@ -21,6 +21,8 @@ int points_join(struct points *to, const struct points *first, const struct poin
         to->loss[k] = second->loss[i];
         to->step[k] = second->step[i];
         to->unique[k] = second->unique[i];
+        to->vocabulary[k] = second->vocabulary[i];
+        to->outcome[k] = second->outcome[i];
         to->weight[k] = second->weight[i];
         to->line[k] = second->line[i];
         to->run[k] = to->by[k] = 0;

@@ -15,6 +15,7 @@ struct fit_options {
     double pin[LAW_PARAMS];
     bool bounded[LAW_PARAMS]; /* natural parameters kept in [lower, upper] */
     double lower[LAW_PARAMS], upper[LAW_PARAMS];
+    const double *near; /* natural parameters to start from besides, or NULL */
 };
 
 /* A problem set up once and solved for many weights or observations (bootstrap, profiles). */

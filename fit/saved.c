@@ -214,6 +214,9 @@ static int read_params(struct saved *s, const char *list, struct err *e)
             break;
         }
         status = parse_real(equals + 1, "--params", &s->params[i], e);
+        if (!status && seen[i]) status = err_set(e, "--params: %s is given twice", item);
+        if (!status && s->params[i] < 0 && law_param_positive(&s->law->param[i]))
+            status = err_set(e, "--params: %s: expected at least 0, found '%s'", item, equals + 1);
         seen[i] = true;
     }
     free(copy);

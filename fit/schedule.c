@@ -223,23 +223,30 @@ size_t schedule_number(const struct schedule *s, const char *run)
     return 0;
 }
 
+int schedule_holds(const struct schedule *s, double number, double step, struct err *e)
+{
+    if (!(number >= 1 && number <= (double)s->n && number == floor(number)))
+        return err_set(e, "%s: expected the number of a schedule from 1 to %zu, found %g", s->name,
+                       s->n, number);
+    const struct schedule_curve *c = &s->curve[(size_t)number - 1];
+    if (step > c->step[c->n - 1])
+        return err_set(e, "step %.0f lies beyond the schedule of %s, which ends at step %.0f", step,
+                       s->name, c->step[c->n - 1]);
+    if (!(schedule_area(c, step) > 0))
+        return err_set(e, "no learning rate was spent by step %.0f (%s)", step, s->name);
+    return 0;
+}
+
 int schedule_check(const struct schedule *s, const struct points *p, struct err *e)
 {
     for (size_t i = 0; i < p->n; i++) {
         const char *run = p->run_names[p->run[i]];
-        size_t k = schedule_number(s, run);
+        const size_t k = schedule_number(s, run);
         if (!k)
             return err_set(e, "%s: line %zu: %s has no schedule for run '%.60s'", p->path,
                            p->line[i], s->name, run);
-        const struct schedule_curve *c = &s->curve[k - 1];
-        if (p->step[i] > c->step[c->n - 1])
-            return err_set(e,
-                           "%s: line %zu: step %.0f lies beyond the schedule of %s, which ends at "
-                           "step %.0f",
-                           p->path, p->line[i], p->step[i], s->name, c->step[c->n - 1]);
-        if (!(schedule_area(c, p->step[i]) > 0))
-            return err_set(e, "%s: line %zu: no learning rate was spent by step %.0f (%s)", p->path,
-                           p->line[i], p->step[i], s->name);
+        if (schedule_holds(s, (double)k, p->step[i], e))
+            return err_prefix(e, "%s: line %zu", p->path, p->line[i]);
     }
     return 0;
 }

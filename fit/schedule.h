@@ -44,7 +44,10 @@ void schedule_close(struct schedule *s);
 
 /* The number, from 1, of a run's schedule; 0 when it has none. */
 size_t schedule_number(const struct schedule *s, const char *run);
-/* Error: a row whose run has no schedule or whose step lies beyond its end. */
+/* Error: there is no schedule of that number, or the step lies beyond its end or where no rate was
+ * spent yet. */
+int schedule_holds(const struct schedule *s, double number, double step, struct err *e);
+/* Error: a row whose run has no schedule, or whose step that does not hold. */
 int schedule_check(const struct schedule *s, const struct points *p, struct err *e);
 
 double schedule_area(const struct schedule_curve *c, double step);

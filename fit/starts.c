@@ -201,7 +201,7 @@ static int extended_starts(const struct fit_problem *p, int grid, struct start *
     static const struct law_term term[2] = {{1, 3, 0}, {2, 4, 1}};
     struct start base[64];
     int n = sum_starts(p, 0, 2, term, grid < 8 ? grid : 8, base, work), count = 0;
-    int keep = grid < 6 ? 4 : 12;
+    int keep = grid < 3 ? 1 : grid < 6 ? 4 : 12;
     if (n > keep) n = keep;
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < values; k++) {

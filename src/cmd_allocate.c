@@ -35,7 +35,7 @@ static const struct option_row options[] = {
     OPTION_TEXT("preset", 0, "NAME", preset,
                 "A published fit: hoffmann, hoffmann-tex, epoch, epoch-bootstrap, epoch-optimum, "
                 "kaplan"),
-    OPTION_TEXT("law", 0, "NAME", law, "A law of tripod fit, with --params"),
+    OPTION_TEXT("law", 0, "NAME|FORMULA", law, "A law of tripod fit, with --params"),
     OPTION_TEXT("params", 0, "LIST", params, "E=1.69,A=406.4,B=410.7,alpha=0.34,beta=0.28"),
     OPTION_REAL("factor", 0, "K", factor, 1e-9, 1e9, "C = K N D; tripod count knows better"),
     OPTION_REAL("unique", 0, "U", unique, 1, 1e30, "Unique tokens there are, for the law repeated"),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fit/analysis.h"
+#include "fit/average.h"
 #include "fit/compare.h"
 #include "fit/expression.h"
 #include "fit/link.h"
@@ -24,6 +25,7 @@
 #include "src/cli.h"
 #include "src/cmd_points.h"
 #include "src/commands.h"
+#include "src/report/report_average.h"
 #include "src/report/report_compare.h"
 #include "src/report/report_fit.h"
 #include "src/report/report_link.h"
@@ -43,7 +45,7 @@ struct args {
     enum points_column x; /* POINTS_COLUMNS: not given */
     double level, holdout;
     int grid, link;
-    bool bootstrap_given, no_profile, no_witness, compare, sensitivity;
+    bool bootstrap_given, no_profile, no_witness, compare, average, sensitivity;
 };
 #define ARGS struct args
 
@@ -107,7 +109,7 @@ static const char *const links[] = {"none", "logit", NULL};
 
 static const struct option_row options[] = {
     OPTION_PLAIN(law, "LAW"),
-    OPTION_PLAIN(file, "[FILE]"), /* not where --law stands for LAW: check_plain */
+    OPTION_PLAIN(file, "[FILE]"), /* not where --law stands for LAW: check */
     OPTION_GROUP(cmd_points_columns, points),
     OPTION_TEXT("unique", 0, "COLUMN", points.options.column[POINTS_UNIQUE],
                 "Unique training tokens (law repeated)"),
@@ -161,6 +163,10 @@ static const struct option_row options[] = {
     OPTION_FLAG("compare", 0, compare,
                 "All laws of these variables: AIC, AICc, BIC, errors with the largest compute and "
                 "with each budget left out"),
+    OPTION_FLAG(
+        "average", 0, average,
+        "With --compare: --predict and --budget averaged over the laws, by Akaike weights and "
+        "by errors with budgets left out; bands hold the spread between laws"),
     OPTION_REAL("holdout", 0, "C", holdout, 1e-300, 1e300,
                 "With --compare: the largest compute is what has C or more (default: the top "
                 "budget)"),
@@ -171,8 +177,9 @@ static const struct option_row options[] = {
     OPTION_END,
 };
 
-/* FILE is needed; with --law it is the only plain argument. */
-static int check_plain(void *args, struct err *e)
+/* FILE is needed; with --law it is the only plain argument. Options that go with another are refused
+ * without it. */
+static int check(void *args, struct err *e)
 {
     struct args *a = args;
     if (a->formula && a->law) {
@@ -180,10 +187,29 @@ static int check_plain(void *args, struct err *e)
         a->file = a->law;
         a->law = a->formula;
     }
-    return (a->law || a->formula) && !a->file ? err_set(e, "expected FILE") : 0;
+    if (a->average && !a->compare) return err_set(e, "--average needs --compare");
+    if (a->average && !a->n_predict && !a->budgets.n)
+        return err_set(e, "--average needs --predict or --budget: what to average");
+    if ((a->law || a->formula) && !a->file) return err_set(e, "expected FILE");
+    if (a->holdout > 0 && !a->compare) return err_set(e, "--holdout goes with --compare");
+    if (a->points.options.column[POINTS_OUTCOME] && !a->link)
+        return err_set(e, "--outcome goes with --link logit");
+    if (a->resamples && a->points.options.column[POINTS_BY])
+        return err_set(e, "--resamples writes those of one fit: not with --by");
+    return 0;
 }
 
 /* --- what the options say of this law --- */
+
+static unsigned needed(const struct law *law, enum points_column x)
+{
+    unsigned need = 0;
+    for (int k = 0; k < 3; k++) {
+        enum points_column column = fit_data_column(law, k, x);
+        if (column < POINTS_COLUMNS) need |= 1u << column;
+    }
+    return need;
+}
 
 /* What to analyse and how, from the options that depend on the law. */
 static int read_options(const struct args *a, const struct law *law, struct analysis_options *o,
@@ -207,17 +233,12 @@ static int read_options(const struct args *a, const struct law *law, struct anal
         if (bound_parse(&o->fit, law, a->bounds.item[i], e)) return -1;
     if (a->x < POINTS_COLUMNS && !(law->variables & LAW_ANY))
         return err_set(e, "--x: the law %s has its own variables", law->name);
+    const unsigned need = needed(law, o->x);
+    if (a->points.options.column[POINTS_UNIQUE] && !(need & 1u << POINTS_UNIQUE))
+        return err_set(e, "--unique: the law %s reads no unique tokens", law->name);
+    if (a->points.options.column[POINTS_VOCABULARY] && !(need & 1u << POINTS_VOCABULARY))
+        return err_set(e, "--vocabulary: the law %s reads none", law->name);
     return 0;
-}
-
-static unsigned needed(const struct law *law, enum points_column x)
-{
-    unsigned need = 0;
-    for (int k = 0; k < 3; k++) {
-        enum points_column column = fit_data_column(law, k, x);
-        if (column < POINTS_COLUMNS) need |= 1u << column;
-    }
-    return need;
 }
 
 /* What one call works on. */
@@ -266,7 +287,8 @@ static int place_predictions(struct job *j, struct err *e)
         double to[3] = {v[0], 0, 0};
         char names[64] = "";
         bool enough = true;
-        for (int k = 0, n = 0; k < 3; k++) {
+        int n = 0;
+        for (int k = 0; k < 3; k++) {
             if (!(law->variables >> k & 1)) continue;
             size_t used = strlen(names);
             const char *name = law->variables & LAW_STEP && k == 1 ? "STEP" : fit_data_name(law, k);
@@ -276,7 +298,10 @@ static int place_predictions(struct job *j, struct err *e)
             if (k == 2 && law->variables & LAW_SCHEDULE && !(to[k] > 0)) to[k] = 1;
             enough = enough && to[k] > 0;
         }
-        if (!enough) return err_set(e, "--predict: %s needs %s", law->name, names);
+        if (!enough || (n < 3 && v[n] > 0))
+            return err_set(e, "--predict: %s needs %s", law->name, names);
+        if (law->variables & LAW_SCHEDULE && schedule_holds(&j->schedule, to[2], to[1], e))
+            return err_prefix(e, "--predict");
         if (!(law->variables & LAW_N)) to[0] = NAN;
         j->predict[i] = (struct prediction){.N = to[0], .D = to[1], .U = to[2]};
     }
@@ -347,10 +372,26 @@ static int add_link(const struct job *j, const struct analysis *a, const struct 
 {
     struct link link;
     struct linked predicted[MOST_PREDICTIONS];
-    if (link_analyse(&link, predicted, a, p, j->options.level, j->options.bootstrap.seed, e))
-        return -1;
+    if (link_analyse(&link, predicted, a, p, &j->options, e)) return -1;
     json_object_set_new(json, "link", link_report(j->sheet, &link, predicted, a->n_predict));
     return 0;
+}
+
+/* Laws beside each other, and what they say together. */
+static int add_laws(const struct job *j, const struct points *p, json_t *json, struct err *e)
+{
+    const struct analysis_options *o = &j->options;
+    struct comparison rows[COMPARE_LAWS];
+    struct compare_split split;
+    struct average average;
+    int n = compare_laws(rows, p, j->law, o->x, &o->fit, j->args->holdout, &split, e);
+    if (n < 0) return -1;
+    json_object_set_new(json, "compare", compare_report(j->sheet, rows, n, &split));
+    if (!j->args->average) return 0;
+    int status = average_laws(&average, rows, n, p, o, e);
+    if (!status) json_object_set_new(json, "average", average_report(j->sheet, &average, o->level));
+    average_close(&average);
+    return status;
 }
 
 /* Adds to sheet and JSON; GROUP: its name, or NULL. */
@@ -358,13 +399,7 @@ static int add_comparisons(const struct job *j, const struct points *p, const ch
                            json_t *json, struct err *e)
 {
     const struct analysis_options *o = &j->options;
-    if (j->args->compare) {
-        struct comparison rows[32];
-        struct compare_split split;
-        int n = compare_laws(rows, p, j->law, o->x, &o->fit, j->args->holdout, &split, e);
-        if (n < 0) return -1;
-        json_object_set_new(json, "compare", compare_report(j->sheet, rows, n, &split));
-    }
+    if (j->args->compare && add_laws(j, p, json, e)) return -1;
     if (!j->args->sensitivity || group) return 0;
     struct sensitivity s = {.law = j->law,
                             .x = o->x,
@@ -472,7 +507,9 @@ static int run_job(struct job *j, struct err *e)
     const struct args *a = j->args;
     struct points p;
     if (open_law(j, e) || read_options(a, j->law, &j->options, e) || place_predictions(j, e) ||
-        csv_read(&j->table, a->file, e) || read_points(&p, j, e))
+        cmd_points_apart(a->file, a->resamples, e) ||
+        cmd_points_apart(a->file, a->common.json_file, e) || csv_read(&j->table, a->file, e) ||
+        read_points(&p, j, e))
         return -1;
     int status =
         a->link && !p.column[POINTS_OUTCOME] ? csv_missing(&j->table, e, NULL, "the outcome") : 0;
@@ -518,7 +555,7 @@ const struct command cmd_fit = {
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,
-    .check = check_plain,
+    .check = check,
     .run = run,
     .children = children,
 };

@@ -67,6 +67,7 @@ static int take_target(void *args, const char *value, struct err *e)
         if (o->n_targets == TARGETS)
             return err_set(e, "--target: given more than %d times", TARGETS);
         if (parse_list(value, what, v, 2, &n, e)) return -1;
+        if (n < 2) return err_set(e, "--target: expected N,D, found '%.60s'", value);
         a->N[o->n_targets] = v[0];
         a->D[o->n_targets++] = v[1];
         return 0;
@@ -140,8 +141,8 @@ static int check(void *args, struct err *e)
     if (!(a->design.budget > 0)) return err_set(e, "no budget: give --budget C");
     if (!a->design.n_targets && !(a->design.optimum > 0))
         return err_set(e, "no target: give --target N,D");
-    if (a->grid && (a->cost || a->design.rounds > 1))
-        return err_set(e, "--cost and --sequential need --candidates");
+    if (a->grid && (a->cost || a->points.flop || a->design.rounds > 1))
+        return err_set(e, "--cost, --flop and --sequential need --candidates");
     if (a->candidates && !strcmp(a->file, "-") && !strcmp(a->candidates, "-"))
         return err_set(e, "POINTS and --candidates cannot both be stdin");
     return 0;
@@ -254,6 +255,12 @@ static int read_all(struct job *j, const struct args *a, struct err *e)
     struct csv table;
     struct points_options o;
     struct points_flops flops;
+    const char *const outputs[] = {a->output, a->plot, a->common.json_file};
+    for (int i = 0; i < 3; i++) {
+        if (cmd_points_apart(a->file, outputs[i], e) ||
+            cmd_points_apart(a->candidates, outputs[i], e))
+            return -1;
+    }
     if (csv_read(&table, a->file, e)) return -1;
     int status = cmd_points_read(&j->rows, &a->points, &table, need, true, e);
     csv_close(&table);
@@ -305,9 +312,10 @@ static int run(void *args, struct err *e)
 const struct command cmd_fit_design = {
     .name = "fit design",
     .summary = "which runs to train next",
-    .text = "Chooses, of runs that could be trained, those that under a budget make the prediction "
-            "at a target best, from the runs there are: how much the interval shrinks per FLOP, "
-            "and when more runs stop helping.",
+    .text =
+        "Chooses, of runs that could be trained, those that under a budget make the prediction "
+        "at a target best, from the runs there are: how much the interval shrinks by what a run costs, "
+        "and when more runs stop helping.",
     .more = "Examples:\n"
             "  tripod fit design runs.csv --candidates more.csv --budget 1e21 --target 7B,140B -o "
             "next.csv\n"

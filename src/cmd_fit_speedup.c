@@ -50,6 +50,7 @@ static int check(void *args, struct err *e)
     if (!a->base == !by) return err_set(e, "give one of B.csv and --by");
     if (a->base && !strcmp(a->recipe, "-") && !strcmp(a->base, "-"))
         return err_set(e, "A.csv and B.csv cannot both be stdin");
+    if (a->points.flop) return err_set(e, "--flop: multipliers are of C = 6ND");
     return 0;
 }
 
@@ -58,7 +59,9 @@ static const unsigned need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
 static int read_file(struct points *p, const struct args *a, const char *path, struct err *e)
 {
     struct csv c;
-    if (csv_read(&c, path, e)) return -1;
+    if (cmd_points_apart(path, a->plot, e) || cmd_points_apart(path, a->common.json_file, e) ||
+        csv_read(&c, path, e))
+        return -1;
     int status = cmd_points_read(p, &a->points, &c, need, true, e);
     csv_close(&c);
     return status;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "models/flat/archive.h"
 #include "models/flat/archive_import.h"
@@ -212,6 +213,30 @@ static void report_add(struct report *p, const char *folder, const char *out,
 
 /* --- command --- */
 
+/* Whether the file OUT is MODEL, or the archive that MODEL is a checkpoint of. */
+static bool is_file_of(const char *out, const char *model)
+{
+    const char *at = file_exists(model) ? NULL : strrchr(model, '@');
+    char *file = strndup(model, at ? (size_t)(at - model) : strlen(model));
+    struct stat a, b;
+    const bool same =
+        file && !stat(out, &a) && !stat(file, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    free(file);
+    return same;
+}
+
+/* No model is written over one that is read: the original, other checkpoints would be lost. */
+static int check_outs(char *const *outs, char *const *models, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!file_exists(outs[i])) continue;
+        for (size_t j = 0; j < n; j++)
+            if (is_file_of(outs[i], models[j]))
+                return err_set(e, "%s: would be written over: give another -o", models[j]);
+    }
+    return 0;
+}
+
 /* Folders and the files to make of them, each file once. */
 static int find_all(const struct arguments *a, char *const *given, size_t n, char **folders,
                     char **outs, struct err *e)
@@ -232,7 +257,7 @@ static int find_all(const struct arguments *a, char *const *given, size_t n, cha
                                given[i]);
         }
     }
-    return 0;
+    return check_outs(outs, folders, n, e);
 }
 
 static int import_all(const struct arguments *a, char *const *given, size_t n, struct err *e)

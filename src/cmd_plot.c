@@ -60,9 +60,11 @@ static int print_list(const struct args *a, struct err *e)
         const struct figure *f = &figures[i];
         table_text(t, "%s", f->name);
         table_text(t, "%s", f->text);
-        table_text(t, "%s%s%s%s%s", result_names[f->reads], f->also < RESULT_KINDS ? " [and " : "",
-                   f->also < RESULT_KINDS ? result_names[f->also] : "",
-                   f->also < RESULT_KINDS ? "]" : "", f->by_name ? "; with --figure" : "");
+        const char *also = f->also == RESULT_KINDS ? NULL
+                           : f->also == f->reads   ? "more of these"
+                                                   : result_names[f->also];
+        table_text(t, "%s%s%s%s%s", result_names[f->reads], also ? " [and " : "", also ? also : "",
+                   also ? "]" : "", f->by_name ? "; with --figure" : "");
     }
     json_t *list = table_json(t, false);
     int status = cli_write(&a->common, s, list ? json_pack("{s:o}", "figures", list) : NULL, e);

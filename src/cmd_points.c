@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/cmd_points.h"
 
+#include <string.h>
+#include <sys/stat.h>
+
 #include "src/base/num.h"
 #include "src/commands.h"
 
@@ -72,4 +75,13 @@ int cmd_points_read(struct points *p, const struct cmd_points *a, const struct c
     struct points_flops flops;
     if (cmd_points_options(&o, a, &flops, need, last, e)) return -1;
     return points_read(p, c, &o, e);
+}
+
+int cmd_points_apart(const char *in, const char *out, struct err *e)
+{
+    struct stat a, b;
+    if (!in || !out || !strcmp(in, "-") || stat(in, &a) || stat(out, &b) || a.st_dev != b.st_dev ||
+        a.st_ino != b.st_ino)
+        return 0;
+    return err_set(e, "%s: is read from: expected another name to write to", out);
 }

@@ -130,10 +130,9 @@ static int check(void *args, struct err *e)
 {
     const struct args *a = args;
     if (a->bytes && a->tokenizer) return err_set(e, "give -t or --bytes, not both");
-    if (a->bytes && a->corpora.n == 1 && corpus_exists(a->corpora.item[0]))
-        return err_set(e, "--bytes is for text: %s has tokens", a->corpora.item[0]);
-    if (!(a->ratio[0] > 0))
-        return err_set(e, "--ratio: expected positive numbers, found %g", a->ratio[0]);
+    if ((a->bytes || a->field) && a->corpora.n == 1 && corpus_exists(a->corpora.item[0]))
+        return err_set(e, "--%s is for text: %s has tokens", a->bytes ? "bytes" : "field",
+                       a->corpora.item[0]);
     if (a->dry_run && !a->corpora.n && !a->out) return 0;
     if (!a->corpora.n)
         return err_set(e, "no text: give one with -c; -c debian takes an installed package's");
@@ -214,15 +213,19 @@ static int make_plan(struct sweep_plan *p, const struct args *a, const struct te
     return sweep_plan_make(p, &q, e);
 }
 
-static int print_plan(const struct args *a, const struct sweep_plan *p, int threads, struct err *e)
+static int print_plan(const struct args *a, const struct sweep_plan *all, int threads,
+                      struct err *e)
 {
+    struct sweep_plan mine;
+    if (sweep_plan_shard(&mine, all, a->shard, a->shards, e)) return -1;
     struct sheet *s = sheet_open();
     json_t *json;
     const double peak = peak_rate(cli_kernels(&a->simd), 1, 0.2) * 1e9;
-    report_sweep_plan(s, &json, p, peak > 0 ? peak : 4e9, threads);
+    report_sweep_plan(s, &json, &mine, peak > 0 ? peak : 4e9, threads);
     if (json) json_object_set_new(json, "provenance", provenance_json());
     int status = cli_write(&a->common, s, json, e);
     sheet_free(s);
+    sweep_plan_free(&mine);
     return status;
 }
 

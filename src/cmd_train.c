@@ -11,6 +11,7 @@
 #include "src/base/provenance.h"
 #include "src/commands.h"
 #include "src/report/report_train.h"
+#include "src/scan/model_tokenizer.h"
 #include "src/scan/peak_rate.h"
 #include "src/train/train_input.h"
 
@@ -127,18 +128,45 @@ static int check(void *args, struct err *e)
     if (!a->corpora.n) return err_set(e, "no text: give one with -c");
     if (!a->out) return err_set(e, "no folder: give one with -o");
     if (a->bytes && a->tokenizer) return err_set(e, "give -t or --bytes, not both");
-    if (a->bytes && a->corpora.n == 1 && corpus_exists(a->corpora.item[0]))
-        return err_set(e, "--bytes is for text: %s has tokens", a->corpora.item[0]);
+    if ((a->bytes || a->field) && a->corpora.n == 1 && corpus_exists(a->corpora.item[0]))
+        return err_set(e, "--%s is for text: %s has tokens", a->bytes ? "bytes" : "field",
+                       a->corpora.item[0]);
     if (a->heads && a->width % a->heads)
         return err_set(e, "--heads: expected a number that divides the width %zu, found %zu",
                        a->width, a->heads);
     if (a->validate && !corpus_exists(a->validate))
         return err_set(e, "--validate: expected the prefix of a tokenised corpus, found '%s'",
                        a->validate);
+    if (a->validate && a->holdout >= 0) return err_set(e, "give --holdout or --validate, not both");
     return take_saves(&a->run, a->save, e);
 }
 
 /* --- the run --- */
+
+/* --validate: of the same tokens. */
+static int check_validation(const struct args *a, const struct train_input *in, struct err *e)
+{
+    struct tokenizer *same = NULL;
+    char *gone = NULL;
+    if (!a->validate || !in->tokenizer) return 0;
+    int status =
+        corpus_tokenizer_open(&same, &gone, a->validate, tokenizer_path(in->tokenizer), NULL, e);
+    free(gone);
+    tokenizer_close(same);
+    return status;
+}
+
+/* The folder's, not "." or "..". */
+static char *name_of(const char *folder)
+{
+    char *name = path_last(folder);
+    if (name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) return name;
+    free(name);
+    char *whole = realpath(folder, NULL);
+    name = whole ? path_last(whole) : NULL;
+    free(whole);
+    return name;
+}
 
 static void make_run(struct train_run *r, const struct args *a, const struct train_input *in,
                      const struct train_data *d, const char *name)
@@ -236,14 +264,16 @@ static int run(void *args, struct err *e)
     struct train_input in;
     struct train_data d = {.n = 0};
     struct train_run r;
-    char *name = path_last(a->out);
-    int status = name ? train_input_open(&in, &q, e) : err_memory(e, a->out);
+    int status = train_input_open(&in, &q, e);
+    char *name = name_of(a->out);
+    if (!status && !name) status = err_errno(e, "%s: cannot open", a->out);
+    if (!status) status = check_validation(a, &in, e);
     if (!status)
         status = train_data_open(&d, &in.corpus, in.hash, in.separator, share_held(a, &in), e);
     if (!status) make_run(&r, a, &in, &d, name);
     if (!status) status = do_run(a, &r, &d, threads, e);
     train_data_close(&d);
-    if (name) train_input_close(&in);
+    train_input_close(&in);
     free(name);
     return status;
 }

@@ -422,7 +422,7 @@ static void linked_outcomes(void **state)
                 p.outcome[i] = link_value(sigmoid, p.loss[i]) +
                                of_outcome * rng_gaussian(8, (uint64_t)set, 2 * i + 1);
             }
-            if (analyse(&a, &p, law, &o, &e) || link_analyse(&link, &out, &a, &p, .95, 1, &e))
+            if (analyse(&a, &p, law, &o, &e) || link_analyse(&link, &out, &a, &p, &o, &e))
                 fail_msg("%s", e.text);
             inside += out.lo <= truth && truth <= out.hi;
             for (int i = 0; i < LINK_PARAMS; i++) sum[i] += link.param[i] / sets;

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/checkpoint/checkpoint.h"
 #include "models/flat/bytes.h"
@@ -142,7 +143,7 @@ static int write_piece(struct export *x, const struct piece *p, struct err *e)
                             x->m->path, p->is.name, first + bad / columns,
                             flat_dtype_name(p->dtype));
         if (out_write(&x->out, x->converted, count * simd_dtype_bytes(p->dtype), e)) return -1;
-        progress_add(count * simd_dtype_bytes(p->dtype));
+        progress_add(count * simd_dtype_bytes(p->from->dtype));
     }
     return 0;
 }
@@ -196,12 +197,18 @@ int model_export(const struct flat_model *m, const char *folder, const struct ex
          *weights = format_string("%s/model.safetensors", folder);
     uint64_t bytes = 0;
     int status = config && weights ? 0 : err_memory(e, folder);
+    if (!status && m->packed)
+        status = err_set(e,
+                         "%s: its weights are packed 16-bit integers: export the model they were "
+                         "made of",
+                         m->path);
     if (!status && (file_exists(config) || checkpoint_exists(folder)))
         status = err_set(e, "%s: has a model already: give another folder", folder);
+    if (!status) status = flat_verify(m, e);
     if (!status) status = make_directories(folder, e);
     if (!status) status = list_pieces(&x, o->dtype, e);
     if (!status) status = write_weights(&x, weights, &bytes, e);
-    if (!status) status = write_config(&x, config, o->end, e);
+    if (!status && (status = write_config(&x, config, o->end, e))) unlink(weights);
     if (result) *result = (struct export_result){x.n, bytes};
     out_abort(&x.out);
     free(x.rows);

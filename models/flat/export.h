@@ -17,8 +17,9 @@ struct export_result {
 /* Writes FOLDER/model.safetensors, then FOLDER/config.json; makes FOLDER. Names, shapes and the rows of
  * query_key_value are the family's own (FORMAT.md says what the flat file does to them), so that
  * without a DTYPE model_import gives the same tensors back, bit for bit. Streams, a MB at a time.
- * Progress is reported as bytes. RESULT may be NULL. Errors: FOLDER has a model already, a number
- * that is not finite in DTYPE, cannot write. */
+ * Progress is reported as bytes, read once for the checksums and once to write. RESULT may be NULL.
+ * Errors: packed weights, a checksum that is wrong, FOLDER has a model already, a number that is not
+ * finite in DTYPE, cannot write; then no model is in FOLDER. */
 int model_export(const struct flat_model *m, const char *folder, const struct export_options *o,
                  struct export_result *result, struct err *e);
 

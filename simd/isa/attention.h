@@ -119,11 +119,27 @@ static void copy_out_of(float *to, struct strips x, size_t row, size_t column, s
     }
 }
 
-/* The first `rotary` dimensions of a head at this position, pairs (i, i + rotary / 2); or back. */
+/* Both halves of a turn in one word. */
+V_WORD vf turn_word(vf x, vf c, vf s, size_t half, const bool back)
+{
+    const vf sines = v_flip(v_keep_n(s, half, v_swap(s, half)),
+                            back ? (1U << 2 * half) - (1U << half) : (1U << half) - 1);
+    const vf turned = v_fma(v_swap(x, half), sines, v_mul(x, v_keep_n(c, half, v_swap(c, half))));
+    return v_keep_n(turned, 2 * half, x);
+}
+
+/* The first `rotary` dimensions of a head at this position, pairs (i, i + rotary / 2); or back. Where
+ * a word holds them all, as in heads of 32 and 64, whole words are stored: what is loaded next would
+ * wait for parts of one to be written. */
 V_WORD void turn(float *x, size_t position, const struct attention_shape *shape, const bool back)
 {
     size_t half = shape->rotary / 2;
     const float *cosine = shape->cosine + position * half, *sine = shape->sine + position * half;
+    if (half == 4 || half == 8) {
+        const vf c = v_load_n(cosine, half), s = v_load_n(sine, half);
+        v_store(x, turn_word(v_load(x), c, s, half, back));
+        return;
+    }
     for (size_t i = 0; i < half; i += 16) {
         size_t n = half - i < 16 ? half - i : 16;
         vf a = v_load_n(x + i, n), b = v_load_n(x + half + i, n);

@@ -32,6 +32,11 @@ static micro_fn *const across[MR + 1] = MICRO_TABLE;
 
 enum { ROWS = ATTENTION_BACK_ROWS, KEYS = ATTENTION_KEYS, GROUPS = (ROWS + MR - 1) / MR };
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* One head of the document. */
 struct head {
     const struct attention_back *b;
@@ -53,9 +58,12 @@ static void copy_into(struct strips x, size_t row, size_t column, const float *f
     for (size_t c = 0; c < n;) {
         size_t left = SIMD_STRIP - (column + c) % SIMD_STRIP, run = n - c < left ? n - c : left;
         float *to = strip_at(x, row, column + c);
-        for (size_t i = 0; i < run; i += 16)
+        size_t i = 0;
+        for (; i + 16 <= run; i += 16) {
             __builtin_prefetch(to + i + COPY_AHEAD * SIMD_STRIP, 1, 3);
-        memcpy(to, from + c, run * sizeof *from);
+            v_store(to + i, v_load(from + c + i));
+        }
+        if (i < run) memcpy(to + i, from + c + i, (run - i) * sizeof *from);
         c += run;
     }
 }
@@ -120,19 +128,21 @@ static void pack_tile(const struct head *h, const struct tile *tile)
     const struct attention_back_scratch *s = h->s;
     const struct strips queries = {s->queries, ROWS}, douts = {s->douts, ROWS};
     const vf scale = v_set1(h->shape->scale);
-    float *row = s->gather;
-    memset(row, 0, s->row_size * sizeof *row);
+    float *query = s->gather, *dout = query + s->row_size;
+    memset(query, 0, 2 * s->row_size * sizeof *query);
     for (size_t i = 0; i < tile->n; i++) {
         const size_t at = h->b->row0 + tile->first + i;
-        copy_out_of(row, h->b->qkv, at, h->query, h->size);
-        turn(row, tile->first + i, h->shape, false);
-        for (size_t d = 0; d < s->row_size; d += 16)
-            v_store(row + d, v_mul(v_load(row + d), scale));
-        copy_into(queries, i, 0, row, h->size);
-        row_into_panels(s->query_rows, ROWS, i, row, s->row_size);
-        copy_out_of(row, h->b->dout, at, h->query, h->size);
-        copy_into(douts, i, 0, row, h->size);
-        row_into_panels(s->dout_rows, ROWS, i, row, s->row_size);
+        copy_out_of(query, h->b->qkv, at, h->query, h->size);
+        copy_out_of(dout, h->b->dout, at, h->query, h->size);
+        turn(query, tile->first + i, h->shape, false);
+        for (size_t d = 0; d < s->row_size; d += 16) {
+            const size_t panel = d / WIDTH * WIDTH * ROWS + i * WIDTH + d % WIDTH;
+            const vf q = v_mul(v_load(query + d), scale), o = v_load(dout + d);
+            v_store(strip_at(queries, i, d), q);
+            v_store(s->query_rows + panel, q);
+            v_store(strip_at(douts, i, d), o);
+            v_store(s->dout_rows + panel, o);
+        }
     }
 }
 
@@ -156,7 +166,8 @@ static void score_tile(const struct head *h, const struct tile *tile)
             }
 }
 
-/* One row's S and dP become P and dS, zeros where a key is not its own. */
+/* One row's S and dP become P and dS, zeros where a key is not its own, as far as the keys go that a
+ * group of rows or of keys shares with another row. */
 static void weigh_row(float *p, float *ds, struct span own, float log_sum, float mean)
 {
     const vf shift = v_set1(log_sum), d = v_set1(mean);
@@ -171,7 +182,7 @@ static void weigh_row(float *p, float *ds, struct span own, float log_sum, float
         v_store(p + j, own_lanes(w, j, own, v_zero()));
         v_store(ds + j, own_lanes(g, j, own, v_zero()));
     }
-    for (; j < KEYS; j += 16) {
+    for (const size_t end = least(KEYS, own.end + MR); j < end; j += 16) {
         v_store(p + j, v_zero());
         v_store(ds + j, v_zero());
     }

@@ -19,28 +19,33 @@ V_WORD vf total(const vf s[4])
     return v_add(v_add(s[0], s[1]), v_add(s[2], s[3]));
 }
 
-/* Adds columns [c, c + n) of a strip, n <= 256, to s: the values, or the squares around mean. */
+/* Adds columns [c, c + n) of a strip, n <= 256, to s: the values, or the squares around mean. Every
+ * index is a constant, or the sums would lie in memory. */
 V_WORD void add_values(vf s[4], const float *x, size_t n)
 {
     size_t c = 0;
     for (; c + 64 <= n; c += 64)
-        for (int j = 0; j < 4; j++) s[j] = v_add(s[j], v_load(x + c + 16 * j));
-    for (int j = 0; c < n; c += 16, j++)
-        s[j] = v_add(s[j], v_load_n(x + c, n - c < 16 ? n - c : 16));
+        V_FOR (j, 4) s[j] = v_add(s[j], v_load(x + c + 16 * j));
+    V_FOR (j, 4) {
+        const size_t at = c + 16 * (size_t)j;
+        if (at < n) s[j] = v_add(s[j], v_load_n(x + at, n - at < 16 ? n - at : 16));
+    }
 }
 
 V_WORD void add_squares(vf s[4], const float *x, size_t n, vf mean)
 {
     size_t c = 0;
     for (; c + 64 <= n; c += 64)
-        for (int j = 0; j < 4; j++) {
+        V_FOR (j, 4) {
             vf y = v_sub(v_load(x + c + 16 * j), mean);
             s[j] = v_fma(y, y, s[j]);
         }
-    for (int j = 0; c < n; c += 16, j++) {
-        size_t part = n - c < 16 ? n - c : 16;
-        vf y = v_keep_n(v_sub(v_load_n(x + c, part), mean), part, v_zero());
-        s[j] = v_fma(y, y, s[j]);
+    V_FOR (j, 4) {
+        const size_t at = c + 16 * (size_t)j, part = n - at < 16 ? n - at : 16;
+        if (at < n) {
+            vf y = v_keep_n(v_sub(v_load_n(x + at, part), mean), part, v_zero());
+            s[j] = v_fma(y, y, s[j]);
+        }
     }
 }
 
@@ -60,7 +65,7 @@ V_WORD struct moments moments(struct strips x, size_t row, size_t d, float eps)
         add_values(s, strip_at(x, row, c), strip_width(d, c));
     const float mean = (float)((double)v_sum(total(s)) / (double)d);
 
-    for (int j = 0; j < 4; j++) s[j] = v_zero();
+    V_FOR (j, 4) s[j] = v_zero();
     for (size_t c = 0; c < d; c += SIMD_STRIP)
         add_squares(s, strip_at(x, row, c), strip_width(d, c), v_set1(mean));
     const double variance = (double)v_sum(total(s)) / (double)d;

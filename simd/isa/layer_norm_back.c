@@ -56,8 +56,11 @@ static struct row row_of(const struct norm *b, size_t row, float eps)
     size_t c = 0;
     for (; c + 64 <= b->d; c += 64)
         V_FOR (j, 4) add_word(&g[j], &gz[j], b, row, c + 16 * (size_t)j, 16, &r.x, true);
-    for (int j = 0; c < b->d; c += 16, j++)
-        add_word(&g[j], &gz[j], b, row, c, b->d - c < 16 ? b->d - c : 16, &r.x, false);
+    V_FOR (j, 4) {
+        const size_t at = c + 16 * (size_t)j;
+        if (at < b->d)
+            add_word(&g[j], &gz[j], b, row, at, b->d - at < 16 ? b->d - at : 16, &r.x, false);
+    }
     r.g = (float)((double)v_sum(total(g)) / (double)b->d);
     r.gz = (float)((double)v_sum(total(gz)) / (double)b->d);
     return r;

@@ -19,6 +19,7 @@
  *   v_select_lt(a, b, x, y) = a < b ? x : y   false where unordered
  *   v_less(a, b)                          bit i: a < b in lane i, false where unordered
  *   v_keep_n(x, n, fill)                      lanes n and above become fill
+ *   v_swap(x, n)                              lanes 0 .. n - 1 and n .. 2 n - 1 change places; n 4 or 8
  *   v_scale2(x, n) = x 2^n                    rounded once; x in [0.5, 2], integral |n| <= 250
  *   v_split(x, &e) = m, x = m 2^e             x positive, normal; m in [sqrt(1/2), sqrt(2))
  *   v_add_exponent(p, z)                      p 2^n, z = 1.5 2^23 + n: no rounding, no check

@@ -147,6 +147,10 @@ V_WORD __m256 v_scale2_(__m256 x, __m256 n)
     __m256i fb = _mm256_slli_epi32(_mm256_add_epi32(b, bias), 23);
     return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(fa)), _mm256_castsi256_ps(fb));
 }
+V_WORD vf v_swap(vf x, size_t n)
+{
+    return n == 8 ? v_make_(x.hi, x.lo) : v_make_(_mm256_permute2f128_ps(x.lo, x.lo, 1), x.hi);
+}
 V_WORD vf v_scale2(vf x, vf n)
 {
     return v_make_(v_scale2_(x.lo, n.lo), v_scale2_(x.hi, n.hi));

@@ -105,6 +105,10 @@ V_WORD vf v_keep_n(vf x, size_t n, vf fill)
 {
     return _mm512_mask_blend_ps(v_mask_(n), fill, x);
 }
+V_WORD vf v_swap(vf x, size_t n)
+{
+    return n == 8 ? _mm512_shuffle_f32x4(x, x, 0x4e) : _mm512_shuffle_f32x4(x, x, 0xe1);
+}
 V_WORD vf v_scale2(vf x, vf n)
 {
     return _mm512_scalef_ps(x, n);

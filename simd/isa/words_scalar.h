@@ -129,6 +129,10 @@ V_WORD float v_scale2_(float x, float n)
     int i = n == n ? (int)n : 0, a = i >> 1, b = i - a;
     return x * v_float_((uint32_t)(a + 127) << 23) * v_float_((uint32_t)(b + 127) << 23);
 }
+V_WORD vf v_swap(vf x, size_t n)
+{
+    V_EACH_(x.f[(size_t)i < n ? (size_t)i + n : (size_t)i < 2 * n ? (size_t)i - n : (size_t)i]);
+}
 V_WORD vf v_scale2(vf x, vf n)
 {
     V_EACH_(v_scale2_(x.f[i], n.f[i]));

@@ -12,6 +12,8 @@ figure_build figure_points;
 figure_build figure_law, figure_laws;
 figure_build figure_contours;
 figure_build figure_isoflop, figure_minchilla, figure_envelope;
+figure_build figure_next;
+figure_build figure_precisions;
 figure_build figure_allocation, figure_approaches;
 figure_build figure_epoch;
 figure_build figure_losses, figure_over_steps, figure_curves, figure_by; /* figure_tokens.c */

@@ -2,7 +2,7 @@
  * approaches side by side. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
-#include "fit/allocate.h"
+#include "fit/expression.h"
 #include "src/plot/figure.h"
 #include "src/plot/fitted.h"
 #include "src/report/law_text.h"
@@ -74,7 +74,8 @@ int figure_allocation(struct chart *c, const struct figure_inputs *in, struct er
                 "Compute-optimal size", level);
     put_best(c, answer, n, "best_N");
     struct err ignored;
-    const struct law *law = law_find(result_string(r->json, "law"), &ignored);
+    struct law *own = NULL;
+    const struct law *law = expression_or_name(result_string(r->json, "law"), &own, &ignored);
     double params[LAW_PARAMS];
     char text[LAW_TEXT];
     bool known = law != NULL;
@@ -84,6 +85,7 @@ int figure_allocation(struct chart *c, const struct figure_inputs *in, struct er
         known = isfinite(params[i]);
     }
     if (known) chart_note(c, "%s nats", law_text(law, params, NULL, text));
+    expression_free(own);
     put_answers(c, answer, n, "D", (struct axis){"D* (training tokens)", true, AXIS_PLAIN, {0}},
                 "Compute-optimal tokens", level);
     put_best(c, answer, n, "best_D");

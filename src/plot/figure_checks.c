@@ -33,33 +33,6 @@ static void close_fit(struct checked *k)
     fitted_free(&k->f);
 }
 
-/* The column that a law of one variable reads. */
-static enum points_column column_of(const struct checked *k)
-{
-    const char *x = result_option(k->r, "x");
-    return !x || !strcmp(x, "N") ? POINTS_N
-           : !strcmp(x, "D")     ? POINTS_D
-           : !strcmp(x, "C")     ? POINTS_C
-                                 : POINTS_STEP;
-}
-
-static const double *values_of(const struct points *p, enum points_column column)
-{
-    return column == POINTS_N   ? p->N
-           : column == POINTS_D ? p->D
-           : column == POINTS_C ? p->C
-                                : p->step;
-}
-
-static double predicted(const struct checked *k, size_t i)
-{
-    const struct law *law = k->f.law;
-    struct law_at at = {k->p.N[i], law->variables & LAW_STEP ? k->p.step[i] : k->p.D[i],
-                        k->p.unique[i]};
-    if (law->variables & LAW_ANY) at.N = values_of(&k->p, column_of(k))[i];
-    return law_value(law, k->f.params, &at);
-}
-
 /* --- residuals --- */
 
 int figure_residuals(struct chart *c, const struct figure_inputs *in, struct err *e)
@@ -74,7 +47,7 @@ int figure_residuals(struct chart *c, const struct figure_inputs *in, struct err
     struct checked k;
     if (open_fit(&k, in, true, e)) return -1;
     for (size_t a = 0; a < 4; a++) {
-        const double *x = values_of(&k.p, against[a].column);
+        const double *x = points_values(&k.p, against[a].column);
         double lo = INFINITY, hi = 0;
         for (size_t i = 0; i < k.p.n; i++) {
             if (!isfinite(x[i])) continue;
@@ -87,7 +60,9 @@ int figure_residuals(struct chart *c, const struct figure_inputs *in, struct err
                     "Observed less law");
         chart_series(c, PLOT_POINTS, CHART_BLUE, "%s", "");
         for (size_t i = 0; i < k.p.n; i++)
-            if (isfinite(x[i])) chart_at(c, x[i], 100 * (k.p.loss[i] / predicted(&k, i) - 1));
+            if (isfinite(x[i]))
+                chart_at(c, x[i],
+                         100 * (k.p.loss[i] / fitted_row(&k.f, &k.p, i, result_variable(k.r)) - 1));
         chart_line(c, PLOT_DASHED, CHART_BLACK, (double[]){lo, 0}, (double[]){hi, 0}, "");
     }
     close_fit(&k);
@@ -143,7 +118,7 @@ static int fit_again(struct again *a, struct checked *k, struct err *e)
         return err_set(e, "%s: made with --pin or --bound, which is not drawn", k->r->path);
     if (objective_parse(&a->o.objective, result_string(k->r->json, "objective"), e))
         return err_prefix(e, "%s", k->r->path);
-    if (fit_data_open(&a->d, &k->p, k->f.law, column_of(k), e)) return -1;
+    if (fit_data_open(&a->d, &k->p, k->f.law, result_variable(k->r), e)) return -1;
     int status = fit_law(&a->fit, k->f.law, &a->d, &a->o, e);
     if (!status) status = infer_covariance(&a->covariance, &a->fit, &a->d, &a->o, e);
     for (int i = 0; i < k->f.law->n && !status; i++) {
@@ -226,8 +201,9 @@ static int put_influence(struct chart *c, const struct checked *k, const struct 
 {
     enum { NAMED = 3 };
     const double se = sqrt(a->covariance.sandwich[i * k->f.law->n + i]);
-    const enum points_column column = k->f.law->variables & LAW_ANY ? column_of(k) : POINTS_C;
-    const double *x = values_of(&k->p, column);
+    const enum points_column column =
+        k->f.law->variables & LAW_ANY ? result_variable(k->r) : POINTS_C;
+    const double *x = points_values(&k->p, column);
     bool *named = calloc(b->n_jack + 1, sizeof *named);
     if (!named) return err_memory(e, k->r->path);
     chart_panel(c,

@@ -2,32 +2,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fit/allocate.h"
+#include "fit/expression.h"
 #include "src/plot/figure.h"
 #include "src/plot/fitted.h"
 #include "src/report/law_text.h"
 
 enum { CURVE = 80 };
 
-/* The variable of a law of one: the column of the rows and its axis. */
-static struct axis variable(const struct result *r, const struct points *p, const double **x,
-                            const char **name)
+/* Of a law of one variable. */
+static struct axis axis_of(enum points_column column)
 {
-    const char *option = result_option(r, "x");
-    *name = option ? option : "N";
-    if (!strcmp(*name, "D")) {
-        *x = p->D;
-        return AXIS_D;
-    }
-    if (!strcmp(*name, "C")) {
-        *x = p->C;
-        return AXIS_C;
-    }
-    if (!strcmp(*name, "step")) {
-        *x = p->step;
-        return AXIS_STEP;
-    }
-    *x = p->N;
-    return AXIS_N;
+    return column == POINTS_N   ? AXIS_N
+           : column == POINTS_D ? AXIS_D
+           : column == POINTS_C ? AXIS_C
+                                : AXIS_STEP;
 }
 
 /* The curve over [lo, hi] and what its parameters leave open. */
@@ -56,9 +45,7 @@ static void put_predicted(struct chart *c, const struct fitted *f, const struct 
     chart_panel(c, AXIS_L, AXIS_L, "Predicted and observed loss");
     chart_series(c, PLOT_POINTS, NULL, "%zu runs, the law across, observed upwards", p->n);
     for (size_t i = 0; i < p->n; i++) {
-        const struct law_at at = {p->N[i], f->law->variables & LAW_STEP ? p->step[i] : p->D[i],
-                                  p->unique[i]};
-        const double v = law_value(f->law, f->params, &at);
+        const double v = fitted_row(f, p, i, POINTS_N);
         chart_at(c, v, p->loss[i]);
         lo = fmin(lo, fmin(v, p->loss[i]));
         hi = fmax(hi, fmax(v, p->loss[i]));
@@ -86,12 +73,11 @@ int figure_law(struct chart *c, const struct figure_inputs *in, struct err *e)
         return -1;
     }
     if (f.law->variables & LAW_ANY) {
-        const double *x;
-        const char *name;
+        const enum points_column column = result_variable(r);
+        const double *x = points_values(&p, column);
         double lo = INFINITY, hi = 0;
-        const struct axis axis = variable(r, &p, &x, &name);
-        chart_panel(c, axis, AXIS_L, "Law %s", f.law->name);
-        note_law(c, &f, name);
+        chart_panel(c, axis_of(column), AXIS_L, "Law %s", f.law->name);
+        note_law(c, &f, points_text(column));
         for (size_t i = 0; i < p.n; i++) {
             lo = fmin(lo, x[i]);
             hi = fmax(hi, x[i]);
@@ -102,7 +88,7 @@ int figure_law(struct chart *c, const struct figure_inputs *in, struct err *e)
         put_curve(c, &f, lo, hi, CHART_RED, label);
         chart_series(c, PLOT_POINTS, CHART_BLUE, "%zu runs", p.n);
         for (size_t i = 0; i < p.n; i++) chart_at(c, x[i], p.loss[i]);
-    } else if (f.law->variables == (LAW_N | LAW_D)) {
+    } else if (f.law->variables == (LAW_N | LAW_D) && allocate_can(f.law)) {
         points_close(&p);
         fitted_free(&f);
         return figure_contours(c, in, e);
@@ -152,20 +138,23 @@ int figure_laws(struct chart *c, const struct figure_inputs *in, struct err *e)
     const struct result *r = figure_input(in, RESULT_FITS, 0);
     const struct result *file = figure_input(in, RESULT_POINTS, 0);
     json_t *groups = json_object_get(r->json, "groups"), *group;
-    const struct law *law = law_find(result_string(r->json, "law"), e);
+    struct law *own = NULL;
+    const struct law *law = expression_or_name(result_string(r->json, "law"), &own, e);
     const size_t n = json_array_size(groups);
     struct points p;
     if (!law) return err_prefix(e, "%s", r->path);
-    if (!(law->variables & LAW_ANY))
-        return err_set(e, "%s: groups of the law %s: only laws of one variable are drawn together",
-                       r->path, law->name);
+    if (!(law->variables & LAW_ANY)) {
+        err_set(e, "%s: groups of the law %s: only laws of one variable are drawn together",
+                r->path, law->name);
+        expression_free(own);
+        return -1;
+    }
     if (!n) return err_set(e, "%s: no group", r->path);
     if (result_points(&p, r, file ? file->path : NULL, false, e)) return -1;
-    const double *x;
-    const char *name;
-    const struct axis axis = variable(r, &p, &x, &name);
-    chart_panel(c, axis, AXIS_L, "Law %s of each group", law->name);
-    chart_note(c, "%s, x = %s", law->formula, name);
+    const enum points_column column = result_variable(r);
+    const double *x = points_values(&p, column);
+    chart_panel(c, axis_of(column), AXIS_L, "Law %s of each group", law->name);
+    chart_note(c, "%s, x = %s", law->formula, points_text(column));
     int status = 0;
     size_t i;
     json_array_foreach(groups, i, group) if (!status) status =

@@ -44,12 +44,25 @@ const struct figure figures[] = {
      FIT "tripod allocate fit.json --sweep 18:26:2 --json=allocation.json\n"
          "tripod plot allocation.json",
      false},
+    {"next", "the runs to train next, and what each would narrow", RESULT_DESIGN, RESULT_KINDS,
+     figure_next,
+     "tripod fit design runs.csv --grid 1e8:3e9:6,1e9:1e11:6 --budget 1e21 --target 7B,140B "
+     "--json=design.json\n"
+     "tripod plot design.json",
+     false},
     {"epoch", "published exponents of parameters and of data beside the theory (Figure 18)",
      RESULT_EPOCH, RESULT_KINDS, figure_epoch, "tripod plot scaling-laws.csv", false},
     {"qm18", "as epoch", RESULT_EPOCH, RESULT_KINDS, figure_epoch,
      "tripod plot --figure qm18 scaling-laws.csv", true},
     {"losses", "a checkpoint's losses: distribution, and what the mean is made of", RESULT_LOSSES,
      RESULT_KINDS, figure_losses, DEMO "tripod plot demo-out/losses/demo-115k-step1000.npy", false},
+    {"precisions", "error against speed of scans in narrower precisions", RESULT_LOSSES,
+     RESULT_LOSSES, figure_precisions,
+     "tripod scan m.tripod -c text -o f32\n"
+     "tripod scan m.tripod -c text -o int16 --precision int16 --compare\n"
+     "tripod scan m.tripod -c text -o bf16 --precision bf16 --compare\n"
+     "tripod plot --figure precisions f32/*.npy int16/*.npy bf16/*.npy",
+     true},
     {"qm3", "mean loss against size, p(L) and L p(L) of the models (Figure 3)", RESULT_MATRIX,
      RESULT_KINDS, figure_losses, DEMO "tripod plot demo-out/losses.npy", false},
     {"qm4", "losses of single tokens by size, of a list of rows (Figures 4 and 12)", RESULT_MATRIX,
@@ -182,6 +195,9 @@ static int check_inputs(const struct figure *f, const struct figure_inputs *in, 
         if (r->kind != f->reads && r->kind != f->also)
             return err_set(e, "%s: %s, expected %s for figure %s", r->path, result_names[r->kind],
                            result_names[f->reads], f->name);
+        if (f->also != f->reads && figure_input(in, r->kind, 0) != r)
+            return err_set(e, "%s: %s: figure %s draws one of these", r->path,
+                           result_names[r->kind], f->name);
     }
     return figure_input(in, f->reads, 0)
                ? 0

@@ -14,7 +14,9 @@ struct figure_inputs {
 
 struct figure {
     const char *name, *text;
-    enum result_kind reads, also; /* needed; and what may stand beside it (RESULT_KINDS: nothing) */
+    /* The one that is needed, and what may stand beside it: one of another kind, any number of the
+     * same, or nothing (RESULT_KINDS). */
+    enum result_kind reads, also;
     /* Puts the figure on the chart; IN has at least one result of the kind it reads. Errors name the
      * file that lacks something. */
     int (*build)(struct chart *c, const struct figure_inputs *in, struct err *e);

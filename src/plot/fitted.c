@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "fit/allocate.h"
+#include "fit/expression.h"
+#include "fit/fit_data.h"
 
 static int read_params(struct fitted *f, json_t *fit, const char *name, struct err *e)
 {
@@ -22,8 +24,12 @@ static int read_params(struct fitted *f, json_t *fit, const char *name, struct e
 
 int fitted_read(struct fitted *f, json_t *fit, const char *name, struct err *e)
 {
-    *f = (struct fitted){.law = law_find(result_string(fit, "law"), e)};
+    *f = (struct fitted){0};
+    f->law = expression_or_name(result_string(fit, "law"), &f->own, e);
     if (!f->law) return err_prefix(e, "%s", name);
+    if (f->law->variables & LAW_SCHEDULE)
+        return err_set(e, "%s: the law %s reads learning-rate schedules, which are not drawn", name,
+                       f->law->name);
     if (read_params(f, fit, name, e)) return -1;
     f->level = result_number(fit, "level");
     json_t *samples = result_member(fit, "bootstrap.samples");
@@ -47,6 +53,7 @@ void fitted_free(struct fitted *f)
 {
     free(f->draws);
     free(f->work);
+    expression_free(f->own);
     *f = (struct fitted){0};
 }
 
@@ -65,6 +72,14 @@ struct fitted_value fitted_at(const struct fitted *f,
     v.lo = allocate_percentile(f->work, n, (1 - f->level) / 2);
     v.hi = allocate_percentile(f->work, n, (1 + f->level) / 2);
     return v;
+}
+
+double fitted_row(const struct fitted *f, const struct points *p, size_t row, enum points_column x)
+{
+    const struct law_at at = {fit_data_value(f->law, 0, x, p, row),
+                              fit_data_value(f->law, 1, x, p, row),
+                              fit_data_value(f->law, 2, x, p, row)};
+    return law_value(f->law, f->params, &at);
 }
 
 static double loss_there(const struct law *law, const double *params, const void *at)

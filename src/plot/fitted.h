@@ -9,6 +9,7 @@
 
 struct fitted {
     const struct law *law;
+    struct law *own;                                           /* that law where it is a formula */
     double params[LAW_PARAMS], lo[LAW_PARAMS], hi[LAW_PARAMS]; /* interval, NaN: none */
     double (*draws)[LAW_PARAMS];                               /* [n] of the bootstrap */
     size_t n;
@@ -29,6 +30,8 @@ struct fitted_value fitted_at(const struct fitted *f,
                               double value(const struct law *law, const double *params,
                                            const void *context),
                               const void *context);
+/* The law's loss of a row; X: the column a law of one variable reads. */
+double fitted_row(const struct fitted *f, const struct points *p, size_t row, enum points_column x);
 /* The law itself there. */
 struct fitted_value fitted_loss(const struct fitted *f, const struct law_at *at);
 

@@ -27,6 +27,7 @@ const char *const result_names[RESULT_KINDS] = {
     [RESULT_ENVELOPE] = "JSON of tripod fit envelope",
     [RESULT_APPROACHES] = "JSON of tripod fit approaches",
     [RESULT_ALLOCATION] = "JSON of tripod allocate",
+    [RESULT_DESIGN] = "JSON of tripod fit design",
     [RESULT_HISTOGRAM] = "JSON of tripod tokens histogram",
     [RESULT_BY] = "JSON of tripod tokens by",
     [RESULT_RANKS] = "JSON of tripod quanta envelope",
@@ -106,6 +107,7 @@ static const struct {
     {"answers", NULL, RESULT_ALLOCATION},
     {"groups", NULL, RESULT_FITS}, /* with "by": RESULT_BY, below */
     {"objective", NULL, RESULT_FIT},
+    {"criterion", NULL, RESULT_DESIGN},
     {"checkpoints", NULL, RESULT_HISTOGRAM},
     {"envelope", NULL, RESULT_RANKS},
     {"sums", NULL, RESULT_THEORY},

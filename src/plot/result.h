@@ -25,6 +25,7 @@ enum result_kind {
     RESULT_ENVELOPE,
     RESULT_APPROACHES,
     RESULT_ALLOCATION,
+    RESULT_DESIGN, /* runs to train next */
     RESULT_HISTOGRAM,
     RESULT_BY, /* tokens by position, frequency ... */
     RESULT_RANKS,
@@ -67,6 +68,8 @@ double *result_numbers(json_t *object, const char *path, size_t *n);
  * run's steps. Errors: not there, other bytes than then, rows that are not those of the result. */
 int result_points(struct points *p, const struct result *r, const char *file, bool every,
                   struct err *e);
+/* The column that a fitted law of one variable reads. */
+enum points_column result_variable(const struct result *r);
 /* An option of the command line that made a result: its value, NULL where it is not there. */
 const char *result_option(const struct result *r, const char *name);
 

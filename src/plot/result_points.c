@@ -2,8 +2,10 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "fit/laws.h"
+#include "fit/expression.h"
+#include "fit/fit_data.h"
 #include "src/base/file.h"
 #include "src/plot/result.h"
 
@@ -55,43 +57,48 @@ static int add_lines(struct recipe *q, json_t *result)
     return 0;
 }
 
+enum points_column result_variable(const struct result *r)
+{
+    const char *x = result_option(r, "x");
+    return !x || !strcasecmp(x, "N") ? POINTS_N
+           : !strcasecmp(x, "D")     ? POINTS_D
+           : !strcasecmp(x, "C")     ? POINTS_C
+                                     : POINTS_STEP;
+}
+
+/* Bits of the columns that rows must have. */
 static unsigned needed(const struct result *r, bool *last)
 {
     struct err ignored;
-    const unsigned all = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
-    const struct law *law = law_find(result_string(r->json, "law"), &ignored);
-    const char *x = result_option(r, "x");
-    *last = false;
-    if (!law) return r->kind == RESULT_FIT || r->kind == RESULT_FITS ? 0 : all;
+    struct law *own = NULL;
+    const struct law *law = expression_or_name(result_string(r->json, "law"), &own, &ignored);
+    const enum points_column x = result_variable(r);
+    *last = law && law->variables & LAW_ANY && x == POINTS_N;
     unsigned need = 0;
-    if (law->variables & LAW_ANY) {
-        *last = !x || !strcmp(x, "N");
-        return 1u << (!x || !strcmp(x, "N") ? POINTS_N
-                      : !strcmp(x, "D")     ? POINTS_D
-                      : !strcmp(x, "C")     ? POINTS_C
-                                            : POINTS_STEP);
+    if (!law && r->kind != RESULT_FIT && r->kind != RESULT_FITS)
+        need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
+    for (int k = 0; law && k < 3; k++) {
+        const enum points_column column = fit_data_column(law, k, x);
+        if (column < POINTS_COLUMNS) need |= 1u << column;
     }
-    if (law->variables & LAW_N) need |= 1u << POINTS_N;
-    if (law->variables & LAW_D) need |= 1u << (law->variables & LAW_STEP ? POINTS_STEP : POINTS_D);
-    if (law->variables & LAW_U) need |= 1u << POINTS_UNIQUE;
-    if (law->variables & LAW_V) need |= 1u << POINTS_VOCABULARY;
+    expression_free(own);
     return need;
 }
 
 static int make_recipe(struct recipe *q, const struct result *r, bool every, struct err *e)
 {
-    static const char *const names[POINTS_COLUMNS] = {
-        [POINTS_N] = "N",
-        [POINTS_D] = "D",
-        [POINTS_C] = "C",
-        [POINTS_LOSS] = "loss",
-        [POINTS_STEP] = "step",
-        [POINTS_UNIQUE] = "unique",
-        [POINTS_VOCABULARY] = "vocabulary",
-        [POINTS_WEIGHT] = "weight",
-        [POINTS_RUN] = "run",
-        [POINTS_BY] = "by",
-    };
+    static const char *const names[] = {[POINTS_N] = "N",
+                                        [POINTS_D] = "D",
+                                        [POINTS_C] = "C",
+                                        [POINTS_LOSS] = "loss",
+                                        [POINTS_STEP] = "step",
+                                        [POINTS_UNIQUE] = "unique",
+                                        [POINTS_VOCABULARY] = "vocabulary",
+                                        [POINTS_OUTCOME] = "outcome",
+                                        [POINTS_WEIGHT] = "weight",
+                                        [POINTS_RUN] = "run",
+                                        [POINTS_BY] = "by"};
+    _Static_assert(sizeof names / sizeof *names == POINTS_COLUMNS, "a column without its option");
     static const char *const units[] = {"auto", "nats", "bits", "perplexity"};
     *q = (struct recipe){.where = malloc(64 * sizeof *q->where)};
     if (!q->where) return err_memory(e, r->path);

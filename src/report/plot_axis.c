@@ -36,7 +36,7 @@ static void extent(const struct plot *p, bool along_x, double range[2])
         for (size_t c = 0; c < 3; c++) {
             for (size_t k = 0; columns[c] && k < s->n; k++) {
                 const double v = columns[c][k];
-                if (!plot_row_shown(p, s, k) || !isfinite(v) || (logarithmic && v <= 0)) continue;
+                if (!plot_row_shown(p, s, k) || !plot_drawable(v, logarithmic)) continue;
                 if (v - half < range[0]) range[0] = v - half;
                 if (v + half > range[1]) range[1] = v + half;
             }
@@ -157,7 +157,7 @@ static bool find_range(const struct plot *p, bool along_x, struct axis *a, bool 
         r[0] = given[1];
         r[1] = given[0];
     }
-    if (!(r[1] > r[0] && (!a->log || r[0] > 0))) {
+    if (!(r[1] > r[0] && plot_drawable(r[0], a->log) && plot_drawable(r[1], false))) {
         extent(p, along_x, r);
         if (!(r[0] <= r[1])) return false;
         bool tight = false, zero = false;
@@ -220,13 +220,13 @@ int plot_put_scale(const struct plot *p, const struct plot_page *page, struct ou
                      .gap = 3 * letter,
                      .first = true};
     if (a.gap < a.mm / 12) a.gap = a.mm / 12;
-    if (!(a.hi > a.lo)) {
+    if (!(a.hi > a.lo && plot_drawable(a.lo, a.log) && plot_drawable(a.hi, false))) {
         a.lo = INFINITY;
         a.hi = -INFINITY;
         for (size_t i = 0; i < p->n; i++) {
             const struct plot_series *s = &p->series[i];
             for (size_t k = 0; s->z && k < s->n; k++) {
-                if (!isfinite(s->z[k]) || (a.log && s->z[k] <= 0)) continue;
+                if (!plot_drawable(s->z[k], a.log)) continue;
                 if (s->z[k] < a.lo) a.lo = s->z[k];
                 if (s->z[k] > a.hi) a.hi = s->z[k];
             }

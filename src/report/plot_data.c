@@ -1,20 +1,13 @@
 /* plot_data.c - a figure's data as TSV; see plot_inside.h. SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
-
 #include "src/report/plot_inside.h"
-
-static bool drawable(double v, bool logarithmic)
-{
-    return isfinite(v) && (!logarithmic || v > 0);
-}
 
 bool plot_row_shown(const struct plot *p, const struct plot_series *s, size_t i)
 {
     const bool band = s->style == PLOT_BAND;
-    if (!drawable(s->x[i], p->xlog)) return false;
-    if (s->z && !isfinite(s->z[i])) return false;
-    if (!drawable(band ? s->lo[i] : s->y[i], p->ylog)) return false;
-    return !band || drawable(s->hi[i], p->ylog);
+    if (!plot_drawable(s->x[i], p->xlog)) return false;
+    if (s->z && !plot_drawable(s->z[i], p->zlog)) return false;
+    if (!plot_drawable(band ? s->lo[i] : s->y[i], p->ylog)) return false;
+    return !band || plot_drawable(s->hi[i], p->ylog);
 }
 
 static int put_name(const char *name, struct out *o, struct err *e)
@@ -29,7 +22,9 @@ static int put_name(const char *name, struct out *o, struct err *e)
 /* An error bar without an end is drawn as none: both ends at the point. */
 static double end_of(const struct plot_series *s, const double *ends, size_t i)
 {
-    return isfinite(ends[i]) || s->style == PLOT_BAND ? ends[i] : s->along_x ? s->x[i] : s->y[i];
+    return plot_drawable(ends[i], false) || s->style == PLOT_BAND ? ends[i]
+           : s->along_x                                           ? s->x[i]
+                                                                  : s->y[i];
 }
 
 static int put_row(const struct plot_series *s, size_t i, struct out *o, struct err *e)

@@ -67,7 +67,7 @@ int plot_run(const char *script, const char *data, const char *image, bool *draw
         char *line = strstr(said, "line "); /* gnuplot echoes the statement first */
         line = line ? line : said;
         line[strcspn(line, "\n")] = 0;
-        err_set(e, "%s: gnuplot failed: %s", image, *line ? line : "no message");
+        err_set(e, "gnuplot failed: %s", *line ? line : "no message");
     } else {
         *drawn = true;
         status = 0;

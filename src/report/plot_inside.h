@@ -4,6 +4,8 @@
 #ifndef TRIPOD_PLOT_INSIDE_H
 #define TRIPOD_PLOT_INSIDE_H
 
+#include <math.h>
+
 #include "src/base/file.h"
 #include "src/report/plot.h"
 
@@ -13,10 +15,16 @@ struct plot_page {
     double width, height, font;
     size_t panels, columns, rows;
     double panel_width;
-    double line;        /* millimetres from a line of type to the next, as the terminal has it */
-    double top, bottom; /* margins in lines, the same for every panel */
+    double line;         /* millimetres from a line of type to the next, as the terminal has it */
+    double top, bottom;  /* margins in lines, the same for every panel */
     size_t drawn, total; /* points; fewer are drawn than there are where they are thinned */
 };
+
+/* Whether V has a place on an axis: a number, and none so large or small that gnuplot gives up. */
+static inline bool plot_drawable(double v, bool logarithmic)
+{
+    return fabs(v) <= 1e100 && (!logarithmic || v >= 1e-100);
+}
 
 /* Whether a row is drawn on the panel's axes. */
 bool plot_row_shown(const struct plot *p, const struct plot_series *s, size_t row);

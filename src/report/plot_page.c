@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "src/report/plot_inside.h"
 
@@ -197,19 +196,36 @@ static int write_files(const struct plot *p, struct files *f, enum plot_size siz
     return status;
 }
 
+/* Whether an image has its end: on a full disk gnuplot writes what fits and says nothing. */
+static bool is_whole(const char *image)
+{
+    static const char *const ends[] = {"</svg>", "IEND", "%%EOF"};
+    struct map m;
+    struct err ignored;
+    bool whole = false;
+    if (map_open(&m, image, &ignored)) return false;
+    const size_t tail = m.size < 16 ? m.size : 16;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        whole |= tail && memmem(m.data + m.size - tail, tail, ends[i], strlen(ends[i]));
+    map_close(&m);
+    return whole;
+}
+
 /* Until the image is there nothing has its final name, and without KEEP data and script never get
  * one. */
 static int draw_files(struct files *f, struct plot_output *o, struct err *e)
 {
-    char *part = format_string("%s.part-%ld", f->name.image, (long)getpid());
-    int status = part ? 0 : err_memory(e, f->name.image);
+    struct out image = {0};
+    int status = out_open(&image, f->name.image, e);
     if (!status && (fflush(f->data.file) || fflush(f->script.file)))
         status = err_errno(e, "%s: cannot write", f->name.script);
-    if (!status) status = plot_run(f->script.part, f->data.part, part, &o->drawn, e);
-    if (!status && o->drawn && rename(part, f->name.image))
-        status = err_errno(e, "%s: cannot write", f->name.image);
-    if (status && part) unlink(part);
-    free(part);
+    if (!status && plot_run(f->script.part, f->data.part, image.part, &o->drawn, e))
+        status = err_prefix(e, "%s", f->name.image);
+    if (!status && o->drawn && !is_whole(image.part))
+        status = err_kind(e, ERR_SPACE, "%s: gnuplot wrote a part of it: is the disk full?",
+                          f->name.image);
+    if (!status && o->drawn) status = out_commit(&image, e);
+    out_abort(&image);
     if (status || (o->drawn && !o->keep)) return status;
     return out_commit(&f->data, e) || out_commit(&f->script, e) ? -1 : 0;
 }

@@ -68,15 +68,14 @@ static json_t *runs(struct sheet *s, const struct design *d, const struct points
         {.name = "cost", .format = "%.7g", .unit = TABLE_FLOP},
         {.name = "spent", .format = "%.7g", .unit = TABLE_FLOP},
         {.name = "half_width", .unit = TABLE_PERCENT, .head = "+-"},
-        {.name = "shrink_per_flop", .head = "shrinks per FLOP"},
+        {.name = "shrink_per_cost", .head = "shrinks per cost"},
     };
     sheet_gap(s);
     sheet_remark(s,
-                 "runs, %s first; the half-width with each and all before; how much it shrinks per "
-                 "FLOP",
+                 "runs, %s first; the half-width with each and all before; how much it shrinks by "
+                 "what the run costs",
                  rounds ? "by round, the cheapest" : "what helps most per FLOP");
     struct table *t = sheet_table(s, columns, COUNT_OF(columns), "-", false);
-    double before = d->half;
     for (size_t i = 0; i < d->n; i++) {
         const struct design_step *step = &d->step[i];
         const size_t k = step->candidate;
@@ -88,8 +87,7 @@ static json_t *runs(struct sheet *s, const struct design *d, const struct points
         table_real(t, cost[k]);
         table_real(t, step->spent);
         table_real(t, step->half);
-        table_real(t, (before - step->half) / cost[k]);
-        before = step->half;
+        table_real(t, step->gain / cost[k]);
     }
     return table_json(t, false);
 }
@@ -98,7 +96,11 @@ static json_t *runs(struct sheet *s, const struct design *d, const struct points
 static void end(struct sheet *s, const struct design *d)
 {
     sheet_gap(s);
-    if (d->enough)
+    if (!d->n)
+        sheet_remark(
+            s, "no candidate within the budget helps: +-%.3g %% now, with all of them +-%.3g %%",
+            100 * d->half, 100 * d->half_every);
+    else if (d->enough)
         sheet_remark(s,
                      "more runs stop helping after run %zu, %.4g spent: from there all candidates "
                      "together would win less than 10 %%, to +-%.3g %%",
@@ -125,9 +127,9 @@ json_t *design_report(struct sheet *s, const struct design *d, const struct poin
         "law", o->law->name, "params", params, "criterion", criteria[o->criterion], "rows",
         (json_int_t)rows->n, "candidates", (json_int_t)candidates->n, "sigma", d->sigma, "level",
         o->level, "budget", o->budget, "spent", d->spent, "half_width", "before",
-        json_finite(d->half), "after", json_finite(d->n ? d->step[d->n - 1].half : d->half),
-        "every_candidate", json_finite(d->half_every), "enough", (json_int_t)d->enough, "weights",
-        weights, "targets", at, "runs", steps, "provenance", provenance_json());
+        json_finite(d->half), "after", json_finite(d->half_after), "every_candidate",
+        json_finite(d->half_every), "enough", (json_int_t)d->enough, "weights", weights, "targets",
+        at, "runs", steps, "provenance", provenance_json());
 }
 
 int design_plot(const struct design *d, const struct points *rows, const struct points *candidates,

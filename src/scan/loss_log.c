@@ -2,17 +2,15 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/scan/loss_log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "src/base/file.h"
+#include "src/base/lock.h"
 
 enum { RECORDS_AT_A_TIME = 512 };
 
@@ -26,28 +24,6 @@ struct header {
 _Static_assert(sizeof(struct header) == LOSS_LOG_HEADER, "a header without gaps");
 
 static const char magic[8] = "tripodL\1";
-
-/* --- locking --- */
-
-/* 1: another process has it. */
-static int lock(struct loss_log *l, struct err *e)
-{
-    while (flock(l->fd, LOCK_EX | LOCK_NB)) {
-        if (errno == EINTR) continue;
-        if (errno == EWOULDBLOCK) return 1;
-        l->unlocked = errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
-        return l->unlocked ? 0 : err_errno(e, "%s: cannot lock", l->path);
-    }
-    return 0;
-}
-
-/* Who had it may have finished, and removed it, before we got the lock. */
-static bool is_in_place(const struct loss_log *l)
-{
-    struct stat ours, there;
-    return !fstat(l->fd, &ours) && !stat(l->path, &there) && ours.st_ino == there.st_ino &&
-           ours.st_dev == there.st_dev;
-}
 
 static void name_holder(const struct loss_log *l, struct err *e)
 {
@@ -91,13 +67,8 @@ int loss_log_open(struct loss_log *l, const char *path, uint64_t key, uint64_t c
 {
     *l = (struct loss_log){.fd = -1, .key = key, .count = count, .path = strdup(path)};
     if (!l->path) return err_memory(e, path);
-    int status = 0;
     bool made = false;
-    do {
-        if (l->fd >= 0) close(l->fd);
-        l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        status = l->fd < 0 ? err_errno(e, "%s: cannot write", path) : lock(l, e);
-    } while (!status && !is_in_place(l));
+    int status = lock_open(&l->fd, path, &l->unlocked, e);
     if (status > 0) name_holder(l, e);
     if (!status) status = open_header(l, &made, e);
     if (status) loss_log_close(l, made);

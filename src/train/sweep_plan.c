@@ -9,13 +9,9 @@
 #include <string.h>
 
 #include "src/base/num.h"
+#include "src/train/train_settings.h"
 
 enum { WIDTH_STEP = 4, MOST_WIDTH = 8192, MOST_LAYERS = 96, ASPECT = 32, LEAST_LAYERS = 2 };
-
-double sweep_rate(uint64_t width)
-{
-    return 6e-3 * sqrt(32 / (double)width);
-}
 
 double sweep_seconds(const struct sweep_cell *c, double peak)
 {
@@ -97,19 +93,24 @@ static void short_number(double v, char *text, size_t size)
 }
 
 /* The cell's run of this seed, or why there is none. */
-static void fill(struct sweep_cell *c, const struct sweep_request *r, double budget, size_t seed)
+static int fill(struct sweep_cell *c, const struct sweep_request *r, double budget, size_t seed,
+                struct err *e)
 {
     char number[32];
     const double step = (double)r->rows * (double)r->length;
     const double cost = count_training(&c->shape, r->rule);
+    if (budget / cost / step > UINT32_MAX)
+        return err_set(e,
+                       "budget %g: expected at most %u steps, found %.3g of a model of %" PRIu64
+                       " layers, width %" PRIu64,
+                       budget, UINT32_MAX, budget / cost / step, c->shape.layers, c->shape.width);
     c->budget = budget;
     c->rows = r->rows;
     c->N = sweep_n(&c->shape, r->rule);
     c->steps = (uint64_t)(budget / cost / step + 0.5);
     c->D = c->steps * r->rows * r->length;
     c->C = cost * (double)c->D;
-    c->rate = sweep_rate(c->shape.width);
-    c->warmup = (c->steps + 10) / 20;
+    c->rate = train_default_rate(c->shape.width);
     c->seed = r->seed + seed;
     c->epochs = r->tokens ? (double)c->D / (double)r->tokens : 0;
     c->skip = c->steps < SWEEP_STEPS  ? SWEEP_SHORT
@@ -118,6 +119,7 @@ static void fill(struct sweep_cell *c, const struct sweep_request *r, double bud
     short_number(budget, number, sizeof number);
     snprintf(c->name, sizeof c->name, "c%s-d%" PRIu64 "-l%" PRIu64 "-s%" PRIu64, number,
              c->shape.width, c->shape.layers, c->seed);
+    return 0;
 }
 
 static int by_length(const void *x, const void *y)
@@ -131,9 +133,21 @@ static int by_length(const void *x, const void *y)
 
 static int check(const struct sweep_request *r, struct err *e)
 {
-    for (size_t i = 0; i < r->n_budgets; i++)
+    char name[32], other[32];
+    for (size_t i = 0; i < r->n_budgets; i++) {
         if (!(r->budgets[i] >= 1e6 && r->budgets[i] <= 1e30))
             return err_set(e, "budget: expected 1e6 to 1e30 FLOP, found %g", r->budgets[i]);
+        short_number(r->budgets[i], name, sizeof name);
+        for (size_t k = 0; k < i; k++) {
+            short_number(r->budgets[k], other, sizeof other);
+            if (!strcmp(name, other)) /* their runs would have the same names */
+                return err_set(e, "budgets: expected each once, to four digits, found %s twice",
+                               name);
+        }
+    }
+    if (!(r->ratio[0] >= 1e-6 && r->ratio[1] <= 1e12))
+        return err_set(e, "ratio: expected 1e-6 to 1e12 tokens a parameter, found %g to %g",
+                       r->ratio[0], r->ratio[1]);
     for (size_t i = 0; i < r->n_widths; i++) {
         const double w = r->widths[i];
         if (!(w >= WIDTH_STEP && w <= MOST_WIDTH) || fmod(w, WIDTH_STEP) > 0)
@@ -173,7 +187,10 @@ int sweep_plan_make(struct sweep_plan *p, const struct sweep_request *r, struct 
             }
             if (known(p, first, &c.shape)) continue;
             for (size_t s = 0; s < r->seeds; s++) {
-                fill(&c, r, r->budgets[b], s);
+                if (fill(&c, r, r->budgets[b], s, e)) {
+                    sweep_plan_free(p);
+                    return -1;
+                }
                 p->skipped += c.skip != SWEEP_RUN;
                 p->cells[p->n++] = c;
             }

@@ -31,7 +31,7 @@ enum sweep_skip { SWEEP_RUN, SWEEP_EPOCHS, SWEEP_SHORT };
 struct sweep_cell {
     struct count_config shape;
     double budget, C; /* asked for; what the whole steps come to */
-    uint64_t N, D, steps, warmup, seed;
+    uint64_t N, D, steps, seed;
     size_t rows;         /* of a step, of shape.sequence tokens each */
     double rate, epochs; /* peak rate; epochs 0: not known */
     enum sweep_skip skip;
@@ -44,8 +44,8 @@ struct sweep_plan {
 };
 
 /* The cells, longest first, those skipped at the end. N is counted as the rule does: without
- * embedding and head, with the head, or all. Errors: settings out of range, out of memory. The
- * caller frees. */
+ * embedding and head, with the head, or all. Errors: settings out of range, a budget twice, more steps
+ * than 2^32, out of memory. The caller frees. */
 int sweep_plan_make(struct sweep_plan *p, const struct sweep_request *r, struct err *e);
 void sweep_plan_free(struct sweep_plan *p);
 /* Part SHARD of SHARDS: every SHARDS-th of the cells of ALL from SHARD on. The caller frees. */
@@ -61,9 +61,6 @@ void sweep_shape(struct count_config *c, double target, enum count_f rule, size_
 void sweep_shape_of(struct count_config *c, uint64_t width, size_t vocab, size_t length);
 /* What N means under a rule. */
 uint64_t sweep_n(const struct count_config *c, enum count_f rule);
-
-/* Peak learning rate: 6e-3 sqrt(32 / width). Warm-up is a twentieth of the steps. */
-double sweep_rate(uint64_t width);
 
 /* Seconds one thread of so many FLOP/s at most will take: narrow models are slower, as their
  * elementwise work is a larger part. */

@@ -85,9 +85,9 @@ static int open_corpus(struct train_input *in, const struct train_request *q, co
     int status = 0;
     if (!in->tokenizer && !(q->vocab && q->separator))
         status = err_set(e,
-                         "%s: its tokenizer%s%s is not known: give it with -t, or --vocab and "
+                         "%s: its tokenizer%s%s%s is not known: give it with -t, or --vocab and "
                          "--separator",
-                         prefix, gone ? ", " : "", gone ? gone : "");
+                         prefix, gone ? ", " : "", gone ? gone : "", gone ? "," : "");
     free(gone);
     if (status || (in->tokenizer && keep_tokenizer(in, tokenizer, e))) return -1;
     return known_hash(&in->corpus, in->corpus.documents, q->folder, &in->hash, e);

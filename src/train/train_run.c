@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "src/base/file.h"
+#include "src/base/lock.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
 #include "src/train/train_state.h"
@@ -18,7 +19,8 @@ struct work {
     const struct train_how *how;
     struct train_whole whole;
     uint64_t settings; /* its hash */
-    char *state_path;
+    char *record_path, *state_path, *lock_path;
+    int lock; /* -1: not ours */
     struct train_validation validation;
     struct train_order order;
     struct trainer trainer;
@@ -49,6 +51,19 @@ static int open_whole(struct work *w, struct err *e)
     return train_whole_hash(&w->whole, &w->settings, e);
 }
 
+static int take_lock(struct work *w, struct err *e)
+{
+    bool unlocked;
+    const int status = lock_open(&w->lock, w->lock_path, &unlocked, e);
+    if (unlocked)
+        progress_warn("%s: this file system knows no locks: do not train there by two processes",
+                      w->how->folder);
+    if (status <= 0) return status;
+    close(w->lock);
+    w->lock = -1;
+    return err_set(e, "%s: another process trains there", w->how->folder);
+}
+
 static int open_work(struct work *w, struct err *e)
 {
     const struct train_run *r = w->r;
@@ -69,8 +84,14 @@ static int open_work(struct work *w, struct err *e)
 
 static void close_work(struct work *w)
 {
+    if (w->lock >= 0) {
+        unlink(w->lock_path);
+        close(w->lock);
+    }
     free(w->tokens);
+    free(w->record_path);
     free(w->state_path);
+    free(w->lock_path);
     trainer_close(&w->trainer);
     train_order_close(&w->order);
     train_validation_close(&w->validation);
@@ -156,30 +177,39 @@ static int train(struct work *w, struct err *e)
     }
 }
 
+/* Begins, or goes on. */
+static int run(struct work *w, struct train_done *done, struct err *e)
+{
+    int status = open_work(w, e);
+    done->first = w->trainer.steps;
+    w->began -= w->log.seconds;
+    /* What is in the folder from now on is of these settings, and a state says so. */
+    if (!status && !file_exists(w->state_path)) status = keep(w, e);
+    if (!status) status = train(w, e);
+    done->end = w->trainer.steps;
+    w->log.seconds = omp_get_wtime() - w->began;
+    return status ? -1 : train_record_write(w->how->folder, &w->whole, &w->log, &done->result, e);
+}
+
 int train_run_do(const struct train_run *r, const struct train_how *how, struct train_done *done,
                  struct err *e)
 {
-    struct work w = {.r = r, .how = how, .began = omp_get_wtime()};
+    struct work w = {.r = r, .how = how, .lock = -1, .began = omp_get_wtime()};
     *done = (struct train_done){.there = false};
     if (train_run_check(r, e)) return -1;
-    char *path = format_string("%s/train.json", how->folder);
+    w.record_path = format_string("%s/train.json", how->folder);
     w.state_path = format_string("%s/train.state", how->folder);
-    int status = path && w.state_path ? 0 : err_memory(e, r->name);
+    w.lock_path = format_string("%s/train.lock", how->folder);
+    int status = w.record_path && w.state_path && w.lock_path ? 0 : err_memory(e, r->name);
     if (!status) status = open_whole(&w, e);
-    if (!status && file_exists(path)) {
-        status = train_record_read(path, &w.whole, &done->result, e);
+    if (!status && !file_exists(w.record_path)) status = take_lock(&w, e);
+    if (!status && file_exists(w.record_path)) { /* another process may have finished it by now */
+        status = train_record_read(w.record_path, &w.whole, &done->result, e);
         done->there = !status;
     } else if (!status) {
-        status = open_work(&w, e);
-        done->first = w.trainer.steps;
-        w.began -= w.log.seconds;
-        if (!status) status = train(&w, e);
-        done->end = w.trainer.steps;
-        w.log.seconds = omp_get_wtime() - w.began;
-        if (!status) status = train_record_write(how->folder, &w.whole, &w.log, &done->result, e);
+        status = run(&w, done, e);
     }
     if (!status) unlink(w.state_path); /* one that a kill left behind, too */
-    free(path);
     close_work(&w);
     return status;
 }

@@ -2,7 +2,8 @@
  *
  *   stepS.tripod   the weights after S steps, as a flat model: `tripod scan`, quanta and export read it
  *   train.json     the record, points.csv, log.csv (train_record.h): when it is finished
- *   train.state    where an unfinished run goes on from
+ *   train.state    where an unfinished run goes on from, and what settings its files are of
+ *   train.lock     while a process trains there
  *
  * The same bytes of checkpoints, points and log whatever the number of threads, the instruction set
  * and the interruptions: batches and rates are functions of the step, no sum depends on who computes it.
@@ -33,8 +34,8 @@ struct train_done {
 };
 
 /* Runs it, or goes on from its state; a run whose record is there is left alone. Progress is reported
- * as tokens. Errors: settings out of range, a record or a state of other settings or other text, a
- * damaged state, a loss that is no finite number, ERR_INTERRUPTED (the state is kept), cannot write,
+ * as tokens. Errors: settings out of range, a record or a state of other settings or other text, another
+ * process that trains in the folder, a damaged state, a loss that is no finite number, ERR_INTERRUPTED (the state is kept), cannot write,
  * out of memory. */
 int train_run_do(const struct train_run *r, const struct train_how *how, struct train_done *done,
                  struct err *e);

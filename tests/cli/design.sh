@@ -24,6 +24,7 @@ write("new", [(N, D, loss(N, D, s=1.5 ** -g)) for N, D in sweep])
 write("old", [(N, D, loss(N, D)) for N, D in sweep])
 write("both", [(r, N, D, loss(N, D, s=1.5 ** -g if r == "new" else 1)) for r in ("new", "old") for N, D in sweep], "recipe,N,D,loss")
 write("three", [(f"r{i % 3}", N, D, loss(N, D)) for i, (N, D) in enumerate(sweep)], "recipe,N,D,loss")
+write("large", [(N, D, loss(N, D)) for N in (5e9, 7e9, 9e9, 1e10) for D in (1e11, 1.4e11, 2e11)])
 write("seeds", [(N, D, loss(N, D)) for N, D in sweep for _ in range(2)])
 write("bent", [(N, D, loss(N, D) * (1 + (0.02 if N > 1e9 and D < 4e9 else 0))) for N, D in sweep for _ in range(2)])
 PY
@@ -33,7 +34,7 @@ design() { "$TRIPOD" fit design "$T/cheap.csv" --budget 2e20 --target 1e10,1e11 
 ok design design --candidates "$T/more.csv" -o "$T/next.csv" --plot "$T/d.svg" --json
 holds design_shrinks 'h = o["half_width"]; assert h["every_candidate"] < h["after"] < h["before"] / 3, h'
 holds design_budget 'r = o["runs"]; assert o["spent"] <= 2e20 and abs(sum(x["cost"] for x in r) - o["spent"]) < 1e-6 * o["spent"] and all(abs(x["cost"] / (6 * x["N"] * x["D"]) - 1) < 1e-6 for x in r)'
-holds design_per_flop 'r = [o["half_width"]["before"]] + [x["half_width"] for x in o["runs"]]; assert all(abs(x["shrink_per_flop"] * x["cost"] - (r[i] - r[i + 1])) < 1e-6 for i, x in enumerate(o["runs"]))'
+holds design_per_cost 'r = [o["half_width"]["before"]] + [x["half_width"] for x in o["runs"]]; assert all(abs(x["shrink_per_cost"] * x["cost"] - (r[i] - r[i + 1])) < 1e-6 for i, x in enumerate(o["runs"]))'
 check design_files "missing" test -s "$T/d.tsv" -a -s "$T/d.gp" -a -s "$T/next.csv"
 is chosen_header "name,N,D,hours" "$(head -n 1 "$T/next.csv")"
 check chosen_rows "not rows of the candidates, or not as many as chosen" python3 - "$T" <<'PY'
@@ -52,15 +53,25 @@ holds optimum_size 't = o["targets"][0]; assert abs(6 * t["N"] * t["D"] / 1e22 -
 ok region "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 2e20 --criterion d --target 2e10:4e10,2e11:4e11 --json
 holds region_places 'assert len(o["targets"]) == 25 and o["criterion"] == "d"'
 ok rounds "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/done.csv" --budget 2e21 --target 1e10,1e11 --sequential=3 --criterion mse --json
+holds rounds_after 'h, t, r = o["half_width"], o["targets"][0], o["runs"]; assert h["after"] == t["half_width_after"] and h["every_candidate"] <= h["after"] * 1.0000001 and o["enough"] == (len(r) if h["after"] <= 1.1 * h["every_candidate"] else 0), (h, t)'
+holds rounds_gain 'assert all(x["shrink_per_cost"] > 0 for x in o["runs"])'
 holds rounds_three 'assert {x["round"] for x in o["runs"]} == {1, 2, 3} and abs(sum(o["weights"].values()) - 1) < 1e-9'
 ok rounds_hole "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/hole.csv" --budget 2e20 --target 1e10,1e11 --sequential --json
 holds rounds_hole_left_out 'assert o["candidates"] == 40 and 2 not in [x["line"] for x in o["runs"]]'
 terminal design_terminal 80 "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" --budget 2e20 --target 1e10,1e11
+printf 'N,D\n1e6,1e7\n1.1e6,1e7\n1e6,1.2e7\n' >"$T/useless.csv"
+ok nothing_helps "$TRIPOD" fit design "$T/large.csv" --candidates "$T/useless.csv" --budget 1e21 --target 7e9,1.4e11 --misfit 30 --json
+holds nothing_chosen 't, h = o["targets"][0], o["half_width"]; assert o["runs"] == [] and abs(t["N"] / 7e9 - 1) < 1e-9 and 1.5 < t["loss"] < 3 and t["half_width"] == t["half_width_after"] == h["before"] == h["after"] > 0'
+ok nothing_said "$TRIPOD" fit design "$T/large.csv" --candidates "$T/useless.csv" --budget 1e21 --target 7e9,1.4e11 --misfit 30
+shows nothing_helps_said 'no candidate within the budget helps'
 misuse no_points 'no POINTS' "$TRIPOD" fit design
 misuse no_candidates 'one of --candidates and --grid' design
 misuse both_candidates 'one of --candidates and --grid' design --candidates "$T/more.csv" --grid 1:2:1,1:2:1
 misuse no_target 'no target' "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1
 misuse bad_target 'expected N,D' design --target 5 --candidates "$T/more.csv"
+misuse half_target "expected N,D, found '7B,'" "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1e20 --target 7B,
+misuse grid_flop '--flop and --sequential need --candidates' "$TRIPOD" fit design "$T/cheap.csv" --grid 1e8:1e10:2,1e9:1e11:2 -C 1e20 --target 1e9,1e9 --flop exact
+misuse speedup_flop '--flop: multipliers are of C = 6ND' "$TRIPOD" fit speedup "$T/new.csv" "$T/old.csv" --flop exact
 misuse mixed_target 'stand alone' design --target C=1e22 --candidates "$T/more.csv"
 misuse two_stdins 'both be stdin' "$TRIPOD" fit design - --candidates - -C 1 --target 1,1
 fails one_number 'expected.*found' "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" --cost nix -C 1e20 --target 1e9,1e9
@@ -72,6 +83,11 @@ fails large_grid 'at most 4000 places' design --grid 1e8:1e9:400,1e9:1e11:400
 fails broken_grid 'N1:N2:K' design --grid 1e8:1e9,1e9:1e11:4
 fails no_file 'cannot open' design --candidates "$T/none.csv"
 fails no_folder 'none/x.csv' design --candidates "$T/more.csv" -o "$T/none/x.csv"
+
+cp "$T/more.csv" "$T/kept.csv"
+fails over_candidates 'kept.csv: is read from' design --candidates "$T/kept.csv" -o "$T/kept.csv"
+fails over_rows 'old.csv: is read from' "$TRIPOD" fit speedup "$T/new.csv" "$T/old.csv" --json="$T/old.csv"
+cmp -s "$T/more.csv" "$T/kept.csv" || { echo "FAIL candidates overwritten"; code=1; }
 
 # --- speedup ---
 ok speedup "$TRIPOD" fit speedup "$T/new.csv" "$T/old.csv" --budget 1e19,1e20 --plot "$T/s.svg" --json

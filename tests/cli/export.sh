@@ -118,6 +118,14 @@ model large --dtype f32 --scale 1e9
 "$TRIPOD" import "$T/large" -o "$T/large.tripod" >/dev/null
 fails "a number beyond float16" 'embed_out.weight: row [0-9]+: expected finite numbers of type f16' "$TRIPOD" export "$T/large.tripod" -o "$T/no" --dtype f16
 check "nothing is left of it" "$(ls "$T/no")" test ! -e "$T/no/model.safetensors"
+cp "$T/neo.tripod" "$T/bad.tripod"
+printf 'xyz' | dd of="$T/bad.tripod" bs=1 seek=20000 conv=notrunc 2>/dev/null
+fails "a damaged file" 'bad.tripod: .*: its checksum is wrong' "$TRIPOD" export "$T/bad.tripod" -o "$T/no"
+"$TRIPOD" import --precision int16 "$T/neox-f32" -o "$T/packed.tripod" >/dev/null
+for dtype in "" --dtype=f32; do
+    fails "packed integers $dtype" 'packed.tripod: its weights are packed 16-bit integers: export the model' "$TRIPOD" export "$T/packed.tripod" -o "$T/no" $dtype
+done
+check "nothing is left of them" "$(ls "$T/no")" test ! -e "$T/no/model.safetensors" -a ! -e "$T/no/config.json"
 misuse "no model at all" 'expected a model to export' "$TRIPOD" export -o "$T/no"
 misuse "no folder" 'no folder' "$TRIPOD" export "$T/neo.tripod"
 misuse "no such type" 'expected f32, f16 or bf16' "$TRIPOD" export "$T/neo.tripod" -o "$T/no" --dtype f64

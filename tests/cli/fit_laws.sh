@@ -55,6 +55,8 @@ ok "fit mpl" "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/lr.csv" --objective 
 shows "fit mpl: L0" '^L0	3\.0[34]'
 shows "fit mpl: alpha" '^alpha	0\.50[5-9]|^alpha	0\.51'
 shows "fit mpl: a prediction" '^-	6000	3\.'
+fails "fit mpl: a prediction beyond the schedule" '--predict: step 7000 lies beyond the schedule of .*lr.csv, which ends at step 6000' "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/lr.csv" --predict 7000,2
+fails "fit mpl: a prediction for no schedule" '--predict: .*lr.csv: expected the number of a schedule from 1 to 3, found 4' "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/lr.csv" --predict 6000,4
 ok "fit mpl: pythia" sh -c "printf 'step,loss\n' >'$T/p.csv'; for s in 1000 2000 4000 8000 16000 32000 64000 90000 120000 143000; do awk -v s=\$s 'BEGIN { print s \",\" 2 + 3 * s ^ -0.3 }'; done >>'$T/p.csv'; '$TRIPOD' fit mpl '$T/p.csv' --schedule pythia --bootstrap 0 --no-profile --objective logls"
 fails "fit mpl: no schedule" 'mpl needs --schedule' "$TRIPOD" fit mpl "$T/rows.csv"
 fails "fit mpl: no rates" "line 1: expected a column 'lr' for the learning rate" "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/rows.csv"
@@ -65,6 +67,19 @@ fails "fit mpl: beyond the schedule" 'line 2: step 800 lies beyond the schedule 
 sed 's/^b,/d,/' "$T/rows.csv" >"$T/other.csv"
 fails "fit mpl: a run without one" "has no schedule for run 'd'" "$TRIPOD" fit mpl "$T/other.csv" --schedule "$T/lr.csv"
 fails "fit: a schedule nobody reads" '--schedule: the law chinchilla reads none' "$TRIPOD" fit chinchilla "$EPOCH" --schedule pythia
+fails "fit: a number too many to predict at" '--predict: chinchilla needs N,D$' "$TRIPOD" fit chinchilla "$EPOCH" --predict 1e9,1e10,1e9
+fails "fit: a vocabulary nobody reads" '--vocabulary: the law chinchilla reads none' "$TRIPOD" fit chinchilla "$EPOCH" --vocabulary N
+fails "fit: unique tokens nobody reads" '--unique: the law chinchilla reads no unique' "$TRIPOD" fit chinchilla "$EPOCH" --unique N
+misuse "fit: a hold-out of nothing" '--holdout goes with --compare' "$TRIPOD" fit chinchilla "$EPOCH" --holdout 1e20
+misuse "fit: an outcome of nothing" '--outcome goes with --link' "$TRIPOD" fit chinchilla "$EPOCH" --outcome N
+misuse "fit: one file for the resamples of all groups" 'not with --by' "$TRIPOD" fit power "$EPOCH" --by N --resamples "$T/r.csv"
+cp "$EPOCH" "$T/mine.csv"
+fails "fit: resamples over the rows" 'mine.csv: is read from' "$TRIPOD" fit chinchilla "$T/mine.csv" $FAST --resamples "$T/./mine.csv"
+fails "fit: JSON over the rows" 'mine.csv: is read from' "$TRIPOD" fit chinchilla "$T/mine.csv" $FAST --json="$T/mine.csv"
+cmp -s "$EPOCH" "$T/mine.csv" || { echo "FAIL fit: rows overwritten"; code=1; }
+fails "fit --law: negative everywhere" 'no start makes L a positive number' "$TRIPOD" fit --law '-A*N' "$EPOCH"
+fails "allocate: a parameter twice" '--params: E is given twice' "$TRIPOD" allocate --law chinchilla --params E=1,E=2,A=1,B=1,alpha=1,beta=1 --budget 1e20
+fails "allocate: a negative coefficient" "--params: A: expected at least 0, found '-1'" "$TRIPOD" allocate --law 'A*N^-a + D^-b' --params A=-1,a=1,b=1 --budget 1e20
 fails "fit vocabulary: half a prediction" '--predict: vocabulary needs N,D,V' "$TRIPOD" fit vocabulary "$EPOCH" --predict 1e9,1e10
 
 # Other people's tables, and accuracies.
@@ -73,6 +88,16 @@ ok "fit --link logit" "$TRIPOD" fit chinchilla "$T/theirs.csv" --link logit --pr
 shows "fit: what was taken for what" "columns: N is 'model_size', D is 'train_tokens', loss is 'final_loss'"
 shows "fit --link: the sigmoid" '^low	0\.25	|^low	0\.2500|^low	0\.24999'
 shows "fit --link: an outcome with a band" '^1e\+10	2e\+11	[0-9.]+	0\.[0-9]+	0\.[0-9]+	0\.[0-9]+$'
+# Each row four times, as a run of its own: rows drawn spread half as far as runs.
+awk -F, 'NR == 1 { print "run," $0 } NR > 1 { for (i = 0; i < 4; i++) print "r" NR "," $1 "," $2 "," $3 "," $4 + 0.01 * (NR % 5 - 2) }' "$T/theirs.csv" >"$T/runs.csv"
+for kind in pairs cluster; do
+    ok "fit --link, $kind" "$TRIPOD" fit chinchilla "$T/runs.csv" --link logit --bootstrap $kind:200 --boot-starts 0 --no-witness --no-profile
+    eval "$kind=$(awk '$1 == "mid" { print $3 }' "$T/out")"
+done
+if awk -v a="$pairs" -v b="$cluster" 'BEGIN { exit !(b > 1.5 * a && b < 2.7 * a) }'; then echo "ok fit --link: runs drawn whole"; else
+    echo "FAIL fit --link: mid is known to $pairs by rows, $cluster by runs"
+    code=1
+fi
 fails "fit --link: no outcome" 'expected a column for the outcome' "$TRIPOD" fit chinchilla "$EPOCH" --link logit
 fails "fit --link: not a share" 'expected outcomes from 0 to 1' "$TRIPOD" fit chinchilla "$T/theirs.csv" --link logit --outcome final_loss $FAST
 fails "fit: a perplexity called loss" 'can hardly be nats per token: --loss-unit nats, bits or perplexity' sh -c "printf 'N,loss\n1e6,30\n2e6,25\n4e6,20\n' | '$TRIPOD' fit power -"

@@ -169,9 +169,15 @@ fails "compared" "--compare needs the weights" "$TRIPOD" scan "$packed" -c "$T/d
 fails "generate" "$only" "$TRIPOD" generate "$packed" -n 2 --ids 1
 fails "beside another model's numbers" "which are not compared" "$TRIPOD" info --compare "$packed" "$one"
 fails "packed twice" "is packed already" "$TRIPOD" import --precision int16 "$packed" -o "$T/x.tripod"
+before=$(cksum <"$one")
+fails "packed over itself" "would be written over" "$TRIPOD" import --precision int16 "$one" -o "$T/models/"
+is "the model stays" "$before" "$(cksum <"$one")"
+fails "exported" "$(basename "$packed"): its weights are packed" "$TRIPOD" export "$packed" -o "$T/hf"
+check "no folder is left" "$(ls "$T/hf" 2>&1)" test ! -e "$T/hf"
 misuse "packed and archived" "--precision: no --archive" "$TRIPOD" import --precision int16 --archive "$packed" -o "$T/x.tripod"
 ok "an archive of it" "$TRIPOD" import --archive "$packed" -o "$T/archive"
 ok "gives it back" "$TRIPOD" import "$T/archive@step1000" -o "$T/back.tripod"
+fails "but not over itself" "would be written over" "$TRIPOD" import "$T/archive@step1000" -o "$T/archive"
 ok "with its numbers" "$TRIPOD" scan "$T/back.tripod" -c "$T/docs" -o "$T/from-back" --precision int16
 same "all of them" "$T/again/demo-115k-step1000.npy" "$T/from-back/demo-115k-step1000.npy"
 cp "$packed" "$T/spoilt.tripod"

@@ -14,6 +14,7 @@ mkdir m
 made import "$demo"/demo-{3k,7k,25k}/step{0,64,256,1000} -o m/
 made tokenize /usr/share/common-licenses/{GPL-2,Artistic,BSD} -t "$demo/tokenizer.json" -o text
 made scan m/*.tripod -c text -t "$demo/tokenizer.json" --window 256 -o losses
+made scan m/demo-{7k,25k}-step1000.tripod -c text -t "$demo/tokenizer.json" --window 256 -o int16 --precision int16 --compare
 made gather losses -o all.npy
 made fit power losses/points.csv --json=power.json
 made fit power losses/points.csv --x step --by model --bootstrap 100 --json=steps.json
@@ -35,6 +36,7 @@ made fit envelope curves.csv --json=envelope.json
 made fit approaches "$epoch" --drop-highest 5 --bootstrap 100 --budget 1e20,1e22 --json=approaches.json
 made allocate fit.json --sweep 18:25:1 --json=allocation.json
 made allocate fit.json -N 70B -D 1.4T --json=price.json
+made fit design "$epoch" --drop-highest 5 --law chinchilla --grid 1e8:3e9:4,1e9:1e11:4 --budget 1e22 --target 7B,140B --json=design.json
 made tokens histogram all.npy --bins 100 --json=histogram.json
 made tokens find all.npy -o found
 made tokens by position all.npy -c text --json=by.json
@@ -52,7 +54,7 @@ bench=(--rounds 1 --memory 8M --threads 1)
 made bench peak "${bench[@]}" --json=peak.json
 made bench kernels "${bench[@]}" --json=kernels.json
 made bench gemm --models 14m --rows 64 "${bench[@]}" --json=gemm.json
-made bench scan 64 --models 14m --rows 128 "${bench[@]}" --json=scan.json
+made bench scan 64 --models 14m --rows 64 "${bench[@]}" --json=scan.json
 made bench gradients 20 --models 14m "${bench[@]}" --json=backward.json
 cat >table.csv <<'P'
 Paper,Date,Category,Task,Task details,Architecture,Loss,Dependent Variable,Scaling Variable 1,Scaling Variable 2,Type,Functional form,Exponent 1,Exponent 2,Irreducible loss,Parameter values,Compute range (FLOP),,Data range (mixed),,Data unit,Size range (parameters),,Additional Conditions,Scaling strategy
@@ -63,19 +65,14 @@ made epoch table.csv --scatter --json=pairs.json
 
 # --- every figure ---
 
-# figure NAME RESULT...: by its name, with the numbers of the results; how it looks is checked for all at the end.
+# figure NAME RESULT...: by its name. Numbers and looks are checked for all at the end.
 figure() {
-    local name=$1 error
+    local name=$1
     shift
     echo "$name" >>drawn
     ok "figure $name" plot --figure "$name" "$@" --keep -o "$name.svg"
     ok "figure $name, 85 mm" plot --figure "$name" "$@" --size 85 --keep -o "$name-85.svg"
-    if [ -s "$name.svg" ]; then
-        if error=$(python3 "$here/plot_numbers.py" "$name" "$name.tsv" "$@" ${FURTHER:-} 2>&1); then good "numbers of $name"; else
-            echo "FAIL numbers of $name: ${error:0:400}"
-            code=1
-        fi
-    fi
+    echo "$name $name.tsv $* ${FURTHER:-}" >>numbers
 }
 if ! command -v gnuplot >/dev/null; then
     echo "SKIP figures: no gnuplot"
@@ -90,8 +87,10 @@ for name in isoflop minchilla; do figure $name isoflop.json "$epoch"; done
 figure envelope envelope.json curves.csv
 figure approaches approaches.json
 figure allocation allocation.json
+figure next design.json
 for name in epoch qm18; do figure $name pairs.json; done
 figure losses losses/demo-7k-step1000.npy
+figure precisions losses/demo-{7k,25k}-step1000.npy int16/demo-{7k,25k}-step1000.json
 for name in qm3 qm11; do figure $name all.npy; done
 figure qm4 all.npy found/jumps.npy
 figure histogram histogram.json
@@ -110,6 +109,7 @@ for name in roofline kernels; do figure $name kernels.json; done
 figure gemm gemm.json
 figure phases scan.json
 figure phases-backward backward.json
+python3 "$here/plot_numbers.py" numbers || code=1
 "$TRIPOD" plot --list --json | python3 -c 'import json, sys; print("\n".join(f["figure"] for f in json.load(sys.stdin)["figures"]))' >listed
 is "the list is what is drawn here" "$(sort listed)" "$(sort drawn)"
 check "figures can be read, at 160 and at 85 mm" "$(python3 "$here/plot_look.py" ./*.svg 2>&1 | head -n 5)" python3 "$here/plot_look.py" ./*.svg
@@ -125,7 +125,7 @@ check "and on a slide" "$(python3 "$here/plot_look.py" slides/*.svg 2>&1 | head 
 kind() {
     local name=$1
     shift
-    ok "$name of $*" plot "$@" -o k.png
+    ok "$name of $*" plot "$@" -o k.svg
     shows "it is $name" "^$name"
 }
 kind points losses/points.csv
@@ -137,6 +137,7 @@ kind isoflop isoflop.json
 kind envelope envelope.json
 kind approaches approaches.json
 kind allocation price.json
+kind next design.json
 kind epoch table.csv
 kind losses losses/demo-7k-step64.json
 kind qm3 all.npy
@@ -148,11 +149,11 @@ kind qm5 C.npy labels.json
 kind gradients gradients/gradients.json
 kind qm2 runs
 kind qm2 runs/w20-z1.4-s0.json
-check "the image alone stays" "$(ls k.*)" test "$(ls k.*)" = k.png
-check "a PNG of 160 mm at 300 dots an inch" "$(head -c 24 k.png | od -An -tx1)" python3 -c 'import struct, sys
-assert struct.unpack(">I", open("k.png", "rb").read()[16:20])[0] == round(160 / 25.4 * 300)'
+check "the image alone stays" "$(ls k.*)" test "$(ls k.*)" = k.svg
 for type in svg png pdf; do ok "$type" plot power.json -o "t.$type" --size 85; done
 check "each begins as it should" "" test "$(head -c 4 t.pdf)$(head -c 5 t.svg)$(head -c 4 t.png | tail -c 3)" = '%PDF<?xmlPNG'
+check "a PNG of 85 mm at 300 dots an inch" "$(head -c 24 t.png | od -An -tx1)" python3 -c 'import struct, sys
+assert struct.unpack(">I", open("t.png", "rb").read()[16:20])[0] == round(85 / 25.4 * 300)'
 ok "named after the figure" plot power.json
 check "law.svg" "$(ls ./*.svg)" test -s law.svg
 ok "a title" plot power.json --title "It's 5 % of a_b" --keep -o title.svg
@@ -166,6 +167,27 @@ assert len(nats) == len(bits) > 9 and all(abs(float(b[2]) * math.log(2) / float(
 assert open("bits.gp").read().count("bits per token") >= 2 and "nats" not in open("bits.gp").read()
 P
 ok "the data are found beside the result" sh -c "mkdir moved && cp isoflop.json '$epoch' moved/ && cd moved && sed -i 's|\"file\": *\"[^\"]*\"|\"file\": \"/nowhere/epoch_chinchilla.csv\"|' isoflop.json && '$TRIPOD' plot isoflop.json"
+# A formula, whose third variable is the vocabulary: what it says of each row.
+python3 - >vocabulary.csv <<'P'
+print("N,D,V,loss")
+for i in range(60):
+    n, d, v = 10 ** (7 + i % 5 / 2), 10 ** (9 + i // 5 % 4 / 2), 16000 * 4 ** (i // 20)
+    print(f"{n:g},{d:g},{v},{1.8 + 478 * n**-.347 + 20 * v**-.5 + 0.001 * (i * 7 % 11 - 5):.6f}")
+P
+made fit --law 'E + A*N^-alpha + B*V^-beta' vocabulary.csv --bootstrap 0 --no-profile --json=formula.json
+ok "a law of one's own" plot formula.json --keep -o formula.svg
+check "read from the columns it has" "$(sed -n 2,3p formula.tsv)" python3 - <<'P'
+import csv, json
+p = {k: v["value"] for k, v in json.load(open("formula.json"))["params"].items()}
+rows = list(csv.DictReader(open("vocabulary.csv")))
+drawn = sorted(tuple(map(float, r.split("\t")[1:3])) for r in open("formula.tsv").read().split("\n")[1:] if "observed" in r)
+wanted = sorted((p["E"] + p["A"] * float(r["N"]) ** -p["alpha"] + p["B"] * float(r["V"]) ** -p["beta"], float(r["loss"])) for r in rows)
+assert len(drawn) == 60 and all(abs(a - b) < 1e-7 for u, v in zip(drawn, wanted) for a, b in zip(u, v))
+P
+ok "its residuals" plot --figure residuals formula.json -o formula.svg
+made fit power vocabulary.csv --x d --bootstrap 0 --json=small.json
+ok "a variable in small letters" plot small.json --keep -o small.svg
+check "is that variable" "$(grep xlabel small.gp)" grep -q "xlabel 'D (" small.gp
 ok "recipes" plot --recipes --figure qm8
 shows "can be copied" '^tripod parity --preset figure8'
 
@@ -189,6 +211,7 @@ fails "no such figure" "no figure is called 'qm1'.*--list" plot --figure qm1 pow
 fails "no such file" 'nothing.json: cannot open' plot nothing.json
 fails "an empty folder" 'a folder without' sh -c "mkdir -p empty && '$TRIPOD' plot empty"
 fails "results that do not belong together" 'no figure shows these together' plot power.json C.npy
+fails "a second of a kind" 'demo-25k-step0.npy: losses of a checkpoint .*: figure losses draws one of these' plot losses/demo-{7k,25k}-step0.npy
 fails "a figure of another kind" 'all.npy: matrix of losses.*expected JSON of tripod fit for figure profiles' plot --figure profiles all.npy
 echo '{"a": 1}' >other.json
 fails "another JSON" 'other.json: JSON of a kind that is not drawn' plot other.json
@@ -202,10 +225,31 @@ fails "rows that are gone" "lost.json: the rows it was made of are not at '/nowh
 fails "rows of another file" 'curves.csv: not the file that isoflop.json was made of' plot isoflop.json curves.csv
 sed 's/"value": 0.5038/"value": 0.4038/' isoflop.json >changed.json
 fails "a result that its rows do not give" 'changed.json: from its rows the exponent of N is' plot changed.json "$epoch"
+fails "precisions of float32 alone" 'in float32, as all results' plot --figure precisions losses/demo-7k-step1000.npy
+fails "without float32's" 'demo-25k-step1000.npy: in int16: none of the results are its losses in float32' \
+    plot --figure precisions int16/demo-25k-step1000.npy losses/demo-7k-step1000.npy
+fails "a design that chooses nothing" 'no run is chosen' sh -c "sed 's/\"runs\"/\"others\"/' design.json >none.json; '$TRIPOD' plot none.json"
 fails "no resamples" 'no resamples' plot --figure bootstrap-pairs without.json
 fails "a folder for an image" 'found a folder' plot power.json -o ./
 mkdir bin
 fails "no gnuplot: says what to install" 'gnuplot is not installed.*gnuplot-nox.*are written' env PATH="$T/bin" "$TRIPOD" plot power.json -o bare.svg
 check "script and data are there" "$(ls bare.*)" test "$(echo bare.*)" = "bare.gp bare.tsv"
+# A gnuplot that writes half an image, and then lingers.
+cat >bin/gnuplot <<'P'
+#!/bin/sh
+image=${2#*image = \'}
+echo "<svg>" >"${image%\'}"
+[ ! -e "$T/linger" ] || exec sleep 5
+P
+chmod +x bin/gnuplot
+fails "half an image" 'half.svg: gnuplot wrote a part of it' env T="$T" PATH="$T/bin:$PATH" "$TRIPOD" plot power.json -o half.svg
+touch linger
+T=$T PATH=$T/bin:$PATH "$TRIPOD" plot power.json -o half.svg &
+until_true test -s "half.svg.part-$!"
+kill $!
+wait $! 2>/dev/null
+check "nothing of it is left, nor after an interruption" "$(ls half.* 2>&1)" test ! -e half.svg
+sed 's/"gflop_per_s": [0-9.e+]*/"gflop_per_s": 1e308/' kernels.json >beyond.json
+ok "numbers beyond what gnuplot takes are left out" plot --figure roofline beyond.json -o beyond.svg
 check "no part is left" "$(ls -a | grep part)" test -z "$(find . -name '*.part*')"
 exit $code

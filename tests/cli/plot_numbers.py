@@ -1,5 +1,5 @@
-# Whether a figure's TSV holds the numbers of the result it is drawn from, worked out here from that result alone.
-# Usage: plot_numbers.py FIGURE FIG.tsv RESULT... SPDX-License-Identifier: GPL-3.0-or-later
+# Whether figures' TSVs hold the numbers of the results they are drawn from, worked out here from these alone.
+# Usage: plot_numbers.py LIST, with lines FIGURE FIG.tsv RESULT... SPDX-License-Identifier: GPL-3.0-or-later
 import ast
 import csv
 import json
@@ -430,7 +430,32 @@ def phases(f, path):
             done += 100 * share
 
 
+def following(f, path):
+    r = load(path)
+    f.holds(((s["N"], s["D"], None, None, s["spent"]) for s in r["runs"]), "candidates")
+    f.holds(((t["N"], t["D"]) for t in r["targets"]), "target")
+    f.holds(((s["spent"], 100 * s["half_width"]) for s in r["runs"]), "up to there")
+    f.holds([(r["runs"][-1]["spent"], 100 * r["half_width"]["before"])], "those there are")
+    f.holds([(r["runs"][0]["spent"], 100 * r["half_width"]["every_candidate"])], "all candidates")
+
+
+# Two checkpoints in float32, and the same in int16; the errors from the losses themselves, but for their rounding.
+def precisions(f, *paths):
+    wanted = []
+    for exact, narrow in zip(paths[:2], paths[2:]):
+        assert os.path.basename(exact)[:-4] == os.path.basename(narrow)[:-5]
+        a, b = read_npy(exact)[1], read_npy(narrow[:-5] + ".npy")[1]
+        error = math.fsum(abs(x - y) for x, y in zip(a, b)) / len(a)
+        wanted.append((load(narrow)["tokens_per_s"] / load(exact[:-4] + ".json")["tokens_per_s"], error))
+    f.holds(wanted, "int16")
+    assert len(f.rows) == 2 == len(wanted)
+    for path in paths[2:]:
+        d = load(path)["deviation"]
+        f.holds([(None, d["mean"], d["mean"] - 2 * d["mean_se"], d["mean"] + 2 * d["mean_se"])], "int16")
+
+
 CHECKS = {
+    "next": following, "precisions": precisions,
     "points": points, "law": law, "laws": laws, "chinchilla-contours": contours, "isoflop": isoflop, "minchilla": isoflop,
     "envelope": envelope, "approaches": approaches, "allocation": allocation, "epoch": epoch, "qm18": epoch, "losses": losses,
     "qm3": matrix, "qm11": lambda f, path: matrix(f, path, "step"), "qm4": curves, "histogram": histogram, "tokens-by": by,
@@ -441,8 +466,13 @@ CHECKS = {
 }
 
 if __name__ == "__main__":
-    name, tsv, *results = sys.argv[1:]
-    try:
-        CHECKS[name](Figure(tsv), *results)
-    except AssertionError as e:
-        sys.exit(f"{name}: {e}")
+    code = 0
+    for line in open(sys.argv[1], encoding="utf-8"):
+        name, tsv, *results = line.split()
+        try:
+            CHECKS[name](Figure(tsv), *results)
+            print(f"ok numbers of {name}")
+        except Exception as e:  # of whatever kind: this figure is wrong, the next may not be
+            print(f"FAIL numbers of {name}: {type(e).__name__}: {str(e)[:400]}")
+            code = 1
+    sys.exit(code)

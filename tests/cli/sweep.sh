@@ -159,6 +159,11 @@ misuse "a ratio" 'expected LO < HI' sweep --ratio 9:5 --dry-run
 misuse "-t and --bytes" 'not both' sweep -c "$T/few.jsonl" -t x --bytes -o "$T/no"
 misuse "a shard beyond" 'I from 0 to N - 1' sweep --shard 3/2 -o "$T/no"
 fails "a width" 'width: expected a multiple of 4' sweep --widths 10 --dry-run
+fails "a budget twice" 'budgets: expected each once, to four digits, found 1e12 twice' sweep --budgets 1e12,1e12 --dry-run
+fails "more steps than are counted" 'expected at most 4294967295 steps, found [0-9.]+e' sweep --budgets 1e30 --widths 4 --dry-run
+fails "sizes that are no number" 'ratio: expected 1e-6 to 1e12' sweep --ratio 1e-300:1e300 --dry-run
+ok "the plan of a shard" sweep --shard 1/3 --dry-run --json
+shows "is of its runs" '"runs": 6'
 fails "a budget" 'budget: expected 1e6 to 1e30 FLOP, found 1000' sweep --budgets 1e3 --dry-run
 fails "nothing to run" 'all 1 are skipped' sweep -c "$T/few.jsonl" --widths 64 --budgets 1e7 -o "$T/n"
 fails "another text in its folder" 'train.json: of a run with other settings or other text' sweep "${small[@]}" --holdout 0.5 -o "$T/a"

@@ -82,6 +82,12 @@ check "tested on the same text" "other text" cmp -s "$T/a/validation.bin" "$T/se
 
 slow=(-l 2 -w 48 -T 64 -b 8 -s 700 --save 0,600 --threads 1)
 train -c "$T/text.txt" -o "$T/whole/b" "${slow[@]}" >/dev/null
+"$TRIPOD" train -c "$T/text.txt" -o "$T/dead/b" "${slow[@]}" >"$T/out" 2>"$T/err" &
+pid=$!
+until_true test -e "$T/dead/b/step0.tripod"
+fails "two at once" 'dead/b: another process trains there' train -c "$T/text.txt" -o "$T/dead/b" "${slow[@]}"
+{ kill -KILL $pid; wait $pid; } 2>/dev/null
+fails "killed before long, and other settings: no checkpoints of both" 'train.state: of a run with other settings' train -c "$T/text.txt" -o "$T/dead/b" "${slow[@]}" --seed 3
 for s in INT:130 KILL:137; do
     env --default-signal=INT "$TRIPOD" train -c "$T/text.txt" -o "$T/cut/b" "${slow[@]}" >"$T/out" 2>"$T/err" &
     pid=$!
@@ -110,7 +116,7 @@ assert abs(r["epochs"] * windows - 700 * 8) < 1e-6
 for p in points:
     assert int(p["unique_tokens"]) == min(int(p["D"]), 64 * windows) and abs(float(p["epochs"]) * windows / 8 / int(p["step"]) - 1) < 1e-5, p
 P
-check "the state is gone" "$(ls "$T/cut/b")" test ! -e "$T/cut/b/train.state"
+check "state and lock are gone" "$(ls "$T/cut/b")" test ! -e "$T/cut/b/train.state" -a ! -e "$T/cut/b/train.lock"
 check "checkpoints where they were asked for" "$(ls "$T/cut/b")" test "$(cd "$T/cut/b" && echo step*)" = "step0.tripod step600.tripod step700.tripod"
 
 # --- other texts ---
@@ -131,6 +137,11 @@ ok "on as many documents as hold the tokens" $python -c "
 import json
 d = json.load(open('$T/v/train.json'))['data']
 assert d['sections_held_out'] == 0 and 1 < d['validation']['documents'] < 30 and 400 < d['validation']['predictions'] < 900, d"
+
+"$TRIPOD" tokenize -t "$ROOT/models/demo/tokenizer.json" "$T/docs.jsonl" -o "$T/others" >/dev/null
+fails "validation on another tokenizer's tokens" 'expected the tokenizer the corpus was made with .*says .*others.json' train -c "$T/text.txt" --validate "$T/others" --vocab 600 -o "$T/v2" "${small[@]}" -s 3 --threads 1
+ok "in the folder one stands in" sh -c "mkdir '$T/here' && cd '$T/here' && exec '$TRIPOD' train -c '$T/docs.jsonl' -o . ${small[*]} -s 2 --threads 1"
+check "its name is the folder's" "$(cat "$T/here/points.csv")" grep -q '^here,' "$T/here/points.csv"
 
 # --- what cannot be used ---
 
@@ -157,6 +168,8 @@ misuse "no text" 'no text: give one with -c' train -o "$T/no"
 misuse "no folder" 'no folder: give one with -o' train -c "$T/text.txt"
 misuse "two tokenizers" 'give -t or --bytes, not both' train -c "$T/text.txt" -o "$T/no" --bytes -t x
 misuse "bytes of tokens" '--bytes is for text' train -c "$T/docs" -o "$T/no" --bytes
+misuse "a field of tokens" '--field is for text' train -c "$T/docs" -o "$T/no" --field body
+misuse "two validations" 'give --holdout or --validate, not both' train -c "$T/text.txt" -o "$T/no" --validate "$T/docs" --holdout 0.1
 misuse "heads" '--heads: expected a number that divides the width 128, found 3' train -c "$T/text.txt" -o "$T/no" --heads 3
 misuse "checkpoints backwards" '--save: expected ascending steps' train -c "$T/text.txt" -o "$T/no" --save 5,4
 misuse "checkpoints of a word" '--save: expected' train -c "$T/text.txt" -o "$T/no" --save often
