@@ -32,7 +32,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)
 
 Q := $(if $(V),,@)
 
-.PHONY: all portable help deps deps-clang check check-long demo install uninstall clean asan fuzz fuzz-run format
+.PHONY: all portable help deps deps-clang check check-long demo figures install uninstall clean asan fuzz fuzz-run format
 all: tripod ## build ./tripod (the default)
 
 help: ## list the targets
@@ -75,7 +75,7 @@ $(foreach isa,scalar avx2 avx512,$(eval $(call isa_rule,$(isa))))
 deps: ## install what is missing, with apt-get (sudo unless root)
 	$(Q)sh tests/deps.sh
 
-deps-clang: ## the same, and what the fuzz targets and a clang build need
+deps-clang: ## the same, and what the fuzz targets, a clang build and the tests of pages need
 	$(Q)sh tests/deps.sh clang
 
 $(B)/tests/%: tests/%.c $(LIBRARY)
@@ -127,9 +127,12 @@ fuzz-library: $(LIBRARY)
 fuzz-run: fuzz ## run every fuzz target for FUZZ_SECONDS (60)
 	$(Q)bash tests/fuzz/run.sh $(B)-fuzz $(FUZZ_SECONDS)
 
-demo: ## the main job on the embedded demo suite: losses, a scaling law, a figure
+demo: ## the main job on the embedded demo suite: losses, a scaling law, figures, a report
 	$(Q)$(MAKE) --no-print-directory deps all
 	$(Q)TRIPOD=$(CURDIR)/tripod sh models/demo/run.sh
+
+figures: demo ## make the README's figures from the demo suite
+	$(Q)TRIPOD=$(CURDIR)/tripod sh models/demo/figures.sh demo-out models/demo
 
 install: all ## install program, manual pages and bash completion into PREFIX (/usr/local)
 	install -D -m 755 $(B)/tripod $(DESTDIR)$(PREFIX)/bin/tripod

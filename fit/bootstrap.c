@@ -15,6 +15,7 @@
 #include "fit/infer.h"
 #include "fit/descend.h"
 #include "fit/starts.h"
+#include "src/base/progress.h"
 #include "src/base/rng.h"
 
 const char *const bootstrap_names[BOOT_KINDS] = {"pairs", "residual", "cluster", "parametric"};
@@ -166,6 +167,7 @@ static void resample(struct bootstrap *b, const struct fit *f, const struct draw
                      char *moved)
 {
     size_t padded = s->d->rows.n;
+    progress_begin("bootstrap", "resamples", s->o->n);
 #pragma omp parallel
     {
         double *w = malloc(2 * padded * sizeof *w), *y = w + padded;
@@ -177,9 +179,11 @@ static void resample(struct bootstrap *b, const struct fit *f, const struct draw
             good[k] = !bootstrap_refit(s->p, f, w, moves_losses(s->o->kind) ? y : NULL,
                                        s->o->starts, b->t[k], &b->value[k], &other);
             moved[k] = other;
+            progress_add(1);
         }
         free(w);
     }
+    progress_end();
 }
 
 int bootstrap_run(struct bootstrap *b, const struct fit *f, struct fit_data *d,

@@ -3,7 +3,7 @@
 
     tests/same_output.py OLD NEW [--only REGEX] [--list]
 
-Every command in the forms that README.md and tests/cli use, odd and wrong arguments among them, in two scratch folders
+Every command in the forms that the pages and tests/cli use, odd and wrong arguments among them, in two scratch folders
 of the same layout. Compared: exit code, stdout, the first line of stderr, every file written or removed. Left out is
 what must differ: date, command and CPU of the provenance, times and rates. One line a difference, with a diff of at
 most ten lines; the last line is "N commands, M differ"; exit 1 when some do. Data that is not beside the

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The main job on the demo suite: import, tokenize, scan, gather, fit, draw, skills by their gradients, and a toy that shows skills being learned. What `make demo` runs after building.
+# The main job on the demo suite: import, tokenize, scan, gather, fit, draw, skills by their gradients, a toy that shows skills being learned,
+# and the report of it all. What `make demo` runs after building.
 # The text is Debian's licences, which the models have not seen; DEMO_OUT says where the results go.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
@@ -32,9 +33,9 @@ say "The loss of every token under every checkpoint, in windows of the models' 2
 say "All together: mean losses, the matrix of tokens x checkpoints, a figure"
 show gather "$out/losses" -o "$out/losses.npy" --plot "$out/losses.png"
 say "The scaling law: loss of the last checkpoints against parameters"
-show fit power "$out/losses/points.csv" | grep -vE '^# [^v]|^correlation' | cut -f 1-6,13
+show fit power "$out/losses/points.csv" --tsv --json="$out/law.json" | grep -vE '^# [^v]|^correlation' | cut -f 1-6,13
 say "Loss against training step: the exponent of every model"
-show fit power "$out/losses/points.csv" --x step --by model --bootstrap 0 |
+show fit power "$out/losses/points.csv" --x step --by model --bootstrap 0 --tsv --json="$out/steps.json" |
     awk -F '\t' '/^\$/ { print; next } /^# group/ { model = substr($0, 9) }
         $1 == "alpha" && $3 + 0 > 0 && NF > 8 { printf "%-10s alpha %.4f  (%.4f to %.4f)  %s\n", model, $2, $4, $5, $6 }'
 say "Which predictions does the largest model make alike? Gradients of single tokens' losses, clustered: three of 50 clusters"
@@ -52,7 +53,11 @@ show parity --scaled --tasks 60 -n 20 -w 200 -s 12000 --batch 4000 --log 100 -o 
 head -n 1 "$out/parity.log"
 show parity --plot "$out/parity.png" "$out/parity/w200-z1.4-s0.json" |
     awk -F '\t' '/^[$#]/ { print; next } $1 + 0 { printf "subtask %d (%.1f %% of the samples) was learned at step %5d; the mean was %.2f bits\n", $1, 100 * $2, $4, $5 }'
+say "All of it as one page: warnings, figures, laws with their intervals, tokens in context"
+"$tripod" report "$out" --title "The demo suite on Debian's licences" -o "$out/report.html" >"$out/report.log" 2>&1 || { cat "$out/report.log"; exit 1; }
+echo "$(wc -c <"$out/report.html") bytes that need nothing else; a browser opens them"
 say "Results"
+echo "report   $out/report.html"
 echo "figure   $out/losses.png"
 echo "subtasks $out/parity.png"
 echo "points   $out/losses/points.csv"

@@ -103,16 +103,16 @@ static void draw_runs(struct curves *c, const struct result *r)
     free(folder);
 }
 
+/* With the cosines they are made of, where these are here. */
 static void draw_clusters(struct curves *c, const struct result *r)
 {
     struct result both[2] = {*r};
     size_t i = 0, n = 1;
-    for (const struct result *x; (x = folder_next(&c->story->folder, RESULT_SIMILARITY, &i));) {
-        const char *from = result_string(r->json, "similarity"), *last = strrchr(from, '/');
-        const char *name = x->path + folder_directory(x->path);
-        if (n == 1 && !strcmp(last ? last : from, *name == '/' && !last ? name + 1 : name))
+    const char *made_of = result_string(r->json, "similarity");
+    const char *name = made_of + folder_directory(made_of);
+    for (const struct result *x; (x = folder_next(&c->story->folder, RESULT_SIMILARITY, &i));)
+        if (n == 1 && !strcmp(x->path + folder_directory(x->path) + 1, name + (*name == '/')))
             both[n++] = *x;
-    }
     draw(c, both, n, NULL);
 }
 

@@ -21,9 +21,8 @@ enum { CANDIDATES = 256, BEFORE = 40, AFTER = 6, CLUSTERS = 5, SAMPLES = 3 };
 /* --- the text --- */
 
 struct text {
-    char *prefix; /* NULL: none is known */
-    struct tokenizer *tokenizer;
-    bool unknown_tokenizer;
+    char *prefix;                /* NULL: none is known */
+    struct tokenizer *tokenizer; /* NULL: none was found */
 };
 
 static bool has_corpus(const char *prefix)

@@ -44,9 +44,23 @@ fi
 ok "make demo's script" env DEMO_OUT="$T/demo" TRIPOD="$TRIPOD" sh "$suite/run.sh"
 shows "it shows the law" '^alpha'
 shows "it shows clusters of predictions" '^ *2  .*\[\['
+shows "it prints the path of the report" '^report +.*/report.html$'
 shows "it shows subtasks learned" '^subtask 1 .*learned at step +[0-9]+;'
 if command -v gnuplot >/dev/null; then
     ok "it draws the figures" test -s "$T/demo/losses.png" -a -s "$T/demo/parity.png"
+    # The README's figures are those of this suite, as long as text and gnuplot are the same.
+    mkdir "$T/figures"
+    ok "make figures' script" env TRIPOD="$TRIPOD" sh "$suite/figures.sh" "$T/demo" "$T/figures"
+    if cmp -s "$T/figures/figures.txt" "$suite/figures.txt"; then
+        for f in points law; do same "the README's $f.svg is current (else: make figures)" "$T/figures/$f.svg" "$suite/$f.svg"; done
+    else
+        echo "SKIP figures current: they were made of other licences, or by another gnuplot"
+    fi
+    for f in points law; do
+        check "$f.svg is small, and the README shows it" "$(wc -c <"$suite/$f.svg")" \
+            sh -c "[ \$(wc -c <'$suite/$f.svg') -lt 100000 ] && grep -qF '(models/demo/$f.svg)' '$ROOT/README.md'"
+    done
+    check "it ends with a report" "$(cat "$T/demo/report.log")" $python "$ROOT/tests/cli/report_page.py" safe "$T/demo/report.html"
 else
     echo "SKIP figure: no gnuplot"
 fi

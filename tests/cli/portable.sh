@@ -24,7 +24,7 @@ for folder in here root; do
     mkdir -p "$T/$folder"
     cp -r "$ROOT/models/demo/demo-7k/step1000" "$T/$folder/model"
     cp -r "$G/bin" "$T/$folder/bin"
-    cp "$ROOT/README.md" "$T/$folder/text.txt"
+    cp "$ROOT/src/scan/README.md" "$T/$folder/text.txt"
     cp "$ROOT/tests/data/epoch_chinchilla.csv" "$T/$folder/runs.csv"
     chmod -R u+w "$T/$folder"
 done

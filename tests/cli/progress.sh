@@ -60,6 +60,8 @@ ok "of an import" sh -c "mkdir m && '$TRIPOD' import $demo/demo-3k/step1000 -o m
 ok "bytes" python3 read.py lines bytes
 ok "of an export" sh -c "'$TRIPOD' export m/*.tripod -o hf --json-progress 3 3>lines"
 ok "bytes, too" python3 read.py lines bytes
+ok "of a fit" sh -c "'$TRIPOD' fit chinchilla '$ROOT/tests/data/epoch_chinchilla.csv' --drop-highest 5 --bootstrap 300 --json-progress 3 3>lines"
+ok "resamples" python3 read.py lines resamples
 
 misuse "no such descriptor" '--json-progress: descriptor 77: Bad file descriptor' "$TRIPOD" "${scan[@]}" -o x --json-progress 77
 misuse "one for reading" '--json-progress: descriptor 0 is open for reading only' "$TRIPOD" "${scan[@]}" -o x --json-progress 0 <read.py

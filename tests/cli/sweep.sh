@@ -144,7 +144,7 @@ same "after both: the same bytes" "$T/whole" "$T/cut"
 
 mkdir -p "$T/root[1]/usr/share/doc/anarchism/html"
 for i in 1 2 3; do
-    { echo "<html><head><title>t</title></head><body><p>page&nbsp;$i of <b>three</b></p>"; head -c 20000 "$ROOT/README.md" | sed 's/[<>&]//g'; } >"$T/root[1]/usr/share/doc/anarchism/html/$i.html"
+    { echo "<html><head><title>t</title></head><body><p>page&nbsp;$i of <b>three</b></p>"; cat "$ROOT"/{src/scan,bench,fit}/README.md | head -c 20000 | sed 's/[<>&]//g'; } >"$T/root[1]/usr/share/doc/anarchism/html/$i.html"
 done
 ok "-c debian:ROOT" sweep -c "debian:$T/root[1]" --dry-run -o "$T/d"
 check "its pages, without markup" "$(head -c 200 "$T/d/debian.jsonl")" [ "$(grep -c '^{"text":"page [123] of three\\n' "$T/d/debian.jsonl")" = 3 ]

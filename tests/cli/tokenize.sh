@@ -244,7 +244,7 @@ misuse "unknown format" 'expected auto, text or jsonl' "$TRIPOD" tokenize "$T/0.
 absent "nothing is left of what failed" "$T"/x* "$T"/*.part-*
 
 # The vocabulary of bytes: ids are the text's UTF-8, what Hugging Face makes of the file beside the corpus is the same.
-cp "$ROOT/README.md" "$T/plain.txt"
+cp "$ROOT/src/quanta/README.md" "$T/plain.txt"
 ok "--bytes" "$TRIPOD" tokenize "$T/plain.txt" --bytes --append '<|endoftext|>' -o "$T/bytes"
 ok "its ids are the bytes" "$PYTHON" - "$T" <<'EOF'
 import sys

@@ -220,7 +220,7 @@ grep -q 'no tokenizer found: tokens are shown as ids' err && echo "ok is said" |
 
 # --- the README's lines, as they are there, in a folder like a clone ---
 mkdir clone && cp -r "$ROOT/models" clone/ && ln -s "$TRIPOD" clone/tripod
-sed -n '/^From losses to a token/,$p' "$ROOT/README.md" | grep '^    tripod ' | head -n 5 >lines
+sed -n '/^From losses to a token/,$p' "$ROOT/src/scan/README.md" | grep '^    tripod ' | head -n 5 >lines
 if [ "$(grep -c . lines)" -eq 5 ]; then echo "ok the README has them"; else echo "FAIL the README has $(grep -c . lines)"; code=1; fi
 ok "they run" env PATH="$T/clone:$PATH" sh -c "cd clone && set -e && . ../lines"
 shows "and end at a monogenic token in its context" '^[^	]*	[0-9]+	[0-9]+	[0-9]+	[0-9]+	██▁▁▁	.*\[\[.*\]\]'
