@@ -21,7 +21,6 @@ import numpy as np
 
 HELD_OUT = Path("/usr/share/common-licenses")  # the files, not the links
 CONTEXT = 256
-erf = np.frompyfunc(math.erf, 1, 1)
 
 
 def tensors(path):
@@ -51,7 +50,9 @@ def rotate(x, cos, sin):
 
 
 def token_losses(w, config, ids):
-    """-log p of every token but the first, nats; ids [rows, length]."""
+    """-log p of every token but the first, nats; ids [rows, length + 1]."""
+    assert config["hidden_act"] == "gelu_new" and config["use_parallel_residual"]
+    ids, targets = ids[:, :-1], ids[:, 1:]
     B, T = ids.shape
     D, H = config["hidden_size"], config["num_attention_heads"]
     epsilon, size = config["layer_norm_eps"], D // H
@@ -79,13 +80,13 @@ def token_losses(w, config, ids):
         heads = score / score.sum(-1, keepdims=True) @ v
         attention = dense("attention.dense", heads.transpose(0, 2, 1, 3).reshape(B, T, D))
         inner = dense("mlp.dense_h_to_4h", normed("post_attention_layernorm"))
-        inner = inner * 0.5 * (1 + erf(inner / math.sqrt(2)).astype(np.float64))
+        inner *= 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (inner + 0.044715 * inner ** 3)))
         x = x + attention + dense("mlp.dense_4h_to_h", inner)
     x = norm(x, w["gpt_neox.final_layer_norm.weight"], w["gpt_neox.final_layer_norm.bias"], epsilon)
-    logits = x[:, :-1] @ w["embed_out.weight"].T
+    logits = x @ w["embed_out.weight"].T
     top = logits.max(-1, keepdims=True)
     total = top[..., 0] + np.log(np.exp(logits - top).sum(-1))
-    return total - np.take_along_axis(logits, ids[:, 1:, None], -1)[..., 0]
+    return total - np.take_along_axis(logits, targets[..., None], -1)[..., 0]
 
 
 def corpus(prefix):
@@ -98,17 +99,18 @@ def corpus(prefix):
 
 
 def measure(job):
-    """Losses of every document in whole windows that do not overlap; a last one may be shorter."""
+    """Losses of every document in windows of CONTEXT inputs: a window's last target is the next one's
+    first input, and only a document's first token is not predicted."""
     folder, documents = job
     config = json.loads((folder / "config.json").read_text())
     w, out = tensors(folder / "model.safetensors"), []
     for ids in documents:
-        whole = len(ids) // CONTEXT
-        rows = ids[:whole * CONTEXT].reshape(whole, CONTEXT)
-        parts = [token_losses(w, config, rows[i:i + 16]).ravel() for i in range(0, whole, 16)]
-        if len(ids) - whole * CONTEXT > 1:
-            parts.append(token_losses(w, config, ids[None, whole * CONTEXT:]).ravel())
-        out.append(np.concatenate(parts))
+        whole = (len(ids) - 1) // CONTEXT
+        rows = [ids[i * CONTEXT:(i + 1) * CONTEXT + 1] for i in range(whole)]
+        parts = [token_losses(w, config, np.stack(rows[i:i + 16])) for i in range(0, whole, 16)]
+        if len(ids) - 1 > whole * CONTEXT:
+            parts.append(token_losses(w, config, ids[None, whole * CONTEXT:]))
+        out.append(np.concatenate([p.ravel() for p in parts]))
     print(folder, flush=True)
     return out
 
@@ -138,7 +140,7 @@ def main():
     with multiprocessing.Pool(int(sys.argv[3]) if len(sys.argv) > 3 else 1) as pool:
         losses = pool.map(measure, [(f, documents) for f in folders], 1)
     lines = ["# mean losses in nats per predicted token, float64 evaluation of the float16 weights, "
-             "in windows of %d tokens" % CONTEXT]
+             "in windows of %d inputs" % CONTEXT]
     last = {f.parent.name: group for f, group in zip(folders, losses)}  # the last step stays
     for (_, below), (name, above) in zip(list(last.items()), list(last.items())[1:]):
         # The same tokens under both models: far more certain than two means by themselves.
