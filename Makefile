@@ -32,7 +32,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)
 
 Q := $(if $(V),,@)
 
-.PHONY: all portable help deps deps-clang check check-long demo figures install uninstall clean asan fuzz fuzz-run format
+.PHONY: all portable help deps deps-clang check check-long demo figures demo-suite install uninstall clean asan fuzz fuzz-run format
 all: tripod ## build ./tripod (the default)
 
 help: ## list the targets
@@ -134,6 +134,9 @@ demo: ## the main job on the embedded demo suite: losses, a scaling law, figures
 figures: demo ## make the README's figures from the demo suite
 	$(Q)TRIPOD=$(CURDIR)/tripod sh models/demo/figures.sh demo-out models/demo
 
+demo-suite: tripod ## train the demo suite again, to the same bytes (20 minutes on two cores)
+	$(Q)TRIPOD=$(CURDIR)/tripod sh models/demo/make_suite.sh
+
 install: all ## install program, manual pages and bash completion into PREFIX (/usr/local)
 	install -D -m 755 $(B)/tripod $(DESTDIR)$(PREFIX)/bin/tripod
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -150,4 +153,4 @@ format: ## clang-format the sources
 	clang-format -i $(wildcard $(foreach d,src models fit simd bench tests,$(d)/*.[ch] $(d)/*/*.[ch]))
 
 clean: ## remove what was built
-	rm -rf $(B) $(B)-asan $(B)-fuzz $(B)-portable tripod demo-out
+	rm -rf $(B) $(B)-asan $(B)-fuzz $(B)-portable tripod demo-out demo-suite

@@ -38,10 +38,10 @@ say "Loss against training step: the exponent of every model"
 show fit power "$out/losses/points.csv" --x step --by model --bootstrap 0 --tsv --json="$out/steps.json" |
     awk -F '\t' '/^\$/ { print; next } /^# group/ { model = substr($0, 9) }
         $1 == "alpha" && $3 + 0 > 0 && NF > 8 { printf "%-10s alpha %.4f  (%.4f to %.4f)  %s\n", model, $2, $4, $5, $6 }'
-say "Which predictions does the largest model make alike? Gradients of single tokens' losses, clustered: three of 50 clusters"
-largest=$out/models/demo-115k-step1000.tripod
-"$tripod" scan "$largest" -c "$out/licences" -t "$suite/tokenizer.json" --max-tokens 256 -o "$out/firsts" >>"$out/scan.log"
-show quanta gradients "$largest" -c "$out/licences" --losses "$out/firsts/demo-115k-step1000.npy" --below 0.5 --no-induction \
+say "Which predictions does a model make alike? Gradients of single tokens' losses, clustered: three of 50 clusters"
+model=$out/models/demo-115k-step1000.tripod
+"$tripod" scan "$model" -c "$out/licences" -t "$suite/tokenizer.json" --max-tokens 256 -o "$out/firsts" >>"$out/scan.log"
+show quanta gradients "$model" -c "$out/licences" --losses "$out/firsts/demo-115k-step1000.npy" --below 0.5 --no-induction \
     -o "$out/gradients" >"$out/quanta.log"
 show quanta similarity "$out/gradients" -o "$out/C.npy" >>"$out/quanta.log"
 show quanta cluster "$out/C.npy" --clusters 20,50 -o "$out/labels.npy" >>"$out/quanta.log"

@@ -13,9 +13,11 @@ key() { sed -n "s/^ *\"$2\": \"\{0,1\}\([^\"]*[^\",]\)\"\{0,1\}, *$/\1/p" "$1"; 
 for json in "$golden"/backward/*.json; do
     name=$(key "$json" name) model=$(key "$json" model)
     if [ "$(key "$json" long)" = true ] && [ -z "${LONG:-}" ]; then continue; fi
-    # In two of this model's 20 samples gradients are ill-conditioned: what rounding leaves of them is 1e-5 in PyTorch's
-    # float32 and 3e-5 in ours. In the mean over all its samples ours is the smaller.
+    # In some of these models' 20 samples gradients are ill-conditioned: what rounding leaves of them is as much in PyTorch's
+    # float32 (demo-3k: at most 6.7e-5, ours 6.3e-5; half of ours in the other two). In the mean over all samples ours is the smaller.
     case $name in
+    demo-3k) bar=7e-5 ;;
+    demo-7k) bar=2e-5 ;;
     demo-25k) bar=4e-5 ;;
     *) bar=1e-5 ;;
     esac

@@ -233,7 +233,7 @@ fails "a layer that is not there" 'layers:1-2: expected layers from 0 to 1' grad
 fails "too little memory" 'expected --memory of at least [0-9]* MB' gradients "$m" "${given[@]}" --memory 1M -o "$T/x3"
 fails "a row to dump out of range" 'expected a row 0 to [0-9]*, found 1000000' gradients "$m" -c "$T/c" --dump 1000000 -o "$T/x"
 for other in "--seed=1:with another --seed" "--sketch=4096:with another --sketch" "--coordinates=all:of other coordinates" "--max-tokens=200:of documents cut otherwise" \
-    "--rows=$T/turned.npy:of other rows" "--gelu=tanh:with another GELU"; do
+    "--rows=$T/turned.npy:of other rows" "--gelu=erf:with another GELU"; do
     fails "other gradients are not overwritten: ${other%%=*}" "g/gradients.json: holds gradients ${other#*:}: choose another -o, or --force" gradients "$m" "${given[@]}" "${other%%:*}" -o "$T/g"
 done
 fails "nor another model's" 'holds gradients of another model' gradients "$suite/demo-25k/step512" "${given[@]}" -o "$T/g"

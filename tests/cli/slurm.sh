@@ -15,7 +15,7 @@ mkdir -p "$T/work/$odd"
 cp -r "$ROOT/models/demo/demo-7k/step1000" "$T/work/$odd/a model"
 "$make_model" --corpus "$T/work/$odd/text" --limit 500 --seed 6 1 40 3 0 240 2 77 12 150 5 0 90 61 33 210 1 >/dev/null
 write() { (cd "$T/work" && "$TRIPOD" slurm -m "$odd/a model" -c "$odd/text" -o "$odd/l" --gflops 50 "$@"); }
-ok "a script" write --shards 3 --cpus 2 --max-tokens 100 --gelu tanh --force --matrix "$odd/m.npy" --partition p --account a_b \
+ok "a script" write --shards 3 --cpus 2 --max-tokens 100 --gelu erf --force --matrix "$odd/m.npy" --partition p --account a_b \
     --mem 8G --name n --time 1-2:03:04 --sbatch $'--nice=3\n#SBATCH --mail-type=FAIL'
 cp "$T/out" "$T/job.sh"
 has "the plan is said" '^tripod: 1 models, 16 documents: .* FLOP in 3 shards, each .* hours of 2 CPUs at 50 GFLOP/s$' "$T/err"
@@ -54,7 +54,7 @@ for i in 2 0 1; do ok "task $i" task $i sh "$T/job.sh" $([ $i = 1 ] || echo part
 ok "the last job" task 0 sh "$T/job.sh" finish
 shows "verifies" '	same bits$'
 shows "and gathers" '^a model	'
-(cd "$T/work" && "$TRIPOD" scan -m "$odd/a model" -c "$odd/text" -o whole --max-tokens 100 --gelu tanh >/dev/null && "$TRIPOD" gather whole -o whole.npy >/dev/null)
+(cd "$T/work" && "$TRIPOD" scan -m "$odd/a model" -c "$odd/text" -o whole --max-tokens 100 --gelu erf >/dev/null && "$TRIPOD" gather whole -o whole.npy >/dev/null)
 same "all of it" "$T/work/whole.npy" "$T/work/$odd/m.npy"
 same "and the points" "$T/work/whole/points.csv" "$T/work/$odd/l/points.csv"
 ok "every word arrives" $python - "$T/srun.log" "$TRIPOD" "$odd" <<'P'
@@ -62,7 +62,7 @@ import sys
 words = open(sys.argv[1], newline="").read().split("\0")[:-1]
 tripod, odd = sys.argv[2:]
 head = ["--ntasks=1", "--cpus-per-task=2", "--cpu-bind=sockets", "--mem-bind=local", tripod]
-scan = lambda i: head + ["scan", "--max-tokens=100", "--gelu=tanh", "--force", f"--model={odd}/a model", f"--corpus={odd}/text", f"--out={odd}/l",
+scan = lambda i: head + ["scan", "--max-tokens=100", "--gelu=erf", "--force", f"--model={odd}/a model", f"--corpus={odd}/text", f"--out={odd}/l",
                          "--shard", f"{i}/3", "--threads", "2"]
 expected = scan(2) + scan(0) + scan(1)
 expected += head + ["verify", "--corpus", f"{odd}/text", "--documents", "5", "--threads", "2", "--", f"{odd}/l"]

@@ -32,7 +32,7 @@ from transformers import GPTNeoXForCausalLM
 HERE = Path(__file__).resolve().parent
 SUITE = HERE.parent.parent / "models" / "demo"
 PAIRS = [("demo-3k", 1000), ("demo-7k", 0), ("demo-25k", 512), ("demo-59k", 1000),
-         ("demo-115k", 64), ("demo-115k", 1000)]
+         ("demo-115k", 64), ("demo-115k", 1000), ("demo-311k", 1000)]
 
 
 def exact_rotary(rotary):
