@@ -15,7 +15,7 @@
 static int open_law(struct average_law *l, const struct comparison *c, bool first,
                     const struct points *p, const struct analysis_options *o, struct err *e)
 {
-    struct fit_options own = {.objective = o->fit.objective, .grid = 2};
+    struct fit_options own = {.objective = o->fit.objective, .grid = 4};
     struct fit_data d;
     struct covariance covariance;
     struct err why;

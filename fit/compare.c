@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fit/scatter.h"
+
 struct sorted {
     double C;
     size_t row;
@@ -133,7 +135,8 @@ static int hold_out(struct comparison *c, const struct holdout *h, const struct 
     size_t *count = malloc(n * sizeof *count), rows = 0;
     struct fit_options own = *o;
     int status = sum && count ? 0 : err_memory(e, NULL);
-    if (own.grid == 0) own.grid = 2;
+    /* The hold-outs are many; laws of few parameters afford to look for other valleys (Kaplan's). */
+    if (own.grid == 0) own.grid = scatter_has(c->law) || c->law->n > 5 ? 2 : 4;
     own.near = c->params;
 #pragma omp parallel for schedule(dynamic) if (!status)
     for (size_t i = 0; i < n; i++) {

@@ -44,7 +44,7 @@ struct args {
     struct bootstrap_options bootstrap;
     enum points_column x; /* POINTS_COLUMNS: not given */
     double level, holdout;
-    int grid, link;
+    int grid, link, variance;
     bool bootstrap_given, no_profile, no_witness, compare, average, sensitivity;
 };
 #define ARGS struct args
@@ -106,6 +106,7 @@ static int take_predict(void *args, const char *value, struct err *e)
 }
 
 static const char *const links[] = {"none", "logit", NULL};
+static const char *const variances[] = {"equal", "N", "D", NULL};
 
 static const struct option_row options[] = {
     OPTION_PLAIN(law, "LAW"),
@@ -134,12 +135,16 @@ static const struct option_row options[] = {
                 "exponent or in exp()"),
     OPTION_TEXT("objective", 0, "WHAT", objective,
                 "huber:DELTA or huber:auto, lad, logls (all on ln L), ls, asym:RATIO (on L) "
-                "(default: huber:1e-3, for power and power-constant logls)"),
+                "(default: huber:1e-3, for power, power-constant and formulas like them logls)"),
+    OPTION_CHOICE(
+        "variance", 0, variance, variances,
+        "Noise variance that grows or falls with N or D: the exponent is estimated, and rows "
+        "weighed by it"),
     OPTION_TEXTS("pin", 0, "NAME=VALUE", pins, "Hold a parameter; what that costs is reported"),
     OPTION_TEXTS("bound", 0, "NAME=LOW:HIGH", bounds,
                  "Keep a parameter in a range; either end may be empty"),
     OPTION_INT("grid", 0, "G", grid, 2, 30,
-               "Starts: G x G exponents (default: 6, hold-outs of --compare 4)"),
+               "Starts: G x G exponents (default: 6, hold-outs of --compare fewer)"),
     OPTION_HEADING("Uncertainty:"),
     OPTION_CALL("bootstrap", 0, "N|KIND:N", take_bootstrap,
                 "N resamples; KIND pairs, residual, cluster (whole runs) or parametric; 0: none "
@@ -211,13 +216,20 @@ static unsigned needed(const struct law *law, enum points_column x)
     return need;
 }
 
+/* A law of one variable: the table's, or a formula of N, D, C or step alone. */
+static bool is_of_one(const struct law *law)
+{
+    const unsigned v = law->variables & (LAW_N | LAW_D | LAW_U);
+    return law->variables & LAW_ANY || !(v & (v - 1));
+}
+
 /* What to analyse and how, from the options that depend on the law. */
 static int read_options(const struct args *a, const struct law *law, struct analysis_options *o,
                         struct err *e)
 {
-    const char *objective = a->objective                             ? a->objective
-                            : law->variables & LAW_ANY && law->terms ? "logls"
-                                                                     : "huber:1e-3";
+    const char *objective = a->objective                   ? a->objective
+                            : is_of_one(law) && law->terms ? "logls"
+                                                           : "huber:1e-3";
     *o = (struct analysis_options){.bootstrap = a->bootstrap,
                                    .profile = !a->no_profile,
                                    .witness = !a->no_witness,
@@ -314,16 +326,15 @@ static int place_predictions(struct job *j, struct err *e)
 static int read_points(struct points *p, struct job *j, struct err *e)
 {
     const enum points_column x = j->options.x;
-    const bool one = j->law->variables & LAW_ANY;
-    if (cmd_points_options(&j->rows, &j->args->points, &j->flops, needed(j->law, x),
-                           one && x == POINTS_N, e) ||
+    const bool one = is_of_one(j->law), of_size = one && needed(j->law, x) == 1u << POINTS_N;
+    if (cmd_points_options(&j->rows, &j->args->points, &j->flops, needed(j->law, x), of_size, e) ||
         points_read(p, &j->table, &j->rows, e))
         return -1;
     if (j->law->context == &j->schedule && schedule_check(&j->schedule, p, e)) {
         points_close(p);
         return -1;
     }
-    bool together = one && x != POINTS_N && p->n_runs > 1 && p->n_by < 2;
+    bool together = one && !of_size && p->n_runs > 1 && p->n_by < 2;
     if ((!together ||
          !points_note(p, e, "%zu runs are fitted together; --by %s fits each by itself", p->n_runs,
                       p->column[POINTS_RUN])) &&
@@ -422,25 +433,35 @@ static int add_noise(const struct job *j, const struct points *p, struct analysi
 {
     struct lack l;
     struct boot_check c;
+    struct reml_runs runs;
     if (lack_of_fit(&l, p, j->law, j->options.x, &j->options.fit, e) ||
-        boot_check(&c, a, p, &j->options, e))
+        boot_check(&c, a, p, &j->options, e) ||
+        reml_runs(&runs, p, j->options.x, &a->fit, &j->options.fit, e))
         return -1;
     noise_report(j->sheet, json, p, j->law, &l, &c);
+    runs_report(j->sheet, json, a, &runs, &c);
     return 0;
 }
 
 /* One fit into sheet and JSON. */
-static int fit_one(const struct job *j, const struct points *p, const char *group, json_t **json,
+static int fit_one(const struct job *j, struct points *p, const char *group, json_t **json,
                    struct err *e)
 {
-    struct analysis a;
+    const struct analysis_options *o = &j->options;
+    const int follows = j->args->variance;
+    struct reml_variance variance;
+    struct analysis a = {.n_derived = 0};
     *json = NULL;
-    int status = analyse(&a, p, j->law, &j->options, e);
+    int status = !follows ? 0
+                          : reml_variance(&variance, p, j->law, o->x,
+                                          follows == 1 ? POINTS_N : POINTS_D, &o->fit, e);
+    if (!status) status = analyse(&a, p, j->law, o, e);
     if (!status && j->args->resamples)
         status = saved_write_samples(j->args->resamples, j->law, &a.bootstrap, e);
     if (!status) {
         if (group) sheet_remark(j->sheet, "group %s", group);
         *json = fit_report(j->sheet, &a, p, &j->options);
+        if (follows) variance_report(j->sheet, *json, &variance, variances[follows]);
         status = add_noise(j, p, &a, *json, e);
         if (!status && j->args->link) status = add_link(j, &a, p, *json, e);
         if (!status) status = add_comparisons(j, p, group, *json, e);
@@ -482,7 +503,7 @@ static int fit_groups(const struct job *j, const struct points *p, json_t *json,
     return good ? 0 : -1;
 }
 
-static int fit_points(struct job *j, const struct points *p, struct err *e)
+static int fit_points(struct job *j, struct points *p, struct err *e)
 {
     json_t *json = provenance_json(), *one = NULL;
     int status = json ? 0 : err_memory(e, NULL);

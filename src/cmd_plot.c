@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "src/base/file.h"
 #include "src/commands.h"
@@ -47,7 +48,15 @@ static int check(void *args, struct err *e)
     if (a->list && a->recipes) return err_set(e, "give --list or --recipes, not both");
     if (a->list || a->recipes)
         return a->inputs.n ? err_set(e, "--%s takes no file", a->list ? "list" : "recipes") : 0;
-    return a->inputs.n ? 0 : err_set(e, "no result to draw (tripod plot --list shows what can be)");
+    if (!a->inputs.n) return err_set(e, "no result to draw (tripod plot --list shows what can be)");
+    const size_t n = a->out ? strlen(a->out) : 0;
+    static const char *const ends[] = {".svg", ".png", ".pdf", "/"};
+    bool image = !a->out;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        image |= n > strlen(ends[i]) && !strcmp(a->out + n - strlen(ends[i]), ends[i]);
+    return image ? 0
+                 : err_set(e, "--out: expected a name that ends in .svg, .png or .pdf, found '%s'",
+                           a->out);
 }
 
 static int print_list(const struct args *a, struct err *e)
@@ -97,6 +106,26 @@ static int print_recipes(const struct args *a, struct err *e)
     return status;
 }
 
+/* Image, script and data must not replace what is drawn. */
+static int check_inputs(const struct figure_inputs *in, const char *image, struct err *e)
+{
+    static const char *const ends[] = {NULL, ".gp", ".tsv"};
+    int status = 0;
+    for (size_t k = 0; k < 3 && !status; k++) {
+        char *path = ends[k] ? format_string("%.*s%s", (int)strlen(image) - 4, image, ends[k])
+                             : strdup(image);
+        struct stat out, is;
+        if (!path) return err_memory(e, image);
+        for (size_t i = 0; i < in->n && !status && !stat(path, &out); i++)
+            if (!stat(in->result[i].path, &is) && is.st_dev == out.st_dev &&
+                is.st_ino == out.st_ino)
+                status =
+                    err_set(e, "%s: would be written over: give another --out", in->result[i].path);
+        free(path);
+    }
+    return status;
+}
+
 static int draw(const struct args *a, const struct figure_inputs *in, struct err *e)
 {
     const struct figure *f = a->figure ? figure_find(a->figure, e) : figure_for(in, e);
@@ -104,7 +133,8 @@ static int draw(const struct args *a, const struct figure_inputs *in, struct err
     struct plot_output o = {.size = (enum plot_size)a->size, .title = a->title, .keep = a->keep};
     char *path = a->out ? strdup(a->out) : format_string("%s.svg", f->name);
     if (!path) return err_memory(e, f->name);
-    int status = figure_draw(f, in, a->bits, path, &o, e);
+    int status = check_inputs(in, path, e);
+    if (!status) status = figure_draw(f, in, a->bits, path, &o, e);
     if (!status && !o.drawn)
         status = err_kind(e, ERR_MISSING,
                           "%s is not drawn: gnuplot is not installed (Debian: gnuplot-nox); its "

@@ -262,6 +262,11 @@ int cmd_scan_models(struct cmd_scan *a, struct catalog *models, bool *any, struc
     o->kernels = cli_kernels(&a->simd);
     o->gemm = find_products(a);
     if (catalog_open(models, a->models.item, a->models.n, e)) return -1;
+    for (size_t i = 0; i < models->n; i++) {
+        struct catalog_entry *x = &models->entries[i];
+        if (catalog_usable(x) && job_fits(o, &x->is, x->model, &x->why))
+            x->state = CATALOG_UNUSABLE;
+    }
     catalog_sort(models, (enum catalog_order)a->order);
     *any = find_first(o, models);
     return 0;

@@ -165,12 +165,17 @@ static int write_script(struct args *a, const struct job *job, const struct cata
     if (n < 0) return err_errno(e, "/proc/self/exe: cannot read");
     program[n] = 0;
     if (!getcwd(folder, sizeof folder)) return err_errno(e, "the current folder: cannot be named");
+    const struct products *products = a->scan.request.gemm;
+    const bool verifiable = products_verifiable(products);
+    if (!verifiable)
+        progress_note("losses in %s cannot be verified: the last job gathers them only",
+                      products->precision);
     struct slurm_job j = {.program = program,
                           .folder = folder,
                           .out = a->scan.request.out,
                           .matrix = a->matrix,
                           .corpus = job->corpus.prefix,
-                          .verified = a->verified,
+                          .verified = verifiable ? a->verified : 0,
                           .cpus = a->cpus ? a->cpus : (size_t)a->scan.request.threads,
                           .name = a->name,
                           .partition = a->partition,
@@ -207,7 +212,8 @@ static int run(void *args, struct err *e)
     for (size_t i = 0; i < models.n && !status; i++) {
         if (!catalog_usable(&models.entries[i])) continue;
         const struct neox_cost cost = neox_cost(&models.entries[i].is.config);
-        flop += pieces_flop(&job.work.sums, &cost);
+        const unsigned times = a->scan.request.compare ? 2 : 1; /* float32's losses as well */
+        flop += pieces_flop(&job.work.sums, &cost) * times;
     }
     if (!status) status = write_script(a, &job, &models, flop, e);
     if (any) job_close(&job);

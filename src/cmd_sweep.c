@@ -187,7 +187,8 @@ static int text_open(struct text *t, const struct args *a, struct err *e)
     if (train_data_open(&t->data, &t->input.corpus, t->input.hash, t->input.separator, a->holdout,
                         e))
         return -1;
-    return train_data_write_held(&t->data, t->validation, a->validation_tokens, e);
+    if (a->dry_run) return 0;
+    return train_data_keep_held(&t->data, t->validation, a->validation_tokens, e);
 }
 
 /* --- the runs --- */
@@ -208,7 +209,7 @@ static int make_plan(struct sweep_plan *p, const struct args *a, const struct te
                                     .length = a->length,
                                     .rows = a->rows,
                                     .seed = a->seed,
-                                    .tokens = t->data.tokens,
+                                    .tokens = train_data_windows(&t->data, a->length) * a->length,
                                     .epochs = a->epochs};
     return sweep_plan_make(p, &q, e);
 }
@@ -327,7 +328,7 @@ const struct command cmd_sweep = {
         "the same bits for any number of threads, shards and every instruction set.\n\n"
         "Examples:\n"
         "  tripod sweep --dry-run\n"
-        "  tripod sweep -c debian -o sweep                      # ten minutes on two cores\n"
+        "  tripod sweep -c debian -o sweep                      # a quarter of an hour, 2 cores\n"
         "  tripod sweep -c book.txt --budgets 1e11,3e11,1e12 --seeds 3 -o mine\n"
         "  tripod fit approaches sweep/points.csv\n",
     .options = options,

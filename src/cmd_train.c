@@ -189,21 +189,6 @@ static double share_held(const struct args *a, const struct train_input *in)
     return a->validation_tokens && wanted < most ? wanted : most;
 }
 
-/* What is held out, as the corpus HELD; that of a run that has begun is left alone. */
-static int write_held(const struct args *a, const struct train_data *d, const char *held,
-                      struct err *e)
-{
-    char *record = format_string("%s/train.json", a->out),
-         *state = format_string("%s/train.state", a->out);
-    int status = record && state ? 0 : err_memory(e, a->out);
-    const bool begun = !status && (file_exists(record) || file_exists(state));
-    if (!status && !(begun && corpus_exists(held)))
-        status = train_data_write_held(d, held, a->validation_tokens, e);
-    free(record);
-    free(state);
-    return status;
-}
-
 static int train(const struct args *a, const struct train_run *r, const struct train_data *d,
                  int threads, struct train_done *done, struct err *e)
 {
@@ -217,7 +202,7 @@ static int train(const struct args *a, const struct train_run *r, const struct t
                                   .kernels = cli_kernels(&a->simd),
                                   .threads = threads,
                                   .keep_seconds = KEEP_SECONDS};
-    int status = d->held_n ? write_held(a, d, held, e) : 0;
+    int status = d->held_n ? train_data_keep_held(d, held, a->validation_tokens, e) : 0;
     if (!status) {
         progress_begin(r->name, "tokens", train_run_tokens(r, r->steps));
         out_catch_interrupts(true);
@@ -292,7 +277,8 @@ const struct command cmd_train = {
         "tokens), validation.bin and .idx (what is held out); when it is finished train.json (the "
         "record), log.csv (every step), and points.csv (run,N,D,C,step,loss...), which `tripod fit` "
         "reads: N counts the head but not the embedding, D the tokens predicted, C = 6ND, losses "
-        "are nats a token. They are those of `tripod scan --window T -c DIR/validation`.\n\n"
+        "are nats a token. They are those of `tripod scan --window T -c DIR/validation`, bit for "
+        "bit unless --dtype narrowed the checkpoints.\n\n"
         "Examples:\n"
         "  tripod train -c book.txt -o book                  # some minutes\n"
         "  tripod train -c book.txt -o book --dry-run\n"

@@ -117,13 +117,14 @@ static void coverage(void **state)
 {
     (void)state;
     const int sets = getenv("LONG") ? 400 : 16;
-    const double share[] = {0, 0.5};
+    /* Three standard deviations below 0.93 */
+    const double share[] = {0, 0.5}, least = 0.93 * sets - 3 * sqrt(sets * 0.93 * 0.07);
     for (int i = 0; i < 2; i++) {
         struct coverage c;
         cover(&c, share[i], sets);
         for (int q = 0; q < 2; q++) {
-            assert_true(c.band[AVERAGE_AKAIKE][q] >= 0.85 * sets);
-            assert_true(c.band[AVERAGE_ERRORS][q] >= 0.93 * sets);
+            assert_true(c.band[AVERAGE_AKAIKE][q] >= least);
+            assert_true(c.band[AVERAGE_ERRORS][q] >= least);
             assert_true(c.band[AVERAGE_AKAIKE][q] >= c.within[q]);
         }
     }

@@ -93,6 +93,11 @@ static const struct products bf16_exact_head = {.name = "onednn",
                                                 .scratch_bytes = bf16_exact_scratch_bytes,
                                                 .packing = &bf16};
 
+bool products_verifiable(const struct products *products)
+{
+    return !products->packing || !strcmp(products->name, "native");
+}
+
 const struct products *products_find(const char *name, const char *precision)
 {
     static const struct products *const all[] = {&products_native, &products_onednn,

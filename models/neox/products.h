@@ -33,6 +33,10 @@ extern const struct products products_onednn; /* closeness is */
 extern const struct products products_int16;  /* bits are; float32's within some 1e-4 nat */
 extern const struct products products_bf16;   /* closeness is, to bfloat16's */
 
+/* Whether losses by them can be verified by computing them again: to the bit, or, by oneDNN in
+ * float32, closely. */
+bool products_verifiable(const struct products *products);
+
 /* By `name` (NULL: whichever it is) and `precision`; NULL: there are none of these. */
 const struct products *products_find(const char *name, const char *precision);
 

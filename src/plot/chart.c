@@ -17,10 +17,9 @@ struct series {
 };
 
 struct panel {
-    struct axis x, y;
+    struct axis x, y, z;
     char *title, *note, *xlabel, *ylabel, *zlabel;
-    bool zlog;
-    double z_range[2], aspect;
+    double aspect;
     struct series *series;
     size_t n;
     struct plot_tic *tics[2]; /* texts are ours */
@@ -100,12 +99,13 @@ static struct series *last_series(struct chart *c)
     return p && p->n ? &p->series[p->n - 1] : NULL;
 }
 
-/* A copy of a label in the chart's unit. */
-static char *label_of(struct chart *c, const char *label)
+/* A copy of an axis's label in the chart's unit. */
+static char *label_of(struct chart *c, const struct axis *a)
 {
-    char *text = strdup(label);
+    char *text = strdup(a->label);
     if (!text) c->failed = true;
-    for (char *nat = text; c->bits && nat && (nat = strstr(nat, "nat")); nat += 3)
+    const bool changed = c->bits && a->kind != AXIS_PLAIN;
+    for (char *nat = text; changed && nat && (nat = strstr(nat, "nat")); nat += 3)
         if (nat == text || nat[-1] == ' ' || nat[-1] == '(') memcpy(nat, "bit", 3);
     return text;
 }
@@ -123,8 +123,8 @@ void chart_panel(struct chart *c, struct axis x, struct axis y, const char *titl
     va_end(arguments);
     p->x = x;
     p->y = y;
-    p->xlabel = label_of(c, x.label);
-    p->ylabel = label_of(c, y.label);
+    p->xlabel = label_of(c, &x);
+    p->ylabel = label_of(c, &y);
     if (!p->title) c->failed = true;
 }
 
@@ -159,15 +159,30 @@ void chart_columns(struct chart *c, size_t columns)
     if (c) c->columns = columns;
 }
 
-void chart_scale(struct chart *c, const char *label, bool logarithmic, double lo, double hi)
+static double in_unit(const struct chart *c, const struct axis *a, double v)
+{
+    if (!c->bits || a->kind == AXIS_PLAIN) return v;
+    return a->kind == AXIS_LOSS ? v / LN2 : v * LN2;
+}
+
+static void put_scale(struct chart *c, struct axis z)
 {
     struct panel *p = last_panel(c);
     if (!p) return;
     free(p->zlabel);
-    p->zlabel = label ? label_of(c, label) : NULL;
-    p->zlog = logarithmic;
-    p->z_range[0] = lo;
-    p->z_range[1] = hi;
+    p->zlabel = z.label ? label_of(c, &z) : NULL;
+    p->z = z;
+    for (int i = 0; i < 2; i++) p->z.range[i] = in_unit(c, &z, z.range[i]);
+}
+
+void chart_scale(struct chart *c, const char *label, bool logarithmic, double lo, double hi)
+{
+    put_scale(c, (struct axis){label, logarithmic, AXIS_PLAIN, {lo, hi}});
+}
+
+void chart_scale_of_losses(struct chart *c, const char *label, double lo, double hi)
+{
+    put_scale(c, (struct axis){label, false, AXIS_LOSS, {lo, hi}});
 }
 
 void chart_tic(struct chart *c, char axis, double at, const char *format, ...)
@@ -210,12 +225,6 @@ void chart_series(struct chart *c, enum plot_style style, const char *color, con
     va_end(arguments);
 }
 
-static double in_unit(const struct chart *c, const struct axis *a, double v)
-{
-    if (!c->bits || a->kind == AXIS_PLAIN) return v;
-    return a->kind == AXIS_LOSS ? v / LN2 : v * LN2;
-}
-
 static void add(struct chart *c, const double v[VALUES], bool along_x)
 {
     struct series *s = last_series(c);
@@ -235,7 +244,8 @@ static void add(struct chart *c, const double v[VALUES], bool along_x)
     const struct panel *p = last_panel(c);
     const struct axis *ends = along_x ? &p->x : &p->y;
     const double converted[VALUES] = {in_unit(c, &p->x, v[X]), in_unit(c, &p->y, v[Y]),
-                                      in_unit(c, ends, v[LO]), in_unit(c, ends, v[HI]), v[Z]};
+                                      in_unit(c, ends, v[LO]), in_unit(c, ends, v[HI]),
+                                      in_unit(c, &p->z, v[Z])};
     for (int k = 0; k < VALUES; k++) {
         s->value[k][s->n] = converted[k];
         if (!isnan(converted[k])) s->has[k] = true;
@@ -321,8 +331,8 @@ static void plot_of(const struct chart *c, const struct panel *p, struct plot_se
                         .y_tics = p->tics[1],
                         .n_y_tics = p->n_tics[1],
                         .zlabel = p->zlabel,
-                        .zlog = p->zlog,
-                        .z_range = {p->z_range[0], p->z_range[1]},
+                        .zlog = p->z.log,
+                        .z_range = {p->z.range[0], p->z.range[1]},
                         .columns = c->columns};
     for (int k = 0; k < 2; k++) {
         to->x_range[k] = in_unit(c, &p->x, p->x.range[k]);

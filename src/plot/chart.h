@@ -1,8 +1,8 @@
 /* chart.h - a figure while it is put together: panels, on each its series, and on these points. Memory is
  * the chart's; running out of it is remembered and reported once, by chart_draw. Not thread-safe.
  *
- * Losses are given in nats; a chart in bits converts them by the kind of their axis, and in labels "nat"
- * becomes "bit".
+ * Losses are given in nats; a chart in bits converts them by the kind of their axis, and in its label
+ * "nat" becomes "bit". Plain axes and notes stay as they are.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TRIPOD_PLOT_CHART_H
@@ -77,6 +77,8 @@ void chart_columns(struct chart *c, size_t columns);
 /* A scale of colours for the panel's z; both ends 0: automatic. LABEL NULL: it is another panel's and not
  * shown. */
 void chart_scale(struct chart *c, const char *label, bool logarithmic, double lo, double hi);
+/* Linear; LO and HI in nats. */
+void chart_scale_of_losses(struct chart *c, const char *label, double lo, double hi);
 /* A name on the x or y axis instead of numbers. */
 void chart_tic(struct chart *c, char axis, double at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -105,19 +105,22 @@ int figure_gemm(struct chart *c, const struct figure_inputs *in, struct err *e)
 {
     static const struct {
         const char *key, *name;
-    } all[] = {{"native", "tripod"}, {"onednn", "oneDNN"}, {"openblas", "OpenBLAS"}};
+    } all[] = {{"native", "tripod"},
+               {"int16", "tripod int16"},
+               {"onednn", "oneDNN"},
+               {"openblas", "OpenBLAS"}};
     const struct result *r = figure_input(in, RESULT_GEMM, 0);
     json_t *list = json_object_get(r->json, "products"), *p;
     const size_t n = json_array_size(list);
     size_t i;
     if (!n) return err_set(e, "%s: no products in it", r->path);
-    chart_panel(c, (struct axis){"rate (GFLOP/s)", false, AXIS_PLAIN, {0}},
+    chart_panel(c, (struct axis){"rate (GFLOP/s or Gop/s)", false, AXIS_PLAIN, {0}},
                 (struct axis){"product (by name)", false, AXIS_PLAIN, {0.3, (double)n + 0.7}},
                 "Matrix products");
     chart_aspect(c, 0.055 * (double)n > 0.4 ? 0.055 * (double)n : 0.4);
     json_array_foreach(list, i, p) chart_tic(
         c, 'y', (double)(n - i), "%s %s", result_string(p, "model"), result_string(p, "product"));
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         chart_series(c, PLOT_POINTS, NULL, "%s", all[k].name);
         json_array_foreach(list, i, p)
         {
@@ -147,12 +150,14 @@ static int put_phases(struct chart *c, const struct result *r, const char *key, 
     json_array_foreach(list, i, run)
     {
         json_t *what = json_object_get(run, second);
-        if (json_is_string(what))
-            chart_tic(c, 'y', (double)(n - i), "%s %s", result_string(run, "model"),
-                      json_string_value(what));
-        else
-            chart_tic(c, 'y', (double)(n - i), "%s %.0f", result_string(run, "model"),
-                      json_number_value(what));
+        const char *precision =
+            result_string(run, "precision"); /* of scans; float32 goes without */
+        const bool narrow = *precision && strcmp(precision, "f32") != 0;
+        char number[32];
+        chart_tic(c, 'y', (double)(n - i), "%s %s%s%s", result_string(run, "model"),
+                  json_is_string(what) ? json_string_value(what)
+                                       : plot_number(json_number_value(what), number),
+                  narrow ? " " : "", narrow ? precision : "");
     }
     json_object_foreach(first, phase, value)
     {

@@ -136,7 +136,7 @@ int figure_contours(struct chart *c, const struct figure_inputs *in, struct err 
     }
     chart_panel(c, AXIS_C, AXIS_N, "Loss by compute and size");
     chart_note(c, "%s nats", law_text(f.law, f.params, NULL, text));
-    chart_scale(c, "loss (nats per token)", false, L.lo, L.hi);
+    chart_scale_of_losses(c, "loss (nats per token)", L.lo, L.hi);
     put_contours(c, &f, N, C, L);
     chart_series(c, PLOT_POINTS, NULL, "%zu runs", p.n);
     for (size_t i = 0; i < p.n; i++) chart_z(c, factor * p.N[i] * p.D[i], p.N[i], p.loss[i]);

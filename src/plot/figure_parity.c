@@ -16,6 +16,14 @@
             0                                                                                      \
         }                                                                                          \
     }
+#define SAMPLES                                                                                    \
+    (struct axis)                                                                                  \
+    {                                                                                              \
+        "D (training samples)", true, AXIS_PLAIN,                                                  \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
 #define TASK                                                                                       \
     (struct axis)                                                                                  \
     {                                                                                              \
@@ -132,7 +140,7 @@ static void put_steps(struct chart *c, found r, double alpha)
 
 static void put_data(struct chart *c, found *some, size_t n, double alpha)
 {
-    chart_panel(c, (struct axis){"D (training samples)", true, AXIS_PLAIN, {0}}, LOSS, "Data");
+    chart_panel(c, SAMPLES, LOSS, "Data");
     chart_series(c, PLOT_LINE_POINTS, CHART_BLUE, "least loss");
     for (size_t i = 0; i < n; i++) chart_at(c, (double)some[i]->run.data, best_loss(some[i]));
     put_theory(c, alpha / (alpha + 1), (double)some[0]->run.data, (double)some[n - 1]->run.data,
@@ -152,7 +160,7 @@ static void put_map(struct chart *c, found *some, size_t n, bool data, const cha
     const struct axis x = {
         data ? "D (training samples)" : "N (parameters)", false, AXIS_PLAIN, {0}};
     chart_panel(c, x, TASK, "Subtasks by %s", data ? "data" : "size");
-    chart_scale(c, shade, false, 0, LN2);
+    chart_scale_of_losses(c, shade, 0, LN2);
     for (size_t i = 0; i < n; i++)
         name_column(c, i, n, data ? (double)some[i]->run.data : size_of(some[i]));
     chart_series(c, PLOT_CELLS, NULL, "%s", "");
@@ -169,7 +177,7 @@ static void put_map_of_steps(struct chart *c, found r, const char *shade)
 {
     const size_t tasks = r->run.shape.tasks;
     chart_panel(c, AXIS_STEP, TASK, "Subtasks by steps");
-    chart_scale(c, shade, false, 0, LN2);
+    chart_scale_of_losses(c, shade, 0, LN2);
     chart_series(c, PLOT_CELLS, NULL, "%s", "");
     /* Logs as far apart as 60 cells on the axis. */
     const double apart = pow((double)r->log.n, 1.0 / 60);
@@ -341,8 +349,7 @@ int figure_learned(struct chart *c, const struct figure_inputs *in, struct err *
     double *v = u ? u + f.n + 1 : NULL, *alpha = u ? v + f.n + 1 : NULL,
            *slope = u ? alpha + f.n + 1 : NULL;
     size_t lines = 0, drawn = 0;
-    chart_panel(c, (struct axis){"D (training samples)", true, AXIS_PLAIN, {0}},
-                (struct axis){"learned (subtasks)", true, AXIS_PLAIN, {0}},
+    chart_panel(c, SAMPLES, (struct axis){"learned (subtasks)", true, AXIS_PLAIN, {0}},
                 "Subtasks learned from data");
     for (size_t i = 0; i < f.n && !status; i++) {
         const double zipf = f.found[i].run.shape.zipf;
@@ -383,6 +390,44 @@ int figure_learned(struct chart *c, const struct figure_inputs *in, struct err *
     return status;
 }
 
+/* The left half of Figure 10: the losses behind the exponents, a series an α. */
+static int put_losses(struct chart *c, const struct result *r, struct err *e)
+{
+    static const char *const titles[] = {"Loss by size", "Loss by steps", "Loss by data"};
+    struct parity_folder f;
+    if (read_folder(&f, r, e)) return -1;
+    found *some = malloc((f.n + 1) * sizeof(*some));
+    for (int k = 0; some && k < 3; k++) {
+        bool any = false;
+        for (size_t i = 0; i < f.n; i++) {
+            const double zipf = f.found[i].run.shape.zipf;
+            bool first = true;
+            for (size_t j = 0; j < i; j++) first = first && f.found[j].run.shape.zipf != zipf;
+            const size_t n = first ? choose(some, &f, zipf, k == 2) : 0;
+            if (!n) continue;
+            if (!any)
+                chart_panel(c,
+                            k == 0   ? AXIS_N
+                            : k == 1 ? AXIS_STEP
+                                     : SAMPLES,
+                            LOSS, "%s", titles[k]);
+            any = true;
+            chart_series(c, k == 1 ? PLOT_LINE : PLOT_LINE_POINTS, NULL, "α = %.3g", zipf - 1);
+            const struct parity_log *widest = &some[n - 1]->log;
+            for (size_t j = 1; k == 1 && j < widest->n; j++)
+                chart_at(c, (double)(j * some[n - 1]->run.log), widest->mean[j]);
+            for (size_t j = 0; k == 0 && j < n; j++)
+                chart_at(c, size_of(some[j]), some[j]->log.mean[some[j]->log.n - 1]);
+            for (size_t j = 0; k == 2 && j < n; j++)
+                chart_at(c, (double)some[j]->run.data, best_loss(some[j]));
+        }
+    }
+    const int status = some ? 0 : err_memory(e, r->path);
+    free(some);
+    parity_folder_free(&f);
+    return status;
+}
+
 int figure_exponents(struct chart *c, const struct figure_inputs *in, struct err *e)
 {
     static const struct {
@@ -390,8 +435,10 @@ int figure_exponents(struct chart *c, const struct figure_inputs *in, struct err
         bool size;
     } all[] = {{"alpha_N", "Size", true}, {"alpha_S", "Steps", false}, {"alpha_D", "Data", false}};
     const struct result *r = figure_input(in, RESULT_EXPONENTS, 0);
+    const struct result *folder = figure_input(in, RESULT_RUNS, 0);
     json_t *list = json_object_get(r->json, "exponents"), *x;
     size_t i, panels = 0;
+    if (folder && put_losses(c, folder, e)) return -1;
     for (size_t k = 0; k < 3; k++) {
         size_t n = 0;
         json_array_foreach(list, i, x) n += !strcmp(result_string(x, "quantity"), all[k].key);

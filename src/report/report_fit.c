@@ -177,15 +177,21 @@ static struct table *derived(struct sheet *s, const struct analysis *a)
 
 static struct table *predictions(struct sheet *s, const struct analysis *a, enum points_column x)
 {
-    const bool one = a->fit.law->variables & LAW_ANY;
-    const enum table_unit unit = !one || x == POINTS_N || x == POINTS_D ? TABLE_COUNT
-                                 : x == POINTS_C                        ? TABLE_FLOP
-                                                                        : TABLE_EXACT;
-    const enum table_unit tokens = a->fit.law->variables & LAW_STEP ? TABLE_EXACT : TABLE_COUNT;
-    const bool vocabulary = a->fit.law->variables & LAW_V;
+    const unsigned has = a->fit.law->variables;
+    const enum points_column first_is = has & LAW_C ? POINTS_C : has & LAW_ANY ? x : POINTS_N;
+    const enum table_unit unit = first_is == POINTS_N || first_is == POINTS_D ? TABLE_COUNT
+                                 : first_is == POINTS_C                       ? TABLE_FLOP
+                                                                              : TABLE_EXACT;
+    const enum table_unit tokens = has & LAW_STEP ? TABLE_EXACT : TABLE_COUNT;
+    const bool third = has & LAW_U;
     const struct column columns[] = {
-        {.name = "V", .format = real, .unit = TABLE_EXACT}, /* in laws that have it */
-        {.name = "N", .format = real, .unit = unit},
+        /* in laws that have a third variable */
+        {.name = has & LAW_V          ? "V"
+                 : has & LAW_SCHEDULE ? "schedule"
+                                      : "U",
+         .format = real,
+         .unit = has & (LAW_V | LAW_SCHEDULE) ? TABLE_EXACT : TABLE_COUNT},
+        {.name = has & LAW_C ? "C" : "N", .format = real, .unit = unit},
         {.name = "D", .format = real, .unit = tokens},
         {.name = "loss", .format = real},
         {.name = "interval", .flags = TABLE_ONLY_TERMINAL},
@@ -195,12 +201,12 @@ static struct table *predictions(struct sheet *s, const struct analysis *a, enum
         {.name = "new_lo", .format = real, .flags = TABLE_NO_TERMINAL},
         {.name = "new_hi", .format = real, .flags = TABLE_NO_TERMINAL},
     };
-    const int first = !vocabulary;
+    const int first = !third;
     struct table *t =
         sheet_table(s, columns + first, COUNT_OF(columns) - (size_t)first, "-", false);
     for (size_t i = 0; i < a->n_predict; i++) {
         const struct prediction *q = &a->predict[i];
-        if (vocabulary) table_real(t, q->U);
+        if (third) table_real(t, q->U);
         table_real(t, q->N > 0 ? q->N : NAN);
         table_real(t, q->D > 0 ? q->D : NAN);
         table_real(t, q->loss);

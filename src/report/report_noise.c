@@ -76,3 +76,79 @@ void noise_report(struct sheet *s, json_t *o, const struct points *p, const stru
                                   name, "cluster_over_rows", c->clustered / c->rows, "differ",
                                   c->differ));
 }
+
+/* How far the cluster bootstrap spreads a parameter, against the random effect's standard error, where
+ * they differ most: theirs over ours, or 0 when there was no such bootstrap. */
+static double bootstrap_over(const struct analysis *a, const struct reml_runs *r,
+                             const struct boot_check *c, int *parameter)
+{
+    double worst = 0;
+    if (c->runs) {
+        *parameter = c->parameter;
+        return r->se_t[c->parameter] > 0 ? c->clustered / r->se_t[c->parameter] : 0;
+    }
+    if (strncmp(a->interval_kind, "bootstrap cluster", 17)) return 0;
+    for (int i = 0; i < a->fit.law->n; i++) {
+        const double ratio = a->known[i].percentile.se / r->se[i];
+        if (!(r->se[i] > 0 && ratio > 0)) continue;
+        if (worst > 0 && fabs(log(ratio)) <= fabs(log(worst))) continue;
+        worst = ratio;
+        *parameter = i;
+    }
+    return worst;
+}
+
+void runs_report(struct sheet *s, json_t *o, const struct analysis *a, const struct reml_runs *r,
+                 const struct boot_check *c)
+{
+    const struct law *law = a->fit.law;
+    char text[400] = "";
+    int parameter = 0;
+    if (!r->runs) return;
+    const double ratio = bootstrap_over(a, r, c, &parameter);
+    const bool differ = ratio > 1.5 || (ratio > 0 && ratio < 1 / 1.5);
+    json_t *se = json_object();
+    for (int i = 0, used = 0; i < law->n; i++) {
+        if (used < (int)sizeof text)
+            used += snprintf(text + used, sizeof text - (size_t)used, "%s%s %.3g", i ? ", " : "",
+                             law->param[i].name, r->se[i]);
+        json_object_set_new(se, law->param[i].name, json_finite(r->se[i]));
+    }
+    if (r->p < 0.05) {
+        sheet_gap(s);
+        sheet_remark(
+            s,
+            "runs: rows of a run are off together: ln L varies by %.3g between %zu runs, by "
+            "%.3g within (correlation %.2g, p = %.2g)",
+            r->tau, r->runs, r->sigma, r->correlation, r->p);
+        sheet_remark(s, "standard errors with that random effect: %s", text);
+    }
+    if (differ)
+        sheet_remark(
+            s,
+            "note: the bootstrap over runs spreads %s %.2g times as far as the random effect "
+            "does: runs differ by more than one level each, or are few",
+            law->param[parameter].name, ratio);
+    json_t *json = json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:o}", "runs", (json_int_t)r->runs,
+                             "tau", r->tau, "sigma", r->sigma, "correlation", r->correlation,
+                             "chi2", r->chi2, "p", r->p, "se", se);
+    if (ratio > 0) {
+        json_object_set_new(json, "parameter", json_string(law->param[parameter].name));
+        json_object_set_new(json, "bootstrap_over_effect", json_finite(ratio));
+        json_object_set_new(json, "differ", json_boolean(differ));
+    }
+    json_object_set_new(o, "random_effect", json);
+}
+
+void variance_report(struct sheet *s, json_t *o, const struct reml_variance *v, const char *name)
+{
+    sheet_gap(s);
+    sheet_remark(
+        s,
+        "variance ~ %s^%.3g (standard error %.2g, p = %.2g of 0; restricted likelihood, %d "
+        "fits); rows are weighed by it",
+        name, v->g, v->se, v->p, v->rounds);
+    json_object_set_new(o, "variance",
+                        json_pack("{s:s, s:f, s:f, s:f, s:f, s:i}", "of", name, "g", v->g, "se",
+                                  v->se, "chi2", v->chi2, "p", v->p, "rounds", v->rounds));
+}

@@ -8,11 +8,19 @@
 
 #include "fit/boot_check.h"
 #include "fit/lack.h"
+#include "fit/reml.h"
 #include "src/base/sheet.h"
 
 /* Remarks into the sheet and keys "lack_of_fit", "bootstrap_check" into O, each where there is
  * something to say. */
 void noise_report(struct sheet *s, json_t *o, const struct points *p, const struct law *law,
                   const struct lack *l, const struct boot_check *c);
+
+/* The random effect of runs, and whether the bootstrap over runs (C's, or A's own) agrees. */
+void runs_report(struct sheet *s, json_t *o, const struct analysis *a, const struct reml_runs *r,
+                 const struct boot_check *c);
+
+/* NAME: "N" or "D". */
+void variance_report(struct sheet *s, json_t *o, const struct reml_variance *v, const char *name);
 
 #endif

@@ -392,6 +392,19 @@ static int withdraw(const struct record *r, struct err *e)
     return errno == ENOENT ? 0 : err_errno(e, "%s: cannot replace", r->losses);
 }
 
+/* Losses of R's model under way to PATH. 1: another process is at them, which *e names. */
+static int open_file(struct loss_file *file, const struct record *r, const char *path,
+                     const char *key, uint64_t count, struct err *e)
+{
+    int status = loss_file_open(file, path, strtoull(key, NULL, 16), count, e);
+    if (status > 0) {
+        char *name = record_file_name(r);
+        err_prefix(e, "%s", name ? name : r->losses);
+        free(name);
+    }
+    return status;
+}
+
 /* Computes (or copies from SAME) and gives the losses their final name. The record first: losses
  * under their final name always have one. 1: another process is at it, which *e names. */
 static int fill(struct record *r, struct job *job, const struct flat_model *flat,
@@ -400,13 +413,7 @@ static int fill(struct record *r, struct job *job, const struct flat_model *flat
     struct loss_file file;
     bool spoilt = false;
     job->corpus.limit = (uint32_t)flat->config.vocab;
-    int status =
-        loss_file_open(&file, r->losses, strtoull(r->key, NULL, 16), job->plan.predictions, e);
-    if (status > 0) {
-        char *name = record_file_name(r);
-        err_prefix(e, "%s", name ? name : r->losses);
-        free(name);
-    }
+    int status = open_file(&file, r, r->losses, r->key, job->plan.predictions, e);
     if (status) return status;
     /* Another process may have finished before the lock was ours. */
     status = job_finished(r, job, e);
@@ -441,8 +448,7 @@ static int compare(struct record *r, const struct job *job, const struct flat_mo
     struct scan_result result;
     struct neox_narrowed none;
     int status = key && path ? 0 : err_memory(e, r->losses);
-    if (!status)
-        status = loss_file_open(&file, path, strtoull(key, NULL, 16), job->plan.predictions, e);
+    if (!status) status = open_file(&file, r, path, key, job->plan.predictions, e);
     free(path);
     free(key);
     if (status) return status;
@@ -453,14 +459,20 @@ static int compare(struct record *r, const struct job *job, const struct flat_mo
     return status;
 }
 
+int job_fits(const struct scan_request *o, const struct flat_model *flat, const char *model,
+             struct err *e)
+{
+    if (flat->packed && o->compare)
+        return err_set(e, "%s: --compare needs the weights that these integers were made of",
+                       model);
+    return neox_fits(flat, o->gemm, gelu_of(o, flat), e);
+}
+
 int job_scan(struct job *job, const char *model, const struct flat_model *flat, struct share share,
              const struct record *same, struct record *r, struct err *e)
 {
     *r = (struct record){0};
-    if (flat->packed && job->o->compare)
-        return err_set(e, "%s: --compare needs the weights that these integers were made of",
-                       model);
-    if (neox_fits(flat, job->o->gemm, gelu_of(job->o, flat), e)) return -1;
+    if (job_fits(job->o, flat, model, e)) return -1;
     if (job_plan(job, share, e)) return -1;
     int status = job_describe(r, job, flat, flat_weights_hash(flat), e);
     int there = status ? 0 : job_finished(r, job, e);

@@ -69,6 +69,11 @@ int job_describe(struct record *r, const struct job *job, const struct flat_mode
  * scan's are in the way. */
 int job_finished(struct record *r, const struct job *job, struct err *e);
 
+/* Whether a scan as asked for can read the weights of MODEL (FLAT: its head will do): packed ones are for
+ * their precision. */
+int job_fits(const struct scan_request *o, const struct flat_model *flat, const char *model,
+             struct err *e);
+
 enum { JOB_BUSY = 1 };
 
 /* Computes what is missing of the losses of MODEL, the name it was opened by, of the documents of SHARE

@@ -44,7 +44,7 @@ static void find_way(struct queue_entry *x, const struct job *job)
     const struct scan_way way =
         scan_way(c, o->gemm, &job->plan, &options, m->bytes, !archived_is(m->model), m->is.packed);
     const uint64_t threads = (uint64_t)o->threads, batch = threads * way.rows;
-    x->memory = m->bytes + threads * neox_run_bytes(c, o->gemm, way.rows);
+    x->memory = way.weights + threads * neox_run_bytes(c, o->gemm, way.rows);
     x->streamed = way.streamed;
     x->reads = m->bytes * ((job->plan.inputs + batch - 1) / batch);
 }

@@ -72,12 +72,13 @@ struct scan_way scan_way(const struct neox_config *c, const struct products *pro
                          const struct plan *plan, const struct scan_options *o, uint64_t weights,
                          bool mapped, bool packed)
 {
-    struct scan_way w = {.rows = at_least(at_most(o->batch_tokens, plan->inputs), plan->longest)};
+    struct scan_way w = {.rows = at_least(at_most(o->batch_tokens, plan->inputs), plan->longest),
+                         .weights = weights};
     if (products->packing && !packed) {
-        weights = neox_narrow_bytes(c, products) + (mapped ? 0 : weights);
+        w.weights = neox_narrow_bytes(c, products) + (mapped ? 0 : weights);
         mapped = false;
     }
-    w.need = memory_resident() + weights + OVERHEAD + workspaces(c, products, o, w.rows);
+    w.need = memory_resident() + w.weights + OVERHEAD + workspaces(c, products, o, w.rows);
     w.streamed = mapped && w.need > scan_memory(o->memory);
     return w;
 }

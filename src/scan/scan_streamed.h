@@ -19,9 +19,10 @@ uint64_t scan_memory(uint64_t given);
 
 /* How a model is computed. */
 struct scan_way {
-    size_t rows;   /* inputs of a thread's batches */
-    uint64_t need; /* bytes this process takes with all of the weights resident */
-    bool streamed; /* because that is more than it may take */
+    size_t rows;      /* inputs of a thread's batches */
+    uint64_t weights; /* bytes of them in memory, packed and as they came, when all are resident */
+    uint64_t need;    /* bytes this process takes then */
+    bool streamed;    /* because that is more than it may take */
 };
 
 /* The rule of scan_within, for plans too. WEIGHTS: bytes of them that are not resident yet; MAPPED:

@@ -107,14 +107,14 @@ static void header(FILE *f, const struct slurm_job *j)
         "#!/bin/sh\n"
         "# A scan in %zu shards of equal cost, each a task of an array of Slurm jobs, and a job "
         "after them\n"
-        "# that verifies some of the losses and gathers all.\n"
+        "# that %sgathers all.\n"
         "#   sh FILE        submits both\n"
         "#   sbatch FILE    submits the array alone\n"
-        "#   sh FILE finish verifies and gathers, here and now\n"
+        "#   sh FILE finish does what that job does, here and now\n"
         "# What is computed stays: a task that was stopped goes on where it was, and after a "
         "failure the same\n"
         "# line submits what is left. TRIPOD in the environment names another program.\n",
-        j->shards);
+        j->shards, j->verified ? "verifies some of the losses and " : "");
     sbatch(f, "job-name", j->name);
     fprintf(f, "#SBATCH --array=0-%zu\n", j->shards - 1);
     sbatch(f, "partition", j->partition);
@@ -211,11 +211,15 @@ static void part(FILE *f, const struct slurm_job *j)
 
 static void finish(FILE *f, const struct slurm_job *j)
 {
-    fputs("\nfinish() {\n    (run verify --corpus ", f);
-    word(f, j->corpus);
-    fprintf(f, " --documents %zu --threads \"$cpus\" -- ", j->verified);
-    word(f, j->out);
-    fputs(") || exit\n    (run gather ", f);
+    fputs("\nfinish() {\n", f);
+    if (j->verified) {
+        fputs("    (run verify --corpus ", f);
+        word(f, j->corpus);
+        fprintf(f, " --documents %zu --threads \"$cpus\" -- ", j->verified);
+        word(f, j->out);
+        fputs(") || exit\n", f);
+    }
+    fputs("    (run gather ", f);
     if (j->matrix) {
         fputs("--out ", f);
         word(f, j->matrix);
@@ -242,9 +246,9 @@ static void submit(FILE *f, const struct slurm_job *j)
         "    last=$(sbatch --parsable --array=0 --job-name=%s-finish --dependency=\"afterok:$array\" "
         "\\\n"
         "        --kill-on-invalid-dep=yes \"$script\" finish) || exit\n"
-        "    echo \"job $array: %zu shards; job ${last%%%%;*}, after it: verify and gather\"\n"
+        "    echo \"job $array: %zu shards; job ${last%%%%;*}, after it: %sgather\"\n"
         "}\n",
-        j->name, j->shards);
+        j->name, j->shards, j->verified ? "verify and " : "");
 }
 
 char *slurm_script(const struct slurm_job *j, struct err *e)

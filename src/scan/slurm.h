@@ -21,7 +21,8 @@ struct slurm_job {
     const char *out;    /* where they put the losses */
     const char *matrix; /* gather's M.npy; NULL: none */
     const char *corpus; /* tokenised */
-    size_t verified;    /* documents of each file of losses that the last job computes again */
+    size_t
+        verified; /* documents of each file of losses that the last job computes again; 0: none */
     size_t shards, cpus;
     uint64_t seconds; /* time limit of a task */
     /* Words of #SBATCH lines (slurm_word); NULL: none. */

@@ -102,7 +102,7 @@ static int read_record(struct check *c, struct err *e)
         return unknown(c, "gelu", "\"erf\" or \"tanh\"", r->gelu, e);
     c->gelu = strcmp(r->gelu, "erf") ? NEOX_GELU_TANH : NEOX_GELU_ERF;
     const struct products *p = r->precision ? products_find(NULL, r->precision) : NULL;
-    if (p && p->packing && p != products_find("native", r->precision))
+    if (p && !products_verifiable(p))
         return err_set(
             e,
             "%s: losses in %s have no promised bits and are not close to float32's: they "

@@ -60,11 +60,22 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* ROOT is a name, not a pattern. */
+static char *pattern_of(const char *root, const char *pages)
+{
+    char *pattern = malloc(2 * strlen(root) + strlen(pages) + 1), *to = pattern;
+    if (!pattern) return NULL;
+    for (; *root; *to++ = *root++)
+        if (strchr("*?[\\", *root)) *to++ = '\\';
+    strcpy(to, pages);
+    return pattern;
+}
+
 /* The pages of the first package that has any. */
 static int find_pages(glob_t *pages, const char *root, const char **package, struct err *e)
 {
     for (size_t i = 0; i < PACKAGES; i++) {
-        char *pattern = format_string("%s%s", root, packages[i].pages);
+        char *pattern = pattern_of(root, packages[i].pages);
         if (!pattern) return err_memory(e, packages[i].name);
         const int status = glob(pattern, GLOB_NOSORT, NULL, pages);
         free(pattern);

@@ -16,7 +16,7 @@ enum { WIDTH_STEP = 4, MOST_WIDTH = 8192, MOST_LAYERS = 96, ASPECT = 32, LEAST_L
 double sweep_seconds(const struct sweep_cell *c, double peak)
 {
     const double width = (double)c->shape.width;
-    return c->C / (peak * 0.75 * width / (width + 43)); /* 0.45 of the peak at 64, 0.64 at 256 */
+    return c->C / (peak * 0.92 * width / (width + 52)); /* 0.26 of the peak at 20, 0.51 at 64 */
 }
 
 uint64_t sweep_n(const struct count_config *c, enum count_f rule)

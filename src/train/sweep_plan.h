@@ -22,7 +22,7 @@ struct sweep_request {
     enum count_f rule;
     size_t vocab, length, rows;
     uint64_t seed;   /* the first */
-    uint64_t tokens; /* of the training text; 0: not known, epochs are not looked at */
+    uint64_t tokens; /* predictions of an epoch; 0: not known, epochs are not looked at */
     double epochs;   /* at most */
 };
 

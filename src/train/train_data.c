@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/base/rng.h"
 
@@ -158,6 +159,40 @@ int train_data_write_held(const struct train_data *d, const char *prefix, uint64
     if (!status) return corpus_writer_commit(&w, e);
     corpus_writer_abort(&w);
     return -1;
+}
+
+/* Whether the corpus is what train_data_write_held would write. */
+static bool is_held(const struct train_data *d, const struct corpus *there, uint64_t most)
+{
+    uint32_t ours[TRAIN_SECTION], theirs[TRAIN_SECTION];
+    uint64_t tokens = 0;
+    struct err ignored;
+    size_t i = 0;
+    for (; i < d->held_n && (!most || tokens < most); i++) {
+        const struct train_section *s = &d->held[i];
+        if (i >= there->documents || corpus_length(there, i) != s->n ||
+            corpus_read(d->corpus, s->document, s->first, s->n, ours, &ignored) ||
+            corpus_read(there, i, 0, s->n, theirs, &ignored) ||
+            memcmp(ours, theirs, s->n * sizeof *ours) != 0)
+            return false;
+        tokens += s->n;
+    }
+    return i == there->documents;
+}
+
+int train_data_keep_held(const struct train_data *d, const char *prefix, uint64_t most,
+                         struct err *e)
+{
+    struct corpus there;
+    if (!corpus_exists(prefix)) return train_data_write_held(d, prefix, most, e);
+    if (corpus_open(&there, prefix, e)) return -1;
+    const bool same = is_held(d, &there, most);
+    corpus_close(&there);
+    return same ? 0
+                : err_set(e,
+                          "%s: expected what these settings hold out of this text, found another: "
+                          "give another folder, or remove it",
+                          prefix);
 }
 
 /* --- order --- */

@@ -58,6 +58,11 @@ int train_data_read(const struct train_data *d, uint64_t first, size_t n, uint32
 int train_data_write_held(const struct train_data *d, const char *prefix, uint64_t most,
                           struct err *e);
 
+/* The same, once: what is there is not replaced, for runs may have been tested on it. Errors: other text
+ * is there. */
+int train_data_keep_held(const struct train_data *d, const char *prefix, uint64_t most,
+                         struct err *e);
+
 /* One run's order. */
 struct train_order {
     uint64_t windows, seed;

@@ -185,6 +185,39 @@ static json_t *load(const char *path, struct err *e)
     return NULL;
 }
 
+/* Where OURS and THEIRS differ first, into PATH, as both stand in TEXT. */
+static void difference(json_t *ours, const json_t *theirs, char path[64], char text[2][40])
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(ours, key, value)
+    {
+        const json_t *other = json_object_get(theirs, key);
+        if (json_equal(value, other)) continue;
+        const size_t n = strlen(path);
+        snprintf(path + n, 64 - n, "%s%s", n ? "." : "", key);
+        if (json_is_object(value)) difference(value, other, path, text);
+        for (int i = 0; i < 2 && !json_is_object(value); i++) {
+            char *dump = json_dumps(i ? other : value,
+                                    JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+            snprintf(text[i], sizeof text[i], "%s", dump ? dump : "nothing");
+            free(dump);
+        }
+        return;
+    }
+}
+
+static int other_run(const char *path, json_t *whole, const json_t *record, struct err *e)
+{
+    char what[64] = "", text[2][40] = {"something", "something else"};
+    difference(whole, record, what, text);
+    return err_set(
+        e,
+        "%s: of a run with other settings or other text (%s: expected %s, found %s): give "
+        "another folder, or remove it",
+        path, what, text[0], text[1]);
+}
+
 int train_record_read(const char *path, const struct train_whole *w, struct train_result *x,
                       struct err *e)
 {
@@ -192,10 +225,7 @@ int train_record_read(const char *path, const struct train_whole *w, struct trai
     int status = j && whole ? 0 : j ? err_memory(e, path) : -1;
     if (!status && !(json_equal(json_object_get(whole, "run"), json_object_get(j, "run")) &&
                      json_equal(json_object_get(whole, "data"), json_object_get(j, "data"))))
-        status = err_set(e,
-                         "%s: of a run with other settings or other text: give another folder, or "
-                         "remove it",
-                         path);
+        status = other_run(path, whole, j, e);
     const struct {
         const char *key;
         double *to;

@@ -84,10 +84,11 @@ int train_state_parse(struct trainer *t, struct train_log *l, uint64_t settings,
                         name);
     memcpy(&h, data, sizeof h);
     if (h.settings != settings)
-        return err_set(e,
-                       "%s: of a run with other settings or other text: remove it, or give another "
-                       "folder",
-                       name);
+        return err_set(
+            e,
+            "%s: of a run with other settings or other text: give another folder, or empty "
+            "this one",
+            name);
     const uint64_t fixed = sizeof h + sizeof sum + 3 * t->floats * sizeof *t->w;
     if (h.floats != t->floats || h.steps > steps || h.tests > h.steps + 1 || size < fixed ||
         size - fixed != 2 * h.steps * sizeof *l->loss + h.tests * sizeof *l->test)

@@ -15,6 +15,17 @@ if [ -s "$T/table" ] && cmp -s "$T/table" "$T/formula"; then echo "ok fit --law:
     echo "FAIL fit --law: not chinchilla's digits"
     code=1
 fi
+{ echo N,D,loss && for n in 1 2 4 8; do for d in 1 3 9; do awk -v n=$n -v d=$d 'BEGIN { N = n * 1e8; D = d * 1e10; print N "," D "," 1 + 3000 * (6 * N * D) ^ -0.2 }'; done; done; } >"$T/compute.csv"
+# Of one variable, too: the same objective, and the last step of each run.
+{ echo "model,step,N,loss" && for n in 10 20 50 100 300; do for s in 100 400 1600; do awk -v n=$n -v s=$s 'BEGIN { print "m" n "," s "," n "e6," (1.5 + 300 * (n * 1e6) ^ -0.3 + 20 * s ^ -0.4) * (1 + 0.001 * (n % 7 - 3)) }'; done; done; } >"$T/steps.csv"
+for law in 'power' 'A*N^-alpha'; do
+    ok "fit $law" "$TRIPOD" fit "$law" "$T/steps.csv" $FAST --tsv
+    grep -v '^#' "$T/out" >"$T/one"
+    [ -s "$T/first" ] || cp "$T/one" "$T/first"
+done
+is "fit of one variable: every digit of power's" "$(cat "$T/first")" "$(cat "$T/one")"
+ok "fit a formula of C" "$TRIPOD" fit --law 'E + A*C^-a' "$T/compute.csv" $FAST --no-profile --predict 1e21
+shows "fit a formula of C: C is what is predicted at" '^C	D	loss'
 ok "fit FORMULA" "$TRIPOD" fit 'L = A/N^alpha + (E^k + (B*D^-beta)^k)^(1/k)' "$EPOCH" --drop-highest 5 --bootstrap 0 --no-profile
 shows "fit FORMULA: parameters" '^k	'
 ok "fit FORMULA saved" "$TRIPOD" fit --law 'E + A*N^-a + B*D^-b + F*N^-a*D^-b' "$EPOCH" --drop-highest 5 $FAST --json="$T/own.json"
@@ -54,7 +65,7 @@ PY
 ok "fit mpl" "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/lr.csv" --objective logls --bootstrap 0 --no-profile --predict 6000,2
 shows "fit mpl: L0" '^L0	3\.0[34]'
 shows "fit mpl: alpha" '^alpha	0\.50[5-9]|^alpha	0\.51'
-shows "fit mpl: a prediction" '^-	6000	3\.'
+shows "fit mpl: a prediction" '^2	-	6000	3\.'
 fails "fit mpl: a prediction beyond the schedule" '--predict: step 7000 lies beyond the schedule of .*lr.csv, which ends at step 6000' "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/lr.csv" --predict 7000,2
 fails "fit mpl: a prediction for no schedule" '--predict: .*lr.csv: expected the number of a schedule from 1 to 3, found 4' "$TRIPOD" fit mpl "$T/rows.csv" --schedule "$T/lr.csv" --predict 6000,4
 ok "fit mpl: pythia" sh -c "printf 'step,loss\n' >'$T/p.csv'; for s in 1000 2000 4000 8000 16000 32000 64000 90000 120000 143000; do awk -v s=\$s 'BEGIN { print s \",\" 2 + 3 * s ^ -0.3 }'; done >>'$T/p.csv'; '$TRIPOD' fit mpl '$T/p.csv' --schedule pythia --bootstrap 0 --no-profile --objective logls"

@@ -162,6 +162,8 @@ ok "layer by layer" "$TRIPOD" scan "$T/packed/deep.tripod" -c "$T/few" -o "$T/st
 check "it was" "$(head -c 300 "$T/err")" grep -q "do not fit into 60M of memory" "$T/err"
 same "to the same losses" "$T/streamed/deep.npy" "$T/deep-whole/deep.npy"
 only="packed 16-bit integers, for .tripod scan --precision int16. alone"
+ok "a plan in float32" "$TRIPOD" scan "$packed" "$one" -c "$T/docs" -o "$T/x" --dry-run
+shows "knows what cannot be scanned" "^demo-115k	1000	failed	.*$only"
 fails "in float32" "$only" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x"
 fails "with a float32 head" "$only" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x" --precision int16 --head f32
 fails "with another GELU" "packed with the GELU it has" "$TRIPOD" scan "$packed" -c "$T/docs" -o "$T/x" --precision int16 --gelu tanh
@@ -178,6 +180,10 @@ misuse "packed and archived" "--precision: no --archive" "$TRIPOD" import --prec
 ok "an archive of it" "$TRIPOD" import --archive "$packed" -o "$T/archive"
 ok "gives it back" "$TRIPOD" import "$T/archive@step1000" -o "$T/back.tripod"
 fails "but not over itself" "would be written over" "$TRIPOD" import "$T/archive@step1000" -o "$T/archive"
+memory() { "$TRIPOD" scan "$@" -c "$T/docs" -o "$T/plan" --precision int16 --dry-run --tsv 2>/dev/null | awk -F'\t' '$1 == "model" { for (i = 1; i <= NF; i++) if ($i == "memory") m = i } m && $1 ~ /^demo/ { print $m }'; }
+"$TRIPOD" import --archive "$suite/demo-115k/step1000" -o "$T/plain" >/dev/null
+check "the plan has what an archive is decoded into, and what is packed of it" "$(memory "$T/plain@step1000") $(memory "$one")" \
+    test "$(memory "$T/plain@step1000")" -gt $(($(memory "$one") + 340000))
 ok "with its numbers" "$TRIPOD" scan "$T/back.tripod" -c "$T/docs" -o "$T/from-back" --precision int16
 same "all of them" "$T/again/demo-115k-step1000.npy" "$T/from-back/demo-115k-step1000.npy"
 cp "$packed" "$T/spoilt.tripod"

@@ -54,7 +54,7 @@ bench=(--rounds 1 --memory 8M --threads 1)
 made bench peak "${bench[@]}" --json=peak.json
 made bench kernels "${bench[@]}" --json=kernels.json
 made bench gemm --models 14m --rows 64 "${bench[@]}" --json=gemm.json
-made bench scan 64 --models 14m --rows 64 "${bench[@]}" --json=scan.json
+made bench scan 64 --models 14m --rows 64 --precision int16 "${bench[@]}" --json=scan.json
 made bench gradients 20 --models 14m "${bench[@]}" --json=backward.json
 cat >table.csv <<'P'
 Paper,Date,Category,Task,Task details,Architecture,Loss,Dependent Variable,Scaling Variable 1,Scaling Variable 2,Type,Functional form,Exponent 1,Exponent 2,Irreducible loss,Parameter values,Compute range (FLOP),,Data range (mixed),,Data unit,Size range (parameters),,Additional Conditions,Scaling strategy
@@ -101,7 +101,8 @@ figure ranks ranks.json
 figure gradients gradients
 for name in qm2 qm8 qm9; do figure $name runs; done
 figure qm7 runs/w60-z1.4-s0.json
-for name in qm10 qm-summary; do figure $name exponents.json; done
+figure qm10 exponents.json runs
+figure qm-summary exponents.json
 figure qm6 theory.json
 figure qm17 toy.json
 figure peak peak.json
@@ -110,6 +111,7 @@ figure gemm gemm.json
 figure phases scan.json
 figure phases-backward backward.json
 python3 "$here/plot_numbers.py" numbers || code=1
+check "phases of a precision are named" "$(grep ytics phases.gp)" grep -q "'14m 64' 2, '14m 64 int16' 1" phases.gp
 "$TRIPOD" plot --list --json | python3 -c 'import json, sys; print("\n".join(f["figure"] for f in json.load(sys.stdin)["figures"]))' >listed
 is "the list is what is drawn here" "$(sort listed)" "$(sort drawn)"
 check "figures can be read, at 160 and at 85 mm" "$(python3 "$here/plot_look.py" ./*.svg 2>&1 | head -n 5)" python3 "$here/plot_look.py" ./*.svg
@@ -138,6 +140,7 @@ kind envelope envelope.json
 kind approaches approaches.json
 kind allocation price.json
 kind next design.json
+kind qm10 exponents.json
 kind epoch table.csv
 kind losses losses/demo-7k-step64.json
 kind qm3 all.npy
@@ -165,6 +168,16 @@ rows = lambda f: [line.split("\t") for line in open(f).read().split("\n")[1:] if
 nats, bits = rows("points.tsv"), rows("bits.tsv")
 assert len(nats) == len(bits) > 9 and all(abs(float(b[2]) * math.log(2) / float(n[2]) - 1) < 1e-8 for n, b in zip(nats, bits))
 assert open("bits.gp").read().count("bits per token") >= 2 and "nats" not in open("bits.gp").read()
+P
+ok "bits of colours" plot --figure chinchilla-contours fit.json "$epoch" --bits --keep -o contours.svg
+check "by ln 2, and their scale" "$(grep cb contours.gp)" python3 - <<'P'
+import math, re
+rows = lambda f: [line.split("\t") for line in open(f).read().split("\n")[1:] if line]
+nats, bits = rows("chinchilla-contours.tsv"), rows("contours.tsv")
+pairs = [(float(n[5]), float(b[5])) for n, b in zip(nats, bits) if "runs" in n[0]]
+assert len(pairs) > 200 and all(abs(b * math.log(2) / n - 1) < 1e-8 for n, b in pairs)
+lo, hi = map(float, re.search(r"cbrange \[(.*):(.*)\]", open("contours.gp").read()).groups())
+assert abs(lo - min(b for _, b in pairs)) < 1e-6 and abs(hi - max(b for _, b in pairs)) < 1e-6 and "cblabel 'loss (bits per token)'" in open("contours.gp").read()
 P
 ok "the data are found beside the result" sh -c "mkdir moved && cp isoflop.json '$epoch' moved/ && cd moved && sed -i 's|\"file\": *\"[^\"]*\"|\"file\": \"/nowhere/epoch_chinchilla.csv\"|' isoflop.json && '$TRIPOD' plot isoflop.json"
 # A formula, whose third variable is the vocabulary: what it says of each row.
@@ -207,6 +220,13 @@ check "all are in the data" "$(wc -l <many.tsv)" test "$(wc -l <many.tsv)" -gt 6
 misuse "nothing to draw" 'no result to draw' plot
 misuse "two questions" 'not both' plot --list --recipes
 misuse "a size there is not" '--size' plot power.json --size 90
+for name in fig - .svg fig.jpg; do misuse "an image called $name" "ends in .svg, .png or .pdf, found '$name'" plot power.json -o $name; done
+tr , '\t' <losses/points.csv >runs.tsv
+cp runs.tsv runs.png
+before=$(cksum <runs.tsv)
+fails "data over the runs drawn" 'runs.tsv: would be written over' plot runs.tsv -o runs.svg --keep
+fails "an image over them" 'runs.png: would be written over' plot runs.png -o runs.png
+is "they stay" "$before $before" "$(cksum <runs.tsv) $(cksum <runs.png)"
 fails "no such figure" "no figure is called 'qm1'.*--list" plot --figure qm1 power.json
 fails "no such file" 'nothing.json: cannot open' plot nothing.json
 fails "an empty folder" 'a folder without' sh -c "mkdir -p empty && '$TRIPOD' plot empty"

@@ -327,7 +327,11 @@ def learned(f, path):
     f.holds(wanted, "α = ")
 
 
-def exponents(f, path):
+def exponents(f, path, folder):
+    assert len({r["parity"]["zipf"] for r in runs(folder)}) == 2
+    for r in runs(folder):
+        q = r["parity"]
+        f.holds([(q["data"], min(r["mean"])) if q["data"] else (r["N"], r["mean"][-1])], f"α = {q['zipf'] - 1:.3g}")
     for x in load(path)["exponents"]:
         if x["quantity"] in ("alpha_N", "alpha_S", "alpha_D"):
             f.holds([(x["zipf"] - 1, x["value"], x["interval"]["lo"], x["interval"]["hi"])], "measured")
@@ -417,7 +421,10 @@ def kernels(f, path):
 
 def gemm(f, path):
     r = load(path)["products"]
-    f.holds(((p["native"], len(r) - i) for i, p in enumerate(r)), "tripod")
+    for name, key in ("tripod", "native"), ("tripod int16", "int16"):
+        have = [(p[key], len(r) - i) for i, p in enumerate(r) if key in p]
+        f.holds(have, name)
+        assert len([x for x in f.rows if x[1] == name]) == len(have) > 3
 
 
 def phases(f, path):

@@ -204,7 +204,7 @@ copy; record "$last" 'r["moments"]["exact"][0] = "%032x" % (int(r["moments"]["ex
 is "verify: exact sums that are off by one" 1 "$(grep -c 'do not sum up' "$T/err")"
 # Losses of other documents under a part's name are in the way.
 copy
-fails "another cut in the same place" "x/.*.npy: holds losses of another corpus, protocol, part or model" \
+fails "another cut in the same place" "x/.*.npy: holds losses of another corpus, protocol, part, precision or model" \
     "$TRIPOD" scan "${models[4]}" -c "$T/text" -o "$T/x" --documents 9 --shard 3/4
 
 # Shards of before, cut by predictions: their records do not say which documents, and have no exact sums.

@@ -42,6 +42,14 @@ ok "submit" env PATH="$T/bin:$PATH" sh "$T/job.sh"
 is "says what it has done" 'job 10: 3 shards; job 11, after it: verify and gather' "$(cat "$T/out")"
 is "an array, and what depends on it" "--parsable|$T/job.sh|part| --parsable|--array=0|--job-name=n-finish|--dependency=afterok:10|--kill-on-invalid-dep=yes|$T/job.sh|finish|" \
     "$(paste -sd ' ' "$T/sbatch.log")"
+if write --precision bf16 >"$T/narrow.sh" 2>"$T/err"; then
+    has "bf16 is not verified" 'losses in bf16 cannot be verified: the last job gathers' "$T/err"
+    check "and only gathered" "$(grep run "$T/narrow.sh")" sh -c "! grep -q 'run verify' '$T/narrow.sh' && grep -q 'run gather' '$T/narrow.sh'"
+else
+    echo "SKIP bf16: $(head -n 1 "$T/err")"
+fi
+flop() { write --precision int16 "$@" 2>&1 >"$T/narrow.sh" | sed -n 's/.*: \([0-9.e+]*\) FLOP in .*/\1/p'; }
+check "--compare is twice the work" "$(flop) $(flop --compare)" awk -v a="$(flop)" -v b="$(flop --compare)" 'BEGIN { exit !(a > 0 && b / a > 1.98 && b / a < 2.02) }'
 for i in 2 0 1; do ok "task $i" task $i sh "$T/job.sh" $([ $i = 1 ] || echo part); done
 ok "the last job" task 0 sh "$T/job.sh" finish
 shows "verifies" '	same bits$'

@@ -53,7 +53,8 @@ assert list(rows[0]) == "run N D C step loss error seed budget epochs plateau".s
 assert len(rows) == 7 == j["finished"] == j["wanted"] and j["training"]["ran"] == 7
 for r in rows:
     record = json.load(open(f"{t}/a/{r['run']}/train.json"))
-    v = record["tests"][-1]
+    v, own = record["tests"][-1], list(csv.DictReader(open(f"{t}/a/{r['run']}/points.csv")))[-1]
+    assert all(r[k] == own[k] for k in ("N", "D", "step", "loss", "epochs", "seed")), (r, own)
     assert float(r["loss"]) == v["loss"] and v["step"] == int(r["step"]), (r, v)
     assert abs(float(r["C"]) / 6 / int(r["N"]) / int(r["D"]) - 1) < 1e-12
     assert (r["plateau"] == "1") == (float(r["loss"]) > j["bigram"] - .1)
@@ -141,11 +142,11 @@ same "after both: the same bytes" "$T/whole" "$T/cut"
 
 # --- Debian's pages ---
 
-mkdir -p "$T/root/usr/share/doc/anarchism/html"
+mkdir -p "$T/root[1]/usr/share/doc/anarchism/html"
 for i in 1 2 3; do
-    { echo "<html><head><title>t</title></head><body><p>page&nbsp;$i of <b>three</b></p>"; cat "$ROOT"/{src/scan,bench,fit}/README.md | head -c 20000 | sed 's/[<>&]//g'; } >"$T/root/usr/share/doc/anarchism/html/$i.html"
+    { echo "<html><head><title>t</title></head><body><p>page&nbsp;$i of <b>three</b></p>"; cat "$ROOT"/{src/scan,bench,fit}/README.md | head -c 20000 | sed 's/[<>&]//g'; } >"$T/root[1]/usr/share/doc/anarchism/html/$i.html"
 done
-ok "-c debian:ROOT" sweep -c "debian:$T/root" --dry-run -o "$T/d"
+ok "-c debian:ROOT" sweep -c "debian:$T/root[1]" --dry-run -o "$T/d"
 check "its pages, without markup" "$(head -c 200 "$T/d/debian.jsonl")" [ "$(grep -c '^{"text":"page [123] of three\\n' "$T/d/debian.jsonl")" = 3 ]
 mkdir "$T/none"
 fails "no package" 'no text to train on: install one of the packages anarchism' sweep -c "debian:$T/none" -o "$T/e"
@@ -165,8 +166,11 @@ fails "sizes that are no number" 'ratio: expected 1e-6 to 1e12' sweep --ratio 1e
 ok "the plan of a shard" sweep --shard 1/3 --dry-run --json
 shows "is of its runs" '"runs": 6'
 fails "a budget" 'budget: expected 1e6 to 1e30 FLOP, found 1000' sweep --budgets 1e3 --dry-run
+before=$(sha256sum "$T/a/held-out.bin")
+fails "another part held out" 'a/held-out: expected what these settings hold out of this text, found another' sweep "${small[@]}" --holdout 0.3 -o "$T/a"
+is "leaves it alone" "$before" "$(sha256sum "$T/a/held-out.bin")"
 fails "nothing to run" 'all 1 are skipped' sweep -c "$T/few.jsonl" --widths 64 --budgets 1e7 -o "$T/n"
-fails "another text in its folder" 'train.json: of a run with other settings or other text' sweep "${small[@]}" --holdout 0.5 -o "$T/a"
+fails "other settings in its folder" 'train.json: of a run with other settings or other text .run.rows: expected 8, found 4' sweep "${small[@]}" --rows 8 -o "$T/a"
 
 if [ -n "$LONG" ]; then
     # Three budgets, the least loss inside each, with sizes on both sides of it and of the parabola's minimum; N* grows with C.
