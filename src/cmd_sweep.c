@@ -31,7 +31,7 @@ struct args {
     struct texts corpora;
     const char *out, *tokenizer, *field, *plot;
     struct reals budgets, widths;
-    double ratio[2], epochs, holdout;
+    double ratio[2], epochs, holdout, rate;
     size_t sizes, length, rows, seed, seeds, shard, shards, validation_tokens;
     enum count_f rule;
     bool bytes, dry_run, shard_given, quiet;
@@ -95,8 +95,8 @@ static const struct option_row options[] = {
     OPTION_CALL("shard", 0, "I/N", take_shard,
                 "Every N-th of the runs from the I-th on, longest first (default: by a Slurm "
                 "array's task)"),
-    OPTION_HEADING("Their training (AdamW, cosine to a tenth of 6e-3 sqrt(32 / width), 5 % "
-                   "warm-up):"),
+    OPTION_HEADING("Their training (AdamW, cosine to a tenth of the peak rate, 5 % warm-up):"),
+    OPTION_REAL("rate", 0, "R", rate, 1e-12, 100, "Peak rate R sqrt(32 / width)"),
     OPTION_SIZE("length", 'T', "T", length, 1, 65536, "Tokens of a sequence"),
     OPTION_SIZE("rows", 0, "B", rows, 1, 65536, "Sequences of a step"),
     OPTION_REAL("holdout", 0, "X", holdout, 1e-6, 0.9,
@@ -117,6 +117,7 @@ static const struct option_row options[] = {
 static const struct args defaults = {.common.beside = true,
                                      .ratio = {6, 600},
                                      .epochs = 2,
+                                     .rate = TRAIN_RATE,
                                      .holdout = 0.02,
                                      .sizes = 6,
                                      .length = 128,
@@ -210,7 +211,8 @@ static int make_plan(struct sweep_plan *p, const struct args *a, const struct te
                                     .rows = a->rows,
                                     .seed = a->seed,
                                     .tokens = train_data_windows(&t->data, a->length) * a->length,
-                                    .epochs = a->epochs};
+                                    .epochs = a->epochs,
+                                    .rate = a->rate};
     return sweep_plan_make(p, &q, e);
 }
 
@@ -278,8 +280,9 @@ static int train(const struct args *a, const struct text *t, const struct sweep_
     if (!status) status = sweep_points_write(all, found, a->out, e);
     if (!status)
         status = print_results(a, &r,
-                               json_pack("{s:I, s:I, s:i, s:f, s:f}", "ran", (json_int_t)tally.ran,
-                                         "there", (json_int_t)tally.there, "threads_a_run",
+                               json_pack("{s:I, s:I, s:I, s:i, s:f, s:f}", "ran",
+                                         (json_int_t)tally.ran, "there", (json_int_t)tally.there,
+                                         "diverged", (json_int_t)tally.diverged, "threads_a_run",
                                          tally.team, "seconds", seconds, "flop", tally.flop),
                                e);
     sweep_plan_free(&mine);

@@ -176,7 +176,7 @@ static void make_run(struct train_run *r, const struct args *a, const struct tra
     r->config =
         train_config(a->layers, a->width, a->heads, a->ffn, a->rotary, in->vocab, r->length);
     r->seed = a->seed;
-    if (!(r->rates.rate > 0)) r->rates.rate = train_default_rate(a->width);
+    if (!(r->rates.rate > 0)) r->rates.rate = train_scaled_rate(TRAIN_RATE, a->width);
     r->steps = a->steps ? a->steps : train_run_default_steps(r, train_data_windows(d, r->length));
 }
 

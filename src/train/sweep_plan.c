@@ -110,7 +110,7 @@ static int fill(struct sweep_cell *c, const struct sweep_request *r, double budg
     c->steps = (uint64_t)(budget / cost / step + 0.5);
     c->D = c->steps * r->rows * r->length;
     c->C = cost * (double)c->D;
-    c->rate = train_default_rate(c->shape.width);
+    c->rate = train_scaled_rate(r->rate > 0 ? r->rate : TRAIN_RATE, c->shape.width);
     c->seed = r->seed + seed;
     c->epochs = r->tokens ? (double)c->D / (double)r->tokens : 0;
     c->skip = c->steps < SWEEP_STEPS  ? SWEEP_SHORT

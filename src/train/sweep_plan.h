@@ -24,6 +24,7 @@ struct sweep_request {
     uint64_t seed;   /* the first */
     uint64_t tokens; /* predictions of an epoch; 0: not known, epochs are not looked at */
     double epochs;   /* at most */
+    double rate;     /* peak rate at width 32, 0: TRAIN_RATE */
 };
 
 enum sweep_skip { SWEEP_RUN, SWEEP_EPOCHS, SWEEP_SHORT };

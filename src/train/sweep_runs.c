@@ -91,6 +91,7 @@ static int run_cell(const struct sweep_cell *c, const struct sweep_how *how, int
 {
     struct train_run r;
     char *folder = cell_path(how, c, "");
+    *done = (struct train_done){.there = false};
     if (!folder) return err_memory(e, c->name);
     const struct train_how here = {.folder = folder,
                                    .data = how->data,
@@ -111,7 +112,7 @@ int sweep_runs(const struct sweep_plan *p, const struct sweep_how *how, struct s
                struct err *e)
 {
     uint64_t tokens = 0;
-    size_t ran = 0, there = 0;
+    size_t ran = 0, there = 0, diverged = 0;
     double flop = 0;
     int status = 0;
     const size_t left = unfinished(p, how);
@@ -121,7 +122,7 @@ int sweep_runs(const struct sweep_plan *p, const struct sweep_how *how, struct s
     progress_begin("training", "tokens", tokens);
     out_catch_interrupts(true);
     omp_set_max_active_levels(2); /* runs, and the team of each */
-#pragma omp parallel for schedule(dynamic, 1) reduction(+ : ran, there, flop)                      \
+#pragma omp parallel for schedule(dynamic, 1) reduction(+ : ran, there, diverged, flop)            \
     num_threads(how->threads / team)
     for (size_t i = 0; i < p->n; i++) {
         struct err mine;
@@ -129,7 +130,11 @@ int sweep_runs(const struct sweep_plan *p, const struct sweep_how *how, struct s
         const struct sweep_cell *c = &p->cells[i];
         if (c->skip != SWEEP_RUN || err_status(&status) || out_interrupted()) continue;
         if (run_cell(c, how, team, &status, &done, &mine)) {
-            err_first(e, &status, &mine);
+            diverged += done.diverged;
+            if (done.diverged)
+                progress_warn("%s", mine.text);
+            else
+                err_first(e, &status, &mine);
             continue;
         }
         ran += !done.there;
@@ -139,7 +144,7 @@ int sweep_runs(const struct sweep_plan *p, const struct sweep_how *how, struct s
     }
     out_catch_interrupts(false);
     progress_end();
-    *tally = (struct sweep_tally){ran, there, team, flop};
+    *tally = (struct sweep_tally){ran, there, diverged, team, flop};
     if (!status && out_interrupted())
         return err_kind(e, ERR_INTERRUPTED, "%s: interrupted; the same command goes on",
                         how->folder);

@@ -34,13 +34,14 @@ int sweep_plateau_measure(struct sweep_plateau *p, const struct sweep_how *how, 
 
 struct sweep_tally {
     size_t ran, there; /* finished now; before */
+    size_t diverged;   /* warned of; they leave no record, and would diverge again */
     int team;          /* threads of a run */
     double flop;       /* 6 N D of the steps that this call took */
 };
 
 /* Runs all cells that are not skipped, or goes on with them: one a thread, or, where there are fewer
- * than threads, by teams of the same size. The first error stops the others where their states can
- * be kept. Files have the same bytes either way. */
+ * than threads, by teams of the same size. A run that diverges is left out; any other error stops the
+ * others where their states can be kept. Files have the same bytes either way. */
 int sweep_runs(const struct sweep_plan *p, const struct sweep_how *how, struct sweep_tally *tally,
                struct err *e);
 

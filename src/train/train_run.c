@@ -27,6 +27,7 @@ struct work {
     struct train_log log;
     uint32_t *tokens; /* a batch */
     double began;     /* omp_get_wtime's, less what the calls before took */
+    bool diverged;
 };
 
 /* What the settings' hash needs. */
@@ -139,7 +140,8 @@ static int step(struct work *w, struct err *e)
     rates.rate = train_run_rate(r, s);
     if (train_batch(w->how->data, &w->order, r->rows, r->length, s, w->tokens, e)) return -1;
     const double loss = trainer_step(&w->trainer, w->tokens, &rates, &norm);
-    if (!isfinite(loss) || !isfinite(norm))
+    w->diverged = !isfinite(loss) || !isfinite(norm);
+    if (w->diverged)
         return err_set(e,
                        "%s: step %" PRIu64
                        ": expected a finite loss and gradient, found %g and %g: "
@@ -186,6 +188,7 @@ static int run(struct work *w, struct train_done *done, struct err *e)
     /* What is in the folder from now on is of these settings, and a state says so. */
     if (!status && !file_exists(w->state_path)) status = keep(w, e);
     if (!status) status = train(w, e);
+    done->diverged = w->diverged;
     done->end = w->trainer.steps;
     w->log.seconds = omp_get_wtime() - w->began;
     return status ? -1 : train_record_write(w->how->folder, &w->whole, &w->log, &done->result, e);

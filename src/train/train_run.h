@@ -29,14 +29,15 @@ struct train_how {
 /* What a call found and did. */
 struct train_done {
     bool there;          /* its record: nothing was run */
+    bool diverged;       /* why it failed: a loss or a gradient was no finite number */
     uint64_t first, end; /* steps first .. end - 1 were taken */
     struct train_result result;
 };
 
 /* Runs it, or goes on from its state; a run whose record is there is left alone. Progress is reported
  * as tokens. Errors: settings out of range, a record or a state of other settings or other text, another
- * process that trains in the folder, a damaged state, a loss that is no finite number, ERR_INTERRUPTED (the state is kept), cannot write,
- * out of memory. */
+ * process that trains in the folder, a damaged state, a loss that is no finite number (the same again from
+ * any state), ERR_INTERRUPTED (the state is kept), cannot write, out of memory. */
 int train_run_do(const struct train_run *r, const struct train_how *how, struct train_done *done,
                  struct err *e);
 

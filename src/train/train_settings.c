@@ -32,15 +32,15 @@ struct neox_config train_config(size_t layers, size_t width, size_t heads, size_
                                 .attention_bias = true};
 }
 
-double train_default_rate(size_t width)
+double train_scaled_rate(double rate, size_t width)
 {
-    return 6e-3 * sqrt(32 / (double)width);
+    return rate * sqrt(32 / (double)width);
 }
 
 void train_run_defaults(struct train_run *r, size_t width, double rate)
 {
     *r = (struct train_run)TRAIN_RUN;
-    r->rates.rate = rate > 0 ? rate : train_default_rate(width);
+    r->rates.rate = rate > 0 ? rate : train_scaled_rate(TRAIN_RATE, width);
 }
 
 uint64_t train_run_default_steps(const struct train_run *r, uint64_t windows)

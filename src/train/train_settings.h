@@ -52,9 +52,12 @@ struct neox_config train_config(size_t layers, size_t width, size_t heads, size_
         .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .decay = 0.1, .clip = 1                      \
     }
 
-/* The same for a model of WIDTH, with the peak RATE; 0: 6e-3 sqrt(32 / width). */
+/* A peak rate follows the width: RATE is that of width 32, as 1 / sqrt(width). */
+#define TRAIN_RATE 6e-3
+double train_scaled_rate(double rate, size_t width);
+
+/* The same for a model of WIDTH, with the peak RATE; 0: TRAIN_RATE, scaled. */
 void train_run_defaults(struct train_run *r, size_t width, double rate);
-double train_default_rate(size_t width);
 
 /* 20 tokens a parameter (Hoffmann et al. 2022), but no more than 4 epochs of so many windows, beyond
  * which repeated text teaches little (Muennighoff et al. 2023); at least 1 step. */

@@ -140,6 +140,19 @@ done
 ok "gone on with" sweep "${slow[@]}" -o "$T/cut"
 same "after both: the same bytes" "$T/whole" "$T/cut"
 
+# --- runs that diverge ---
+
+# Weight decay times a rate above 2 turns weights around, larger every step: at these rates in the narrowest models alone.
+fast=("${text[@]}" --widths 8,16,24 --budgets 1e9,2e9 --rate 15 -o "$T/fast")
+ok "runs that diverge are left out" sweep "${fast[@]}" --json="$T/fast.json"
+check "the others are finished" "$(cut -d, -f1 "$T/fast/runs.csv")" [ "$(cut -d, -f1 "$T/fast/runs.csv" | sort | tr '\n' ' ')" = "c1e9-d16-l2-s0 c2e9-d16-l2-s0 c2e9-d24-l2-s0 run " ]
+check "each is said" "$(cat "$T/err")" [ "$(grep -c '^tripod: warning: c[12]e9-d8-l2-s0: step [0-9]*: expected a finite loss and gradient.*it diverged' "$T/err")" = 2 ]
+ok "again: the same" sweep "${fast[@]}" --json="$T/again.json"
+check "counted" "$(cat "$T/again.json")" $python -c "import json; a, b = (json.load(open('$T/%s.json' % f))['training'] for f in ('fast', 'again')); assert (a['ran'], a['there'], a['diverged'], b['ran'], b['there'], b['diverged']) == (3, 0, 2, 0, 3, 2)"
+sweep "${text[@]}" --widths 8 --budgets 1e9 --rate 15 -o "$T/none-left" >"$T/out" 2>"$T/err"
+check "none is left: an error" "$(cat "$T/err")" grep -q '^tripod: .*no finished run$' "$T/err"
+misuse "a rate" '--rate' sweep "${text[@]}" --rate 1000 -o "$T/x"
+
 # --- Debian's pages ---
 
 mkdir -p "$T/root[1]/usr/share/doc/anarchism/html"
