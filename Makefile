@@ -134,7 +134,7 @@ demo: ## the main job on the embedded demo suite: losses, a scaling law, figures
 figures: demo ## make the README's figures from the demo suite
 	$(Q)TRIPOD=$(CURDIR)/tripod sh models/demo/figures.sh demo-out models/demo
 
-demo-suite: tripod ## train the demo suite again, to the same bytes (20 minutes on two cores)
+demo-suite: tripod ## train the demo suite again, to the same bytes (minutes; then an evaluation in float64, longer)
 	$(Q)TRIPOD=$(CURDIR)/tripod sh models/demo/make_suite.sh
 
 install: all ## install program, manual pages and bash completion into PREFIX (/usr/local)

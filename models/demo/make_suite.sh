@@ -50,10 +50,11 @@ for checkpoint in "$work"/runs/*/step*.tripod; do
     run=${checkpoint%/*}
     "$tripod" export "$checkpoint" -o "$work/suite/${run##*/}/$(basename "$checkpoint" .tripod)" >"$work/export.log"
 done
+(cd "$work/suite" && grep ' demo-' "$OLDPWD/$demo/SHA256SUMS" | sha256sum --quiet -c)
+echo "$work/suite: the same bytes as $demo"
+
+# Last, as it takes longer than the training: every checkpoint evaluated again in float64, losses.tsv.
 texts=$(find /usr/share/common-licenses -maxdepth 1 -type f | LC_ALL=C sort)
 # shellcheck disable=SC2086
 "$tripod" tokenize $texts -t $demo/tokenizer.json -o "$work/licences" >"$work/tokens.log"
 OMP_NUM_THREADS=1 /usr/bin/python3 $demo/losses.py "$work/suite" "$work/licences" "$threads"
-
-(cd "$work/suite" && grep ' demo-' "$OLDPWD/$demo/SHA256SUMS" | sha256sum --quiet -c)
-echo "$work/suite: the same bytes as $demo"
