@@ -223,7 +223,7 @@ mkdir clone && cp -r "$ROOT/models" clone/ && ln -s "$TRIPOD" clone/tripod
 sed -n '/^From losses to a token/,$p' "$ROOT/src/scan/README.md" | grep '^    tripod ' | head -n 5 >lines
 if [ "$(grep -c . lines)" -eq 5 ]; then echo "ok the README has them"; else echo "FAIL the README has $(grep -c . lines)"; code=1; fi
 ok "they run" env PATH="$T/clone:$PATH" sh -c "cd clone && set -e && . ../lines"
-shows "and end at a monogenic token in its context" '^[^	]*	[0-9]+	[0-9]+	[0-9]+	[0-9]+	██▁▁▁	.*\[\[.*\]\]'
+shows "and end at a token that the third size predicts and the second does not, in its context" '^[^	]*	[0-9]+	[0-9]+	[0-9]+	[0-9]+	██▁▁▁▁▁	.*\[\[.*\]\]'
 # A checkpoint's own losses are a matrix of one column.
 ok "a checkpoint's losses" tokens histogram clone/losses/*demo-3k*.npy --json=h.json
 ok "are a column with its name" $python - <<'P'
