@@ -125,13 +125,13 @@ ok "a team for one run" sweep "${text[@]}" --widths 16 --budgets 2e9 --threads 2
 shows "two threads" '"threads_a_run": 2'
 same_run() { cmp -s "$T"/a/c2e9-d16-l2-s0/step*.tripod "$1"/c2e9-d16-l2-s0/step*.tripod; }
 check "the same model" "they differ" same_run "$T/team"
-slow=("${text[@]}" --widths 16,24 --budgets 6e9 --threads 1 --epochs 100)
+slow=("${text[@]}" --widths 16,24 --budgets 2e10 --threads 1 --epochs 100)
 sweep "${slow[@]}" -o "$T/whole" >/dev/null 2>"$T/err"
 for s in INT:130 KILL:137; do
     env --default-signal=INT "$TRIPOD" sweep "${slow[@]}" --simd=avx2 -o "$T/cut" >"$T/out" 2>"$T/err" &
     pid=$!
-    until_true test -d "$T"/cut/c6e9-d16-l2-s0
-    sleep 0.3
+    until_true test -d "$T"/cut/c2e10-d16-l2-s0
+    sleep 0.2
     kill -"${s%:*}" $pid
     wait $pid 2>/dev/null
     status=$?
