@@ -43,6 +43,26 @@ bool json_file_is(const char *path, const char *format)
     return yes;
 }
 
+json_t *json_record(const char *path, const char *format, const char *what, struct err *e)
+{
+    struct map map;
+    json_error_t bad;
+    if (map_open(&map, path, e)) return NULL;
+    json_t *o = json_loadb((const char *)map.data, map.size, 0, &bad);
+    map_close(&map);
+    const char *found = json_string_value(json_object_get(o, "format"));
+    if (!o)
+        err_kind(e, ERR_DAMAGED, "%s: line %d: %s", path, bad.line, bad.text);
+    else if (!found)
+        err_set(e, "%s: expected the record of %s, found something else", path, what);
+    else if (strcmp(found, format))
+        err_set(e, "%s: format: expected \"%s\", found %.64s", path, format, found);
+    else
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
 char *json_text(json_t *object, struct err *e)
 {
     if (!object) {

@@ -24,6 +24,10 @@ json_t *json_hex(uint64_t value);
 /* Whether PATH is one of our records: its member "format" begins with FORMAT. */
 bool json_file_is(const char *path, const char *format);
 
+/* The object in PATH, whose member "format" must be FORMAT: the record of WHAT. NULL with *e set: it
+ * cannot be read, is no JSON, is of another kind. The caller frees. */
+json_t *json_record(const char *path, const char *format, const char *what, struct err *e);
+
 /* OBJECT as text with 17 digits a real, which the caller frees; consumes the reference. NULL with *e
  * set when OBJECT is NULL (out of memory) or cannot be written. */
 char *json_text(json_t *object, struct err *e);

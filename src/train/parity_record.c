@@ -44,26 +44,6 @@ int parity_settings_hash(const struct parity_run *r, uint64_t *hash, struct err 
     return 0;
 }
 
-static json_t *load(const char *path, struct err *e)
-{
-    struct map map;
-    json_error_t bad;
-    if (map_open(&map, path, e)) return NULL;
-    json_t *j = json_loadb((const char *)map.data, map.size, 0, &bad);
-    map_close(&map);
-    const char *format = json_string_value(json_object_get(j, "format"));
-    if (!j)
-        err_kind(e, ERR_DAMAGED, "%s: line %d: %s", path, bad.line, bad.text);
-    else if (format && !strcmp(format, FORMAT))
-        return j;
-    else if (format)
-        err_set(e, "%s: format: expected \"%s\", found %s", path, FORMAT, format);
-    else
-        err_set(e, "%s: expected the record of a parity run, found something else", path);
-    json_decref(j);
-    return NULL;
-}
-
 bool parity_record_is(const char *path)
 {
     static const char member[] = "\"format\": \"tripod-parity ";
@@ -78,7 +58,7 @@ bool parity_record_is(const char *path)
 
 int parity_record_same(const char *path, const struct parity_run *r, struct err *e)
 {
-    json_t *found = load(path, e);
+    json_t *found = json_record(path, FORMAT, "a parity run", e);
     if (!found) return -1;
     json_t *wanted = parity_run_json(r);
     int status = wanted ? 0 : err_memory(e, path);
@@ -238,7 +218,7 @@ int parity_run_read(struct parity_run *r, struct parity_log *l, const char *path
     const size_t length = strlen(path);
     if (length < 6 || strcmp(path + length - 5, ".json"))
         return err_set(e, "%s: expected the record of a parity run, NAME.json", path);
-    json_t *j = load(path, e);
+    json_t *j = json_record(path, FORMAT, "a parity run", e);
     char *matrix = beside(path, ".npy");
     int status = j ? 0 : -1;
     if (!status && !matrix) status = err_memory(e, path);
@@ -259,7 +239,7 @@ int parity_run_weights(struct parity_net *p, const struct parity_task *t, const 
     const size_t rows = parity_net_rows(t);
     float *tail = p->w + p->blocks * p->block;
     struct npy a;
-    json_t *j = file ? load(path, e) : NULL;
+    json_t *j = file ? json_record(path, FORMAT, "a parity run", e) : NULL;
     const json_t *bias = json_object_get(j, "output_bias");
     int status = j ? 0 : file ? -1 : err_memory(e, path);
     size_t numbers = 0;

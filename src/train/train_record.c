@@ -166,25 +166,6 @@ int train_record_write(const char *folder, const struct train_whole *w, const st
 
 /* --- reading --- */
 
-static json_t *load(const char *path, struct err *e)
-{
-    struct map map;
-    json_error_t bad;
-    if (map_open(&map, path, e)) return NULL;
-    json_t *j = json_loadb((const char *)map.data, map.size, 0, &bad);
-    map_close(&map);
-    const char *format = json_string_value(json_object_get(j, "format"));
-    if (!j)
-        err_kind(e, ERR_DAMAGED, "%s: line %d: %s", path, bad.line, bad.text);
-    else if (format && !strcmp(format, FORMAT))
-        return j;
-    else
-        err_set(e, "%s: format: expected \"%s\", found %.64s", path, FORMAT,
-                format ? format : "something else");
-    json_decref(j);
-    return NULL;
-}
-
 /* Where OURS and THEIRS differ first, into PATH, as both stand in TEXT. */
 static void difference(json_t *ours, const json_t *theirs, char path[64], char text[2][40])
 {
@@ -221,7 +202,7 @@ static int other_run(const char *path, json_t *whole, const json_t *record, stru
 int train_record_read(const char *path, const struct train_whole *w, struct train_result *x,
                       struct err *e)
 {
-    json_t *j = load(path, e), *whole = train_whole_json(w);
+    json_t *j = json_record(path, FORMAT, "a training", e), *whole = train_whole_json(w);
     int status = j && whole ? 0 : j ? err_memory(e, path) : -1;
     if (!status && !(json_equal(json_object_get(whole, "run"), json_object_get(j, "run")) &&
                      json_equal(json_object_get(whole, "data"), json_object_get(j, "data"))))

@@ -4,40 +4,18 @@
 import json
 
 import numpy as np
+from philox import philox
 
 SUBSETS, INIT, TRAIN_TASK, TRAIN_BITS, TEST_BITS, SUBTASK_BITS, EPOCH = range(7)
 TASKS, N, K, ZIPF, SEED, WIDTH, BATCH, STEPS, LOG, POINTS = 20, 22, 3, 1.4, 7, 37, 300, 50, 10, 50
 
 
-def product(a, b):
-    """High and low halves of a 64 x 64 bit product."""
-    m = np.uint64(0xFFFFFFFF)
-    s = np.uint64(32)
-    al, ah, bl, bh = a & m, a >> s, b & m, b >> s
-    ll, lh, hl, hh = al * bl, al * bh, ah * bl, ah * bh
-    middle = (ll >> s) + (lh & m) + (hl & m)
-    return hh + (lh >> s) + (hl >> s) + (middle >> s), a * b
-
-
-def philox(stream, counter):
-    """Philox 2x64-10 (Salmon et al. 2011)."""
-    x0 = np.atleast_1d(np.asarray(counter, np.uint64))
-    x1 = np.full_like(x0, stream)
-    key = np.uint64(SEED)
-    with np.errstate(over="ignore"):
-        for _ in range(10):
-            high, low = product(x0, np.uint64(0xD2B74407B1CE6E93))
-            x0, x1 = high ^ key ^ x1, low
-            key = key + np.uint64(0x9E3779B97F4A7C15)
-    return x0, x1
-
-
 def uniform(stream, counter):
-    return (philox(stream, counter)[0] >> np.uint64(11)) * 2.0**-53
+    return (philox(SEED, stream, counter)[0] >> np.uint64(11)) * 2.0**-53
 
 
 def below(stream, counter, n):
-    return int(philox(stream, counter)[0][0]) * n >> 64
+    return int(philox(SEED, stream, counter)[0][0]) * n >> 64
 
 
 def subsets():
@@ -55,7 +33,7 @@ def subsets():
 
 
 def bits(stream, numbers):
-    word = philox(stream, numbers)[0]
+    word = philox(SEED, stream, numbers)[0]
     return ((word[:, None] >> np.arange(N, dtype=np.uint64)) & np.uint64(1)).astype(float)
 
 

@@ -6,6 +6,7 @@ import json
 import math
 
 import numpy as np
+from philox import philox
 
 D, HEADS, LAYERS, ROTARY, FFN, VOCAB, LENGTH, ROWS, STEPS, SEED, TEXT, INIT = 24, 3, 2, 4, 56, 37, 16, 8, 50, 11, 5, 1 << 16
 SIZE = D // HEADS
@@ -13,31 +14,9 @@ EPS, RATE, BETA1, BETA2, EPSILON, DECAY, CLIP = 1e-5, 4e-3, 0.9, 0.95, 1e-8, 0.1
 erf = np.vectorize(math.erf)
 
 
-def product(a, b):
-    """High and low halves of a 64 x 64 bit product."""
-    m, s = np.uint64(0xFFFFFFFF), np.uint64(32)
-    al, ah, bl, bh = a & m, a >> s, b & m, b >> s
-    ll, lh, hl, hh = al * bl, al * bh, ah * bl, ah * bh
-    middle = (ll >> s) + (lh & m) + (hl & m)
-    return hh + (lh >> s) + (hl >> s) + (middle >> s), a * b
-
-
-def philox(stream, counter):
-    """Philox 2x64-10 (Salmon et al. 2011)."""
-    x0 = np.atleast_1d(np.asarray(counter, np.uint64))
-    x1 = np.full_like(x0, stream)
-    key = np.uint64(SEED)
-    with np.errstate(over="ignore"):
-        for _ in range(10):
-            high, low = product(x0, np.uint64(0xD2B74407B1CE6E93))
-            x0, x1 = high ^ key ^ x1, low
-            key = key + np.uint64(0x9E3779B97F4A7C15)
-    return x0, x1
-
-
 def gaussian(stream, n):
     """Box and Muller's."""
-    a, b = philox(stream, np.arange(n))
+    a, b = philox(SEED, stream, np.arange(n))
     u, v = ((a >> np.uint64(11)) + np.uint64(1)) * 2.0**-53, (b >> np.uint64(11)) * 2.0**-53
     return np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * v)
 
@@ -47,7 +26,7 @@ def batch(step):
     out = np.zeros((ROWS, LENGTH + 1), np.int64)
     for r in range(ROWS):
         for i in range(LENGTH + 1):
-            word = int(philox(TEXT, (step * ROWS + r) * (LENGTH + 1) + i)[0][0])
+            word = int(philox(SEED, TEXT, (step * ROWS + r) * (LENGTH + 1) + i)[0][0])
             fresh = i == 0 or word % 4 == 0
             out[r, i] = (word >> 8) % VOCAB if fresh else (5 * out[r, i - 1] + 3) % VOCAB
     return out
