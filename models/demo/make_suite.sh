@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the demo suite again: text, tokens, training of every size, float16 folders, losses. What `make demo-suite` runs.
-# Everything is made in demo-suite/ (or $1); the result is held against SHA256SUMS, and is the same bytes on any machine
-# for any number of threads. A run that was stopped goes on.
+# Everything is made in demo-suite/ (or $1); the result is held against SHA256SUMS, and is the same bytes for any
+# number of threads. A run that was stopped goes on.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 cd "$(dirname "$0")/../.."
