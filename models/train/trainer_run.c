@@ -10,6 +10,7 @@
 #include "models/neox/neox.h"
 #include "models/train/adamw.h"
 #include "models/train/trainer_pass.h"
+#include "models/train/trainer_steps.h"
 #include "src/base/rng.h"
 
 /* --- a new model --- */

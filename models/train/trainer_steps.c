@@ -1,10 +1,9 @@
-/* trainer_steps.c - the steps of trainer_pass.c: each computes this member's share and gives its time to
- * its phase.
+/* trainer_steps.c - see trainer_steps.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "models/train/trainer_steps.h"
+
 #include <omp.h>
 #include <string.h>
-
-#include "models/train/trainer_pass.h"
 
 const char *const trainer_phase_names[TRAINER_PHASES] = {
     "forward", "input gradients", "weight gradients", "attention", "norms and GELU",

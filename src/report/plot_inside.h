@@ -20,6 +20,10 @@ struct plot_page {
     size_t drawn, total; /* points; fewer are drawn than there are where they are thinned */
 };
 
+/* The measures of a figure on TERMINAL; then its points, of which ROWS of each series are on the axes. */
+struct plot_page plot_page_of(const struct plot *first, const char *terminal, enum plot_size size);
+void plot_count_points(const struct plot *first, const size_t *rows, struct plot_page *page);
+
 /* Whether V has a place on an axis: a number, and none so large or small that gnuplot gives up. */
 static inline bool plot_drawable(double v, bool logarithmic)
 {
@@ -48,6 +52,9 @@ int plot_put_script(const struct plot *first, const struct plot_page *page, cons
  * lowered text, or none (a file's name). New lines after at most WIDTH characters (0: none). The
  * caller frees. */
 char *plot_quote(const char *text, bool marks, size_t width);
+/* The same, each line between BEFORE and AFTER. */
+char *plot_quote_between(const char *text, bool marks, size_t width, const char *before,
+                         const char *after);
 /* Lines that takes. */
 size_t plot_lines(const char *text, size_t width);
 /* Characters of the body's type in MM millimetres; those TEXT takes, without its marks. */
