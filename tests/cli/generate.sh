@@ -103,18 +103,18 @@ is "the last token is no input" 257 "$($python -c 'import json,sys; o = json.loa
 ok "an empty prompt" "$TRIPOD" generate "$demo" "" -n 3 --json
 is "is <|endoftext|>" "[0]" "$($python -c 'import json,sys; print(json.load(sys.stdin)["prompt_ids"])' <"$T/out")"
 
-# Streamed text is UTF-8 at every moment.
+# Streamed text is UTF-8 at every moment: a socket of messages keeps every write apart, however late
+# it is read.
 ok "no character is cut" $python - "$TRIPOD" "$demo" <<'P'
-import subprocess, sys
-p = subprocess.Popen([sys.argv[1], "generate", sys.argv[2], "na\u00efve \u2014 \U0001f600 caf\u00e9", "-n", "150", "--temperature", "3", "--seed", "7", "--ignore-eos"], stdout=subprocess.PIPE)
-data, reads = b"", 0
-while True:
-    part = p.stdout.read1(65536)
-    if not part:
-        break
-    part.decode()  # of whole characters, whatever arrives together
-    data, reads = data + part, reads + 1
-assert p.wait() == 0 and data.decode().startswith("na\u00efve \u2014 \U0001f600 caf\u00e9") and reads > 10
+import socket, subprocess, sys
+ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+prompt = "na\u00efve \u2014 \U0001f600 caf\u00e9"
+p = subprocess.Popen([sys.argv[1], "generate", sys.argv[2], prompt, "-n", "150", "--temperature", "3", "--seed", "7", "--ignore-eos"], stdout=its)
+its.close()
+text, writes = "", 0
+while part := ours.recv(65536):
+    text, writes = text + part.decode(), writes + 1  # of whole characters
+assert p.wait() == 0 and text.startswith(prompt) and writes > 10, (writes, text)
 P
 
 # What cannot be.
