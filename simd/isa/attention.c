@@ -149,9 +149,9 @@ static void score_block(const struct attention_scratch *s, const struct group *g
                 size_t at = groups[g].at * SIMD_STRIP,
                        depth = H - d < SIMD_STRIP ? H - d : SIMD_STRIP;
                 const float *keys = s->keys + (k0 + k) * H + d * WIDTH;
-                micros[groups[g].m](s->scores + at + k, SIMD_STRIP,
-                                    s->queries + d * ATTENTION_ROWS + at, keys, depth,
-                                    d ? ones : NULL);
+                micros[seen.end > k + 16][groups[g].m](s->scores + at + k, SIMD_STRIP,
+                                                       s->queries + d * ATTENTION_ROWS + at, keys,
+                                                       depth, d ? ones : NULL);
             }
 }
 
@@ -164,10 +164,10 @@ static void value_block(const struct attention_scratch *s, const struct group *g
             const struct span seen = keys_seen(&groups[g], k0, shape->window);
             const size_t at = groups[g].at;
             if (seen.begin >= seen.end && !first) continue;
-            micros[groups[g].m](strip_at(sums, at, d), SIMD_STRIP,
-                                s->scores + at * ATTENTION_KEYS + seen.begin,
-                                s->values + d * n + (k0 + seen.begin) * WIDTH,
-                                seen.end - seen.begin, first ? NULL : s->rescale + at);
+            micros[shape->head_size > d + 16][groups[g].m](
+                strip_at(sums, at, d), SIMD_STRIP, s->scores + at * ATTENTION_KEYS + seen.begin,
+                s->values + d * n + (k0 + seen.begin) * WIDTH, seen.end - seen.begin,
+                first ? NULL : s->rescale + at);
         }
 }
 

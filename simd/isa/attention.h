@@ -8,37 +8,37 @@
 #include "simd/isa/micro.h"
 #include "simd/scratch.h"
 
-/* Words of a micro-kernel's row; columns of a panel (what one micro-kernel reads, so that its part
+/* Columns of a panel (what one micro-kernel reads, so that its part
  * of a panel is contiguous: at a stride of two cache lines it would use half of the L1 cache's
  * sets). */
-enum { NC = NR / 16, WIDTH = NR };
+enum { WIDTH = NR };
 
-/* C[m][16 NC] = diag(rescale) C + A B over k steps; rows of C `stride` apart, A in strips, or across
+/* C[m][16 words] = diag(rescale) C + A B over k steps; rows of C `stride` apart, A in strips, or across
  * them (its rows are a strip's columns), B a panel. rescale NULL: C starts from zero. A B is summed
  * on its own: a chain that went on from C would round at C's size. Inlined with constant m:
  * everything stays in registers. */
 V_WORD void micro(float *c, size_t stride, const float *a, const float *b, size_t k,
-                  const float *rescale, const int m, const bool across)
+                  const float *rescale, const int m, const int words, const bool across)
 {
-    vf acc[MR][NC];
+    vf acc[MR][NR / 16];
     V_FOR (i, m)
-        V_FOR (j, NC) acc[i][j] = v_zero();
+        V_FOR (j, words) acc[i][j] = v_zero();
     for (size_t p = 0; p < k; p++) {
-        vf w[NC];
-        V_FOR (j, NC) w[j] = v_load(b + p * WIDTH + 16 * j);
+        vf w[NR / 16];
+        V_FOR (j, words) w[j] = v_load(b + p * WIDTH + 16 * j);
         V_FOR (i, m) {
             vf x = v_set1(across ? a[p * SIMD_STRIP + i] : a[i * SIMD_STRIP + p]);
-            V_FOR (j, NC) acc[i][j] = v_fma(x, w[j], acc[i][j]);
+            V_FOR (j, words) acc[i][j] = v_fma(x, w[j], acc[i][j]);
         }
     }
     if (rescale) {
         V_FOR (i, m) {
             vf r = v_set1(rescale[i]);
-            V_FOR (j, NC) acc[i][j] = v_fma(v_load(c + i * stride + 16 * j), r, acc[i][j]);
+            V_FOR (j, words) acc[i][j] = v_fma(v_load(c + i * stride + 16 * j), r, acc[i][j]);
         }
     }
     V_FOR (i, m)
-        V_FOR (j, NC) v_store(c + i * stride + 16 * j, acc[i][j]);
+        V_FOR (j, words) v_store(c + i * stride + 16 * j, acc[i][j]);
 }
 
 typedef void micro_fn(float *c, size_t stride, const float *a, const float *b, size_t k,
@@ -48,12 +48,22 @@ typedef void micro_fn(float *c, size_t stride, const float *a, const float *b, s
     static void micro_##m(float *c, size_t stride, const float *a, const float *b, size_t k,       \
                           const float *rescale)                                                    \
     {                                                                                              \
-        micro(c, stride, a, b, k, rescale, m, false);                                              \
+        micro(c, stride, a, b, k, rescale, m, NR / 16, false);                                     \
+    }
+/* Of 16 columns: where a panel's last ones are nobody's. C's stay as they were. */
+#define NARROW(m)                                                                                  \
+    static void narrow_##m(float *c, size_t stride, const float *a, const float *b, size_t k,      \
+                           const float *rescale)                                                   \
+    {                                                                                              \
+        micro(c, stride, a, b, k, rescale, m, 1, false);                                           \
     }
 MICRO_HEIGHTS(MICRO)
+MICRO_HEIGHTS(NARROW)
 #undef MICRO
+#undef NARROW
 
-static micro_fn *const micros[MR + 1] = MICRO_TABLE;
+/* [columns > 16][height] */
+static micro_fn *const micros[2][MR + 1] = {NARROW_TABLE, MICRO_TABLE};
 
 /* rescale of a sum that goes on; MR is 14 at most. */
 static const float ones[14] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};

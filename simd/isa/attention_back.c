@@ -22,13 +22,23 @@
     static void across_##m(float *c, size_t stride, const float *a, const float *b, size_t k,      \
                            const float *rescale)                                                   \
     {                                                                                              \
-        micro(c, stride, a, b, k, rescale, m, true);                                               \
+        micro(c, stride, a, b, k, rescale, m, NR / 16, true);                                      \
+    }
+#define NARROW(m)                                                                                  \
+    static void narrow_across_##m(float *c, size_t stride, const float *a, const float *b,         \
+                                  size_t k, const float *rescale)                                  \
+    {                                                                                              \
+        micro(c, stride, a, b, k, rescale, m, 1, true);                                            \
     }
 MICRO_HEIGHTS(MICRO)
+MICRO_HEIGHTS(NARROW)
 #undef MICRO
+#undef NARROW
 #undef MICRO_ENTRY
-#define MICRO_ENTRY(m) across_##m,
-static micro_fn *const across[MR + 1] = MICRO_TABLE;
+#undef NARROW_ENTRY
+#define MICRO_ENTRY(m)  across_##m,
+#define NARROW_ENTRY(m) narrow_across_##m,
+static micro_fn *const across[2][MR + 1] = {NARROW_TABLE, MICRO_TABLE};
 
 enum { ROWS = ATTENTION_BACK_ROWS, KEYS = ATTENTION_KEYS, GROUPS = (ROWS + MR - 1) / MR };
 
@@ -159,10 +169,11 @@ static void score_tile(const struct head *h, const struct tile *tile)
                 const size_t at = group->at * SIMD_STRIP, panel = k * h->size + d * WIDTH;
                 const size_t depth = h->size - d < SIMD_STRIP ? h->size - d : SIMD_STRIP;
                 const float *more = d ? ones : NULL;
-                micros[group->m](s->scores + at + k, SIMD_STRIP, s->queries + d * ROWS + at,
-                                 s->keys + panel, depth, more);
-                micros[group->m](s->dscores + at + k, SIMD_STRIP, s->douts + d * ROWS + at,
-                                 s->values + panel, depth, more);
+                micro_fn *const micro_of = micros[seen.end > k + 16][group->m];
+                micro_of(s->scores + at + k, SIMD_STRIP, s->queries + d * ROWS + at,
+                         s->keys + panel, depth, more);
+                micro_of(s->dscores + at + k, SIMD_STRIP, s->douts + d * ROWS + at,
+                         s->values + panel, depth, more);
             }
 }
 
@@ -196,10 +207,10 @@ static void add_to_queries(const struct head *h, const struct tile *tile)
             const struct group *group = &tile->groups[g];
             const struct span seen = keys_seen(group, tile->k0, h->shape->window);
             if (seen.begin >= seen.end) continue;
-            micros[group->m](s->dqueries + d * h->b->n + group->row * WIDTH, WIDTH,
-                             s->dscores + group->at * KEYS + seen.begin,
-                             s->key_rows + d * KEYS + seen.begin * WIDTH, seen.end - seen.begin,
-                             ones);
+            micros[h->size > d + 16][group->m](s->dqueries + d * h->b->n + group->row * WIDTH,
+                                               WIDTH, s->dscores + group->at * KEYS + seen.begin,
+                                               s->key_rows + d * KEYS + seen.begin * WIDTH,
+                                               seen.end - seen.begin, ones);
         }
 }
 
@@ -218,8 +229,9 @@ static void add_to_keys(const struct head *h, const struct tile *tile)
         const size_t at = t0 - tile->first, a = at * KEYS + keys.row;
         for (size_t d = 0; d < h->size; d += WIDTH) {
             const size_t c = d * KEYS + keys.row * WIDTH, b = d * ROWS + at * WIDTH;
-            across[keys.m](s->dvalues + c, WIDTH, s->scores + a, s->dout_rows + b, t1 - t0, ones);
-            across[keys.m](s->dkeys + c, WIDTH, s->dscores + a, s->query_rows + b, t1 - t0, ones);
+            micro_fn *const micro_of = across[h->size > d + 16][keys.m];
+            micro_of(s->dvalues + c, WIDTH, s->scores + a, s->dout_rows + b, t1 - t0, ones);
+            micro_of(s->dkeys + c, WIDTH, s->dscores + a, s->query_rows + b, t1 - t0, ones);
         }
     }
 }

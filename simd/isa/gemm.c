@@ -19,6 +19,9 @@
 #include "simd/isa/strip_micro.h"
 #include "simd/isa/weights.h"
 
+MICRO_HEIGHTS(NARROW)
+static micro_kernel *const narrow_kernels[MR + 1] = NARROW_TABLE;
+
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -104,7 +107,6 @@ void K(product)(const struct product *p, size_t row0, size_t rows, size_t n0,
             widen(scratch->weights, p, n0 + c0, width, k0, depth);
             for (size_t i = 0, r = 0; i < slivers; i++) {
                 const size_t n = rows / slivers + (i < rows % slivers);
-                micro_kernel *micro = micro_kernels[n];
                 /* Sums finished in one go need not leave L1. */
                 float *t = scratch->sums + (single ? 0 : r * SIMD_STRIP);
                 const float *b = scratch->weights;
@@ -120,9 +122,12 @@ void K(product)(const struct product *p, size_t row0, size_t rows, size_t n0,
                 for (size_t k = k0; k < k0 + depth; k += SIMD_STRIP) {
                     const float *a = strip_at(x, row0 + r, k);
                     size_t steps = least(SIMD_STRIP, k0 + depth - k);
-                    for (size_t c = 0; c < width; c += NR, b += NR * SIMD_STRIP)
-                        micro(a, b, steps, chain, t + c0 + c, k > 0,
-                              ahead_next(&ahead, STRIP_AHEAD, a));
+                    for (size_t c = 0; c < width; c += NR, b += NR * SIMD_STRIP) {
+                        const bool half = all - n0 - c0 <= c + 16; /* or less is left */
+                        (half ? narrow_kernels
+                              : micro_kernels)[n](a, b, steps, chain, t + c0 + c, k > 0,
+                                                  ahead_next(&ahead, STRIP_AHEAD, a));
+                    }
                 }
                 if (last) p->sink(p->context, row0 + r, n, t);
                 r += n;

@@ -31,34 +31,35 @@ typedef void micro_kernel(const float *a, const float *b, size_t k, size_t chain
 #define MICRO_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
 
 struct micro_tile {
-    vf lo[14], hi[14]; /* columns 0..15, and 16..31 where NR is 32 */
+    vf lo[14], hi[14]; /* columns 0..15, and 16..31 where there are 32 */
 };
 
 /* One step of every chain: one column of A times one row of B. The first step starts it: a
  * multiplication needs no zeroed accumulators. */
-V_WORD void micro_step(struct micro_tile *c, int rows, const float *a, size_t row, const float *b,
-                       bool first)
+V_WORD void micro_step(struct micro_tile *c, int rows, int columns, const float *a, size_t row,
+                       const float *b, bool first)
 {
-    vf lo = v_load(b), hi = NR > 16 ? v_load(b + NR - 16) : lo, x;
+    vf lo = v_load(b), hi = columns > 16 ? v_load(b + columns - 16) : lo, x;
 #define ROW(i)                                                                                     \
     if (i < rows) {                                                                                \
         x = v_set1(a[(size_t)i * row]);                                                            \
         c->lo[i] = first ? v_mul(x, lo) : v_fma(x, lo, c->lo[i]);                                  \
-        if (NR > 16) c->hi[i] = first ? v_mul(x, hi) : v_fma(x, hi, c->hi[i]);                     \
+        if (columns > 16) c->hi[i] = first ? v_mul(x, hi) : v_fma(x, hi, c->hi[i]);                \
     }
     MICRO_ROWS(ROW)
 #undef ROW
 }
 
 /* The chains' sums to t, or added to it. */
-V_WORD void micro_store(const struct micro_tile *c, int rows, float *t, size_t out, int add)
+V_WORD void micro_store(const struct micro_tile *c, int rows, int columns, float *t, size_t out,
+                        int add)
 {
     if (add) {
 #define ROW(i)                                                                                     \
     if (i < rows) {                                                                                \
         float *p = t + (size_t)i * out;                                                            \
         v_store(p, v_add(v_load(p), c->lo[i]));                                                    \
-        if (NR > 16) v_store(p + NR - 16, v_add(v_load(p + NR - 16), c->hi[i]));                   \
+        if (columns > 16) v_store(p + columns - 16, v_add(v_load(p + columns - 16), c->hi[i]));    \
     }
         MICRO_ROWS(ROW)
 #undef ROW
@@ -67,7 +68,7 @@ V_WORD void micro_store(const struct micro_tile *c, int rows, float *t, size_t o
     if (i < rows) {                                                                                \
         float *p = t + (size_t)i * out;                                                            \
         v_store(p, c->lo[i]);                                                                      \
-        if (NR > 16) v_store(p + NR - 16, c->hi[i]);                                               \
+        if (columns > 16) v_store(p + columns - 16, c->hi[i]);                                     \
     }
         MICRO_ROWS(ROW)
 #undef ROW
@@ -82,26 +83,27 @@ V_WORD const char *micro_ahead(const char *ahead, size_t step)
     return ahead + step;
 }
 
-V_WORD void micro_body(int rows, struct micro_layout l, const float *a, const float *b, size_t k,
-                       size_t chain, float *t, int add, const char *ahead)
+V_WORD void micro_body(int rows, int columns, struct micro_layout l, const float *a, const float *b,
+                       size_t k, size_t chain, float *t, int add, const char *ahead)
 {
     for (size_t n; k; k -= n, add = 1) {
         n = k < chain ? k : chain;
         struct micro_tile c;
         ahead = micro_ahead(ahead, l.ahead);
-        micro_step(&c, rows, a, l.row, b, true);
+        micro_step(&c, rows, columns, a, l.row, b, true);
         a += l.step;
         b += l.b;
         size_t left = n - 1;
         for (; left >= 4; left -= 4, a += 4 * l.step, b += 4 * l.b) {
             ahead = micro_ahead(ahead, l.ahead);
-            micro_step(&c, rows, a, l.row, b, false);
-            micro_step(&c, rows, a + l.step, l.row, b + l.b, false);
-            micro_step(&c, rows, a + 2 * l.step, l.row, b + 2 * l.b, false);
-            micro_step(&c, rows, a + 3 * l.step, l.row, b + 3 * l.b, false);
+            micro_step(&c, rows, columns, a, l.row, b, false);
+            micro_step(&c, rows, columns, a + l.step, l.row, b + l.b, false);
+            micro_step(&c, rows, columns, a + 2 * l.step, l.row, b + 2 * l.b, false);
+            micro_step(&c, rows, columns, a + 3 * l.step, l.row, b + 3 * l.b, false);
         }
-        for (; left; left--, a += l.step, b += l.b) micro_step(&c, rows, a, l.row, b, false);
-        micro_store(&c, rows, t, l.out, add);
+        for (; left; left--, a += l.step, b += l.b)
+            micro_step(&c, rows, columns, a, l.row, b, false);
+        micro_store(&c, rows, columns, t, l.out, add);
     }
 }
 
@@ -109,7 +111,16 @@ V_WORD void micro_body(int rows, struct micro_layout l, const float *a, const fl
     static void micro_##n(const float *a, const float *b, size_t k, size_t chain, float *t,        \
                           int add, const char *ahead)                                              \
     {                                                                                              \
-        micro_body(n, micro_layout, a, b, k, chain, t, add, ahead);                                \
+        micro_body(n, NR, micro_layout, a, b, k, chain, t, add, ahead);                            \
+    }
+
+/* The same of a panel's first 16 columns, where its last ones are nobody's: those of t stay as they
+ * were. MICRO_HEIGHTS(NARROW). */
+#define NARROW(n)                                                                                  \
+    static void narrow_##n(const float *a, const float *b, size_t k, size_t chain, float *t,       \
+                           int add, const char *ahead)                                             \
+    {                                                                                              \
+        micro_body(n, 16, micro_layout, a, b, k, chain, t, add, ahead);                            \
     }
 
 #endif

@@ -65,7 +65,7 @@ V_WORD void int16_body(int rows, const int16_t *a, const int16_t *b, size_t pair
     }
     MICRO_ROWS(ROW)
 #undef ROW
-    micro_store(&f, rows, t, SIMD_STRIP, add);
+    micro_store(&f, rows, NR, t, SIMD_STRIP, add);
 }
 
 #define INT16_MICRO(n)                                                                             \

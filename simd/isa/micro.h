@@ -27,11 +27,16 @@ enum { MR = 4, NR = 16 };
 #define MICRO_HEIGHTS MICRO_UP_TO_4
 #endif
 
-/* The functions micro_1 .. micro_MR by their height. */
+/* The functions micro_1 .. micro_MR by their height; those of 16 columns alone, narrow_1 .. */
 #define MICRO_ENTRY(m) micro_##m,
 #define MICRO_TABLE                                                                                \
     {                                                                                              \
         NULL, MICRO_HEIGHTS(MICRO_ENTRY)                                                           \
+    }
+#define NARROW_ENTRY(m) narrow_##m,
+#define NARROW_TABLE                                                                               \
+    {                                                                                              \
+        NULL, MICRO_HEIGHTS(NARROW_ENTRY)                                                          \
     }
 
 #endif

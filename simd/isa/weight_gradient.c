@@ -18,7 +18,9 @@ static const struct micro_layout micro_layout = {.row = 1,
                                                  .out = SIMD_PANEL,
                                                  .ahead = SIMD_STRIP * sizeof(float)};
 MICRO_HEIGHTS(MICRO)
+MICRO_HEIGHTS(NARROW)
 static micro_kernel *const micro_kernels[MR + 1] = MICRO_TABLE;
+static micro_kernel *const narrow_kernels[MR + 1] = NARROW_TABLE;
 
 enum {
     GROUP = SIMD_STRIP / SIMD_PANEL, /* panels: part of the tiles' order */
@@ -91,8 +93,9 @@ static void add_rows(struct gradient_scratch *s, const struct weight_gradient *g
                     piece++;
                 }
                 float *t = b->tile[c / SIMD_PANEL] + (k + m) * SIMD_PANEL + c % SIMD_PANEL;
-                micro_kernels[height](s->x + m, dy + c, b->rows, SIMD_STRIP, t, b->add,
-                                      (const char *)ahead);
+                const bool half = g->n - b->p * SIMD_PANEL <= c + SIMD_LANES; /* or less is left */
+                (half ? narrow_kernels : micro_kernels)[height](
+                    s->x + m, dy + c, b->rows, SIMD_STRIP, t, b->add, (const char *)ahead);
             }
         }
     }
