@@ -18,7 +18,7 @@
 #include "simd/onednn.h"
 #include "simd/onednn_private.h"
 
-enum { ROWS = 256, HEIGHTS = 3, SHAPES = 64 };
+enum { ROWS = 256, HEIGHTS = 3 };
 static const size_t heights[HEIGHTS] = {ROWS, 64, 16}; /* rows of a primitive */
 
 /* x [height, k] W^T for W [n, k], n <= 256. */
@@ -28,13 +28,13 @@ struct shape {
     dnnl_primitive_t primitive[HEIGHTS];
     size_t bytes, pad_bytes; /* of the packed weights; the most of a scratchpad */
     bool refused;
+    struct shape *next;
 };
 
 static struct {
     pthread_mutex_t lock;
     dnnl_engine_t engine;
-    struct shape shapes[SHAPES]; /* never moved, never freed */
-    size_t n;
+    struct shape *shapes; /* never freed: as many as the models of a process differ in */
 } made = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static size_t lines(size_t bytes)
@@ -98,13 +98,12 @@ static dnnl_status_t make_shape(struct shape *s)
 /* The shape of N x K weights, NULL: oneDNN refuses. */
 static const struct shape *shape_of(size_t n, size_t k)
 {
-    struct shape *s = NULL;
     pthread_mutex_lock(&made.lock);
-    for (size_t i = 0; i < made.n && !s; i++)
-        if (made.shapes[i].n == n && made.shapes[i].k == k) s = &made.shapes[i];
-    if (!s && made.n < SHAPES) {
-        s = &made.shapes[made.n++];
-        *s = (struct shape){.n = n, .k = k};
+    struct shape *s = made.shapes;
+    while (s && (s->n != n || s->k != k)) s = s->next;
+    if (!s && (s = malloc(sizeof *s))) {
+        *s = (struct shape){.n = n, .k = k, .next = made.shapes};
+        made.shapes = s;
         /* Primitives are planned for the threads there are now; each runs on one. */
         const int threads = omp_get_max_threads();
         omp_set_num_threads(1);

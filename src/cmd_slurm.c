@@ -116,9 +116,11 @@ static int check(void *args, struct err *e)
 /* GFLOP/s of a task of so many CPUs. */
 static double task_rate(const struct args *a, size_t cpus)
 {
-    int threads = a->scan.request.threads;
+    const struct scan_request *o = &a->scan.request;
     if (a->gflops > 0) return a->gflops;
-    return SHARE * peak_rate(a->scan.request.kernels, threads, 0.2) * (double)cpus / threads;
+    double speedup = peak_speedup(o->gemm, o->kernels, o->threads);
+    if (o->compare) speedup = 2 / (1 / speedup + 1); /* half is float32's */
+    return SHARE * speedup * peak_rate(o->kernels, o->threads, 0.2) * (double)cpus / o->threads;
 }
 
 /* Shards and time limit from the FLOP of the whole scan, and what they are to people. */

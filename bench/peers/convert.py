@@ -79,8 +79,8 @@ def to_gguf(folder, out, kind="F32"):
     }
     for i in range(layers):
         for hf, gg in part.items():
-            for kind in ("weight", "bias"):
-                names[f"gpt_neox.layers.{i}.{hf}.{kind}"] = f"blk.{i}.{gg}.{kind}"
+            for p in ("weight", "bias"):
+                names[f"gpt_neox.layers.{i}.{hf}.{p}"] = f"blk.{i}.{gg}.{p}"
     with safe_open(os.path.join(folder, "model.safetensors"), framework="pt") as f:
         for hf, gg in names.items():
             x = f.get_tensor(hf).float().numpy()

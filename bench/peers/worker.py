@@ -48,7 +48,8 @@ def locked(queue, lock):
 
 class Torch:
     """Hugging Face transformers. config: attention sdpa|eager, head whole|chunk, batch, workers
-    (Python threads that take batches in turn; the threads are divided among them). load: dtype."""
+    (Python threads that take batches in turn; the threads are divided among them). load: dtype
+    f32|bf16|f64; of f64 the losses are the truth that others are compared with."""
 
     def __init__(self, job):
         import torch
@@ -57,7 +58,9 @@ class Torch:
         self.torch, self.threads = torch, job["threads"]
         torch.set_num_threads(job["threads"])
         transformers.utils.logging.disable_progress_bar()
-        dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[job["load"]["dtype"]]
+        numbers = job["load"]["dtype"]
+        dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f64": torch.float64}[numbers]
+        self.losses = torch.float64 if numbers == "f64" else torch.float32
         self.model = transformers.AutoModelForCausalLM.from_pretrained(
             job["folder"], dtype=dtype, attn_implementation="sdpa"
         ).eval()
@@ -109,7 +112,9 @@ class Torch:
             logits = model(input_ids=ids, use_cache=False).logits
             for row, i in enumerate(group):
                 n = len(docs[i])
-                got = cross_entropy(logits[row, : n - 1].float(), ids[row, 1:n], reduction="none")
+                got = cross_entropy(
+                    logits[row, : n - 1].to(self.losses), ids[row, 1:n], reduction="none"
+                )
                 losses[i] = got.numpy()
             return
         hidden = model.gpt_neox(input_ids=ids, use_cache=False).last_hidden_state
@@ -119,7 +124,7 @@ class Torch:
             flat = torch.cat([hidden[r, : len(docs[i]) - 1] for r, i in enumerate(group)])
             target = torch.cat([ids[r, 1 : len(docs[i])] for r, i in enumerate(group)])
         got = [
-            cross_entropy(model.lm_head(f).float(), t, reduction="none")
+            cross_entropy(model.lm_head(f).to(self.losses), t, reduction="none")
             for f, t in zip(flat.split(512), target.split(512))
         ]
         got = torch.cat(got).numpy() if got else np.zeros(0, np.float32)
@@ -292,13 +297,14 @@ def main():
             longest = max(range(len(docs)), key=lambda i: len(docs[i]))
             alone = task["config"]["batch"] == "one" and task["config"].get("workers", 1) == 1
             warm = [data[longest]] if alone else data[: min(8, len(data))]
-            peer.run(warm, task["config"])
+            if job["load"].get("dtype") != "f64":  # whose time is nobody's
+                peer.run(warm, task["config"])
             cpu, start = time.process_time(), time.perf_counter()
             losses = peer.run(data, task["config"])
             line["seconds"] = time.perf_counter() - start
             line["cpu_seconds"] = time.process_time() - cpu
             line["tokens"] = int(sum(len(d) for d in docs))
-            np.save(task["losses"], losses.astype(np.float32))
+            np.save(task["losses"], losses)
             with open("/proc/self/status") as f:
                 status = dict(x.split(":", 1) for x in f.read().splitlines())
             with open("/proc/self/smaps_rollup") as f:

@@ -13,7 +13,7 @@ figure_build figure_law, figure_laws;
 figure_build figure_contours;
 figure_build figure_isoflop, figure_minchilla, figure_envelope;
 figure_build figure_next;
-figure_build figure_precisions;
+figure_build figure_precisions, figure_programs;
 figure_build figure_allocation, figure_approaches;
 figure_build figure_epoch;
 figure_build figure_losses, figure_over_steps, figure_curves, figure_by; /* figure_tokens.c */

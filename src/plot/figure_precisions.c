@@ -1,5 +1,5 @@
 /* figure_precisions.c - what a narrower precision of the products costs, and what it wins: losses of the
- * same checkpoints and text, scanned in several. SPDX-License-Identifier: GPL-3.0-or-later */
+ * same checkpoints and text, scanned in several; and the same of other programs. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,4 +111,65 @@ int figure_precisions(struct chart *c, const struct figure_inputs *in, struct er
     if (!status) status = put_precisions(c, records, in, e);
     json_decref(records);
     return status;
+}
+
+/* The points of one program, precision and kind of text; unless they are all of those. */
+static int put_program(struct chart *c, json_t *all, const char *workload, const char *name,
+                       const char *path, struct err *e)
+{
+    json_t *p;
+    size_t i;
+    chart_series(c, PLOT_POINTS, NULL, "%s", name);
+    json_array_foreach(all, i, p)
+    {
+        const double speed = result_number(p, "speed"), mean = result_number(p, "mean"),
+                     se = result_number(p, "mean_se");
+        if (strcmp(result_string(p, "workload"), workload) ||
+            strcmp(result_string(p, "name"), name))
+            continue;
+        if (!(speed > 0 && isfinite(speed) && mean >= 0 && isfinite(mean)))
+            return err_set(e, "%s: precisions[%zu]: expected a speed above 0 and a mean error",
+                           path, i);
+        chart_range(c, speed, mean > 0 ? mean : NAN, mean > 2 * se ? mean - 2 * se : NAN,
+                    mean > 2 * se ? mean + 2 * se : NAN);
+    }
+    return 0;
+}
+
+/* Whether an element before the I-th has its KEY, and as its OTHER (NULL: any). */
+static bool seen(json_t *all, size_t i, const char *key, const char *other)
+{
+    json_t *own = json_array_get(all, i);
+    for (size_t k = 0; k < i; k++) {
+        json_t *p = json_array_get(all, k);
+        if (!strcmp(result_string(p, key), result_string(own, key)) &&
+            (!other || !strcmp(result_string(p, other), result_string(own, other))))
+            return true;
+    }
+    return false;
+}
+
+int figure_programs(struct chart *c, const struct figure_inputs *in, struct err *e)
+{
+    const struct result *r = figure_input(in, RESULT_PROGRAMS, 0);
+    json_t *all = json_object_get(r->json, "precisions"), *p, *q;
+    size_t i, k;
+    if (!json_array_size(all))
+        return err_set(e, "%s: precisions: expected a list of points, found none", r->path);
+    json_array_foreach(all, i, p)
+    {
+        const char *workload = result_string(p, "workload");
+        if (seen(all, i, "workload", NULL)) continue;
+        chart_panel(c, (struct axis){"speed (times tripod's in float32)", true, AXIS_PLAIN, {0}},
+                    (struct axis){"mean |loss less float64's| (nats)", true, AXIS_LOSS, {0}},
+                    "Error against speed: %s", workload);
+        chart_note(c, "a point a model; bars: 2 standard errors");
+        json_array_foreach(all, k, q)
+        {
+            if (strcmp(result_string(q, "workload"), workload) || seen(all, k, "workload", "name"))
+                continue;
+            if (put_program(c, all, workload, result_string(q, "name"), r->path, e)) return -1;
+        }
+    }
+    return 0;
 }

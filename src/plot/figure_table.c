@@ -152,6 +152,9 @@ const struct figure figures[] = {
     {"phases-backward", "where the time of gradients goes", RESULT_BACKWARD, RESULT_KINDS,
      figure_backward, "tripod bench gradients --json=gradients.json\ntripod plot gradients.json",
      false},
+    {"programs", "error against speed of tripod's precisions and of other programs",
+     RESULT_PROGRAMS, RESULT_KINDS, figure_programs,
+     "bench/peers/run\ntripod plot build/peers/precisions.json", false},
 };
 const size_t n_figures = sizeof figures / sizeof *figures;
 

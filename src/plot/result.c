@@ -39,6 +39,7 @@ const char *const result_names[RESULT_KINDS] = {
     [RESULT_GEMM] = "JSON of tripod bench gemm",
     [RESULT_SCANS] = "JSON of tripod bench scan",
     [RESULT_BACKWARD] = "JSON of tripod bench gradients",
+    [RESULT_PROGRAMS] = "precisions.json of bench/peers/run",
 };
 
 /* --- JSON --- */
@@ -114,6 +115,7 @@ static const struct {
     {"subtasks", NULL, RESULT_TOY},
     {"exponents", NULL, RESULT_EXPONENTS},
     {"pairs", NULL, RESULT_EPOCH},
+    {"precisions", NULL, RESULT_PROGRAMS},
 };
 
 static int recognise_json(struct result *r, struct err *e)

@@ -37,6 +37,7 @@ enum result_kind {
     RESULT_GEMM,
     RESULT_SCANS,
     RESULT_BACKWARD,
+    RESULT_PROGRAMS, /* several programs' speeds and errors */
     RESULT_KINDS
 };
 

@@ -148,7 +148,7 @@ static void put_rate(struct sheet *s, const struct queue *q, double flop,
         snprintf(from, sizeof from, "assumed: there are no scans with these kernels yet");
     sheet_remark(
         s,
-        "work: %s FLOP, %s on %d threads at %.3g GFLOP/s: the FMA peak measured now, %.3g, "
+        "work: %s FLOP, %s on %d threads at %.3g GFLOP/s: float32's FMA peak measured now, %.3g, "
         "times %.3g (%s)",
         table_number(flop, TABLE_FLOP, a, sizeof a),
         table_number(seconds(flop, r), TABLE_SECONDS, b, sizeof b), q->job->o->threads,

@@ -3,7 +3,7 @@
 #ifndef TRIPOD_PEAK_RATE_H
 #define TRIPOD_PEAK_RATE_H
 
-#include "simd/simd.h"
+#include "models/neox/products.h"
 
 /* Runs the float32 peak loop of these kernels' instruction set (simd/peak.h) on THREADS threads for
  * about SECONDS; GFLOP/s of all of them together. 0 where there is none, for the scalar ones. */
@@ -11,5 +11,8 @@ double peak_rate(const struct kernels *kernels, int threads, double seconds);
 /* The same of other numbers than "f32": "int16", "bf16". */
 double peak_rate_of(const char *numbers, const struct kernels *kernels, int threads,
                     double seconds);
+/* How many times as fast as float32 scans with PRODUCTS are taken to be where none has been measured, by
+ * the two peaks: 1 for float32, and where there is no peak. */
+double peak_speedup(const struct products *products, const struct kernels *kernels, int threads);
 
 #endif

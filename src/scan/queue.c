@@ -11,6 +11,7 @@
 #include "models/flat/archived.h"
 #include "src/base/npy.h"
 #include "src/base/room.h"
+#include "src/scan/peak_rate.h"
 #include "src/scan/scan_streamed.h"
 
 /* What is assumed where nothing has been measured: bench/RESULTS.md has 0.89 to 0.94. */
@@ -174,7 +175,9 @@ struct queue_rate queue_rate(const struct queue *q)
         free(path);
     }
     if (d) closedir(d);
-    if (rate.records) rate.share = sum / all;
+    rate.share =
+        rate.records ? sum / all : USUAL_SHARE * peak_speedup(o->gemm, o->kernels, o->threads);
+    if (o->compare) rate.share = 2 / (1 / rate.share + 1 / USUAL_SHARE); /* half is float32's */
     return rate;
 }
 

@@ -52,8 +52,8 @@ bool queue_open_work(const struct queue_entry *x);
 
 /* How fast this machine will be. */
 struct queue_rate {
-    double peak;  /* FLOP/s of the FMA loop, measured now; 0: not known */
-    double share; /* of it that scans reach */
+    double peak;  /* FLOP/s of float32's FMA loop, measured now; 0: not known */
+    double share; /* of it that scans reach: above 1 in a narrower precision */
     size_t
         records; /* scans with the same kernels beside whose losses it is kept; 0: it is a guess */
 };

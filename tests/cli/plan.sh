@@ -40,6 +40,14 @@ is "small models first, then steps as numbers" \
 shows "its columns" '^model	step	state	import_bytes	tokens	flop	seconds	memory	disk	source	problem$'
 shows "what it takes in all" '^# plan: 5 models, 5 to do$'
 shows "the rate is assumed" '^# work: .* FLOP, .* times 0.9 \(assumed: there are no scans with these kernels yet\)$'
+for p in '' --compare; do
+    ok "a plan in int16 $p" "$TRIPOD" scan m -c "$corpus" -o l --dry-run --precision int16 $p
+    ! grep -qw avx2 /proc/cpuinfo ||
+        check "is not at float32's rate $p" "$(grep work: "$T/out")" sh -c "! grep -q 'times 0.9 ' '$T/out'"
+done
+ok "by kernels whose peak is not known" "$TRIPOD" scan m -c "$corpus" -o l --dry-run --precision int16 --compare --simd scalar
+shows "at float32's" '^# work: .* times 0.9 '
+ok "a plan" "$TRIPOD" scan m -c "$corpus" -o l --dry-run
 shows "imports" '^# imports first: 5, .* to read, .* to write \(.* free\)$'
 shows "memory" '^# memory: .* for the largest model, its weights included \(.* available\)$'
 is "nothing was imported or computed" 0 "$(find m l -name '*.tripod' -o -name '*.npy' | wc -l)"

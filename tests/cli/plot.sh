@@ -91,6 +91,16 @@ figure next design.json
 for name in epoch qm18; do figure $name pairs.json; done
 figure losses losses/demo-7k-step1000.npy
 figure precisions losses/demo-{7k,25k}-step1000.npy int16/demo-{7k,25k}-step1000.json
+cat >programs.json <<'P'
+{"precisions": [
+ {"name": "tripod", "model": "70m", "workload": "t1024", "speed": 1, "mean": 2.3e-6, "mean_se": 1e-8},
+ {"name": "tripod", "model": "70m", "workload": "short", "speed": 1, "mean": 2.4e-6, "mean_se": 1e-8},
+ {"name": "tripod int16", "model": "70m", "workload": "t1024", "speed": 1.75, "mean": 8.6e-4, "mean_se": 1e-5},
+ {"name": "tripod int16", "model": "410m", "workload": "t1024", "speed": 1.77, "mean": 9.6e-4, "mean_se": 1e-5},
+ {"name": "tripod int16", "model": "70m", "workload": "short", "speed": 1.7, "mean": 7.5e-4, "mean_se": 5e-4},
+ {"name": "PyTorch bf16", "model": "70m", "workload": "t1024", "speed": 1.3, "mean": 2.5e-2, "mean_se": 3e-4}]}
+P
+figure programs programs.json
 for name in qm3 qm11; do figure $name all.npy; done
 figure qm4 all.npy found/jumps.npy
 figure histogram histogram.json
@@ -143,6 +153,7 @@ kind next design.json
 kind qm10 exponents.json
 kind epoch table.csv
 kind losses losses/demo-7k-step64.json
+kind programs programs.json
 kind qm3 all.npy
 kind qm3 all.json
 kind qm4 all.npy found/jumps.npy
@@ -249,6 +260,8 @@ fails "precisions of float32 alone" 'in float32, as all results' plot --figure p
 fails "without float32's" 'demo-25k-step1000.npy: in int16: none of the results are its losses in float32' \
     plot --figure precisions int16/demo-25k-step1000.npy losses/demo-7k-step1000.npy
 fails "a design that chooses nothing" 'no run is chosen' sh -c "sed 's/\"runs\"/\"others\"/' design.json >none.json; '$TRIPOD' plot none.json"
+fails "programs without a speed" 'slow.json: precisions.5.: expected a speed above 0' sh -c "sed s/1.3,/0,/ programs.json >slow.json; '$TRIPOD' plot slow.json"
+fails "no programs" 'none.json: precisions: expected a list of points' sh -c "echo '{\"precisions\": []}' >none.json; '$TRIPOD' plot none.json"
 fails "no resamples" 'no resamples' plot --figure bootstrap-pairs without.json
 fails "a folder for an image" 'found a folder' plot power.json -o ./
 mkdir bin

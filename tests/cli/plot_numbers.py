@@ -461,8 +461,17 @@ def precisions(f, *paths):
         f.holds([(None, d["mean"], d["mean"] - 2 * d["mean_se"], d["mean"] + 2 * d["mean_se"])], "int16")
 
 
+# Panels in the order of the file, in each the points of its kind of text.
+def programs(f, path):
+    points = load(path)["precisions"]
+    for p in points:
+        bars = (p["mean"] - 2 * p["mean_se"], p["mean"] + 2 * p["mean_se"]) if p["mean"] > 2 * p["mean_se"] else ()
+        f.holds([(p["speed"], p["mean"], *bars)], p["name"])
+    assert len(f.rows) == len(points)
+
+
 CHECKS = {
-    "next": following, "precisions": precisions,
+    "next": following, "precisions": precisions, "programs": programs,
     "points": points, "law": law, "laws": laws, "chinchilla-contours": contours, "isoflop": isoflop, "minchilla": isoflop,
     "envelope": envelope, "approaches": approaches, "allocation": allocation, "epoch": epoch, "qm18": epoch, "losses": losses,
     "qm3": matrix, "qm11": lambda f, path: matrix(f, path, "step"), "qm4": curves, "histogram": histogram, "tokens-by": by,
