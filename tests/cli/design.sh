@@ -82,7 +82,7 @@ misuse no_candidates 'one of --candidates and --grid' design
 misuse both_candidates 'one of --candidates and --grid' design --candidates "$T/more.csv" --grid 1:2:1,1:2:1
 misuse no_target 'no target' "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1
 misuse bad_target 'expected N,D' design --target 5 --candidates "$T/more.csv"
-misuse half_target "expected N,D, found '7B,'" "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1e20 --target 7B,
+misuse half_target "expected numbers with commas between them, found '7B,'" "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1e20 --target 7B,
 misuse grid_flop '--flop and --sequential need --candidates' "$TRIPOD" fit design "$T/cheap.csv" --grid 1e8:1e10:2,1e9:1e11:2 -C 1e20 --target 1e9,1e9 --flop exact
 misuse speedup_flop '--flop: multipliers are of C = 6ND' "$TRIPOD" fit speedup "$T/new.csv" "$T/old.csv" --flop exact
 misuse mixed_target 'stand alone' design --target C=1e22 --candidates "$T/more.csv"
