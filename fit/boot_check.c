@@ -41,7 +41,6 @@ int boot_check(struct boot_check *c, struct analysis *a, const struct points *p,
     const struct bootstrap_options clusters = {
         .kind = BOOT_CLUSTER, .n = RESAMPLES, .seed = o->bootstrap.seed};
     struct bootstrap b = {.n = 0};
-    struct err ignored;
     *c = (struct boot_check){.runs = 0};
     if (o->bootstrap.kind != BOOT_PAIRS || a->bootstrap.n < 20 || p->n_runs < LEAST_RUNS ||
         p->n_runs == p->n)
@@ -51,8 +50,8 @@ int boot_check(struct boot_check *c, struct analysis *a, const struct points *p,
     double *scratch = malloc(room * sizeof *scratch);
     int status = cluster && scratch ? 0 : err_memory(e, p->path);
     for (size_t i = 0; i < p->n && !status; i++) cluster[i] = p->run[a->data.row[i]];
-    if (!status && !bootstrap_run(&b, &a->fit, &a->data, &o->fit, &clusters, cluster, &ignored) &&
-        b.n >= 20) {
+    if (!status) status = bootstrap_run(&b, &a->fit, &a->data, &o->fit, &clusters, cluster, e);
+    if (!status && b.n >= 20) {
         c->runs = p->n_runs;
         compare(c, &a->bootstrap, &b, a->fit.law->n, scratch);
     }

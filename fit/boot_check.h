@@ -16,7 +16,7 @@ struct boot_check {
 };
 
 /* After an analysis with a bootstrap over rows, of 10 or more runs of which some have several rows;
- * else *c says that nothing was checked. Errors: memory. Thread-safe. */
+ * else *c says that nothing was checked. Errors: those of bootstrap_run. Thread-safe. */
 int boot_check(struct boot_check *c, struct analysis *a, const struct points *p,
                const struct analysis_options *o, struct err *e);
 

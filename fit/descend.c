@@ -109,6 +109,7 @@ static void descend(struct fit_problem *p, double *t, bool warm, struct solve_re
     }
     fit_problem_delta(p, INFINITY);
     run(p, t, 1e-3, 60, r);
+    if (!isfinite(r->f)) return; /* no loss there: no delta would ever be small enough */
     double scale = fmax(sqrt(2 * r->f / fit_total_weight(p->rows)), 1e-14);
     anneal(p, t, 0.5 * scale, robust_target(p, scale), r);
 }

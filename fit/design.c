@@ -331,14 +331,18 @@ static int halves(struct work *w, const size_t *chosen, size_t n, double *before
     return status;
 }
 
-/* The half-width as it is, and what all candidates together would make it. */
-static int with_every(struct work *w, double *now, double *every, size_t *scratch, struct err *e)
+/* Where it ends, whatever candidates cost: the rows there are hold the N runs of CHOSEN, the model does
+ * not. */
+static int set_limit(const struct work *w, struct design *d, const size_t *chosen, size_t n,
+                     struct err *e)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < w->model.n; i++) {
-        if (w->usable[i]) scratch[n++] = i;
-    }
-    return halves(w, scratch, n, now, every, e);
+    double least, all;
+    size_t more, left = 0;
+    if (pick_limit(&w->model, chosen, n, w->usable, &least, &more, &all, e)) return -1;
+    for (size_t i = 0; i < w->model.n; i++) left += w->usable[i];
+    d->half_every = quantile(w, more) * sqrt(least);
+    d->half_all = quantile(w, left) * sqrt(all);
+    return 0;
 }
 
 /* Each target by itself, by what the model knows with these candidates too. */
@@ -440,11 +444,10 @@ static int choose(struct work *w, struct design *d, size_t *chosen, struct err *
 {
     const struct design_options *o = w->o;
     const size_t rounds = o->rounds > 1 ? o->rounds : 1;
-    double sigma;
-    if (fit_all(w, d, &d->fit, &d->sigma, e) || with_every(w, &d->half, &d->half_every, chosen, e))
+    if (fit_all(w, d, &d->fit, &d->sigma, e) || halves(w, NULL, 0, &d->half, &d->half_after, e))
         return -1;
     d->last = d->fit;
-    d->half_after = d->half;
+    d->sigma_last = d->sigma;
     for (size_t round = 1; round <= rounds; round++) {
         size_t n;
         if (pick(&w->model, w->usable, o->budget - d->spent, chosen, &n, e)) return -1;
@@ -456,13 +459,15 @@ static int choose(struct work *w, struct design *d, size_t *chosen, struct err *
         if (n == 0) break; /* nothing that is left helps */
         if (run_chosen(w, d, chosen, n, round, e)) return -1;
         d->half_after = d->step[d->n - 1].half;
-        if (rounds > 1 && fit_all(w, d, &d->last, &sigma, e)) return -1;
+        if (rounds > 1 && fit_all(w, d, &d->last, &d->sigma_last, e)) return -1;
     }
     if (rounds > 1) {
-        if (with_every(w, &d->half_after, &d->half_every, chosen, e)) return -1;
+        double now;
+        if (halves(w, NULL, 0, &now, &d->half_after, e) || set_limit(w, d, NULL, 0, e)) return -1;
         d->enough = d->half_after <= 1.1 * d->half_every ? d->n : 0;
         return describe(w, d, &d->last, NULL, 0, false, e);
     }
+    if (set_limit(w, d, chosen, d->n, e)) return -1;
     for (size_t i = 0; i < d->n && !d->enough; i++)
         d->enough = d->step[i].half <= 1.1 * d->half_every ? i + 1 : 0;
     return 0;

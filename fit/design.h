@@ -63,15 +63,17 @@ struct design_law {
 };
 
 struct design {
-    struct fit fit;  /* to the rows there are */
-    struct fit last; /* with all that was run in rounds; as fit otherwise */
-    double sigma;    /* of ln L, by fit */
+    struct fit fit;           /* to the rows there are */
+    struct fit last;          /* with all that was run in rounds; as fit otherwise */
+    double sigma, sigma_last; /* of ln L, by fit and by last */
     struct design_step *step;
     size_t n;
     double spent;
-    /* Half-widths at the target, rms over its points: before by fit; after by last; with every
-     * candidate, whatever they cost, by last. */
-    double half, half_after, half_every;
+    /* Half-widths at the target, rms over its points: before by fit; after by last; with every other
+     * candidate that helps, whatever they cost, by last; with all of them. Those that do not help: a
+     * fit by least squares counts all runs alike, and the departure of runs far from the target
+     * leads it away from there. */
+    double half, half_after, half_every, half_all;
     /* The first steps after which the half-width is within 10 % of half_every (in rounds, whose fits
      * differ, all of them or none); 0: never. */
     size_t enough;

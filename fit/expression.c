@@ -394,9 +394,14 @@ struct law *expression_parse(const char *text, struct err *e)
 
 const struct law *expression_or_name(const char *text, struct law **own, struct err *e)
 {
+    struct err of_formula;
+    const struct law *law = NULL;
     *own = NULL;
-    if (!strpbrk(text, "*/^()=")) return law_find(text, e);
-    return *own = expression_parse(text, e);
+    if (strpbrk(text, "*/^()=")) return *own = expression_parse(text, e);
+    law = law_find(text, e);
+    /* Names have + and -, too; of what is neither, what names there are says more. */
+    if (!law && strpbrk(text, "+-")) law = *own = expression_parse(text, &of_formula);
+    return law;
 }
 
 void expression_free(struct law *law)

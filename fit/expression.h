@@ -23,8 +23,8 @@
 struct law *expression_parse(const char *text, struct err *e);
 void expression_free(struct law *law); /* NULL too */
 
-/* A law of the table by its name, or one by its formula (which has one of * / ^ ( ) =), in *own then,
- * for expression_free. */
+/* A law of the table by its name, or one by its formula (which has an operator, a parenthesis or =), in
+ * *own then, for expression_free. */
 const struct law *expression_or_name(const char *text, struct law **own, struct err *e);
 
 #endif

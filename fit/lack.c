@@ -4,6 +4,7 @@
 #include "fit/lack.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,7 +137,8 @@ static int measure(struct lack *l, const struct points *p, const struct law *law
             status = errors(l, &f, &d, &squares, e);
         }
         free(r);
-        if (status && e->kind != ERR_MEMORY) { /* least squares has no fit: nothing to tell */
+        if (status && e->kind != ERR_MEMORY) {
+            snprintf(l->reason, sizeof l->reason, "%.190s", e->text);
             l->places = 0;
             status = 0;
         }

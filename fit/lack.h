@@ -27,10 +27,12 @@ struct lack {
         size_t row; /* of the points */
         double z;   /* mean of ln L observed minus predicted in its standard errors */
     } worst[LACK_WORST];
+    char reason[200]; /* why there are repeats and yet nothing to say: least squares has no fit */
 };
 
 /* Least squares of ln L on the rows without copies; O's pins and bounds hold. places == 0 and nothing
- * else when no place is repeated or least squares has no fit. Errors: memory. Thread-safe. */
+ * else but the reason when no place is repeated or least squares has no fit. Errors: memory.
+ * Thread-safe. */
 int lack_of_fit(struct lack *l, const struct points *p, const struct law *law, enum points_column x,
                 const struct fit_options *o, struct err *e);
 

@@ -259,3 +259,26 @@ int pick_follow(const struct pick_model *m, const size_t *chosen, size_t count, 
     choice_close(&c);
     return status;
 }
+
+int pick_limit(const struct pick_model *m, const size_t *chosen, size_t count, const bool *usable,
+               double *least, size_t *more, double *all, struct err *e)
+{
+    struct pick_model errors = *m; /* D-optimality asks another question */
+    struct choice c;
+    errors.d_optimal = false;
+    int status = choice_open(&c, &errors, e);
+    c.left = INFINITY;
+    *more = 0;
+    for (size_t i = 0; i < count && !status; i++) take(&c, &errors, chosen[i], true);
+    for (size_t i = 0; i < m->n && !status; i++) c.taken[i] = !usable[i];
+    if (!status) fill(&c, &errors, false);
+    *least = c.value;
+    for (size_t i = 0; i < m->n && !status; i++) {
+        if (!usable[i]) continue;
+        *more += c.in[i];
+        if (!c.in[i]) take(&c, &errors, i, true);
+    }
+    if (!status) *all = squared_error(&c.sums, &errors);
+    choice_close(&c);
+    return status;
+}

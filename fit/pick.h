@@ -47,4 +47,11 @@ int pick(const struct pick_model *m, const bool *usable, double budget, size_t *
 int pick_follow(const struct pick_model *m, const size_t *chosen, size_t count, double *error,
                 struct err *e);
 
+/* What money cannot buy: with chosen[0 .. count - 1] and whatever of USABLE [n] still helps, at any
+ * cost, the mean squared error at the targets, *least, with *more of them; *all: with every one, which
+ * may be more, because the departure of runs far from the targets leads a fit away from them. Errors:
+ * as above. */
+int pick_limit(const struct pick_model *m, const size_t *chosen, size_t count, const bool *usable,
+               double *least, size_t *more, double *all, struct err *e);
+
 #endif

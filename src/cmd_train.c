@@ -138,6 +138,8 @@ static int check(void *args, struct err *e)
         return err_set(e, "--validate: expected the prefix of a tokenised corpus, found '%s'",
                        a->validate);
     if (a->validate && a->holdout >= 0) return err_set(e, "give --holdout or --validate, not both");
+    if (a->run.schedule == TRAIN_CONSTANT && a->run.last != defaults.run.last)
+        return err_set(e, "--final: the cosine ends there, a constant rate does not");
     return take_saves(&a->run, a->save, e);
 }
 

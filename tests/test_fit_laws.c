@@ -186,6 +186,15 @@ static void formula_errors(void **state)
         if (!strstr(e.text, bad[i].says))
             fail_msg("'%s': '%s' is not in '%s'", bad[i].text, bad[i].says, e.text);
     }
+    /* Sums alone are formulas, names with + and - the table's, and of neither the names are told. */
+    struct law *own;
+    assert_non_null(expression_or_name("E - N + D", &own, &e));
+    assert_non_null(own);
+    expression_free(own);
+    assert_ptr_equal(expression_or_name("power+c", &own, &e), law_find("power-constant", &e));
+    assert_null(own);
+    assert_null(expression_or_name("power-constnt", &own, &e));
+    assert_non_null(strstr(e.text, "expected a law (power, power-constant, "));
     char deep[300];
     memset(deep, '(', 200);
     memcpy(deep + 200, "N", 2);

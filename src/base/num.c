@@ -80,20 +80,21 @@ int parse_real_in(const char *text, const char *what, double lo, double hi, doub
 int parse_list(const char *text, const char *what, double *values, size_t room, size_t *n,
                struct err *e)
 {
-    char *copy = strdup(text), *save = NULL;
+    char *copy = strdup(text), *rest = copy;
     int status = copy ? 0 : err_memory(e, what);
     *n = 0;
-    for (char *s = copy ? strtok_r(copy, ",", &save) : NULL; s && !status;
-         s = strtok_r(NULL, ",", &save)) {
+    for (char *s; !status && (s = strsep(&rest, ","));) {
         if (*n == room)
             status = err_set(e, "%s: too many numbers in '%s'", what, text);
+        else if (!*s)
+            status =
+                err_set(e, "%s: expected numbers with commas between them, found '%s'", what, text);
         else if (parse_real(s, what, &values[*n], e))
             status = -1;
         else if (!(values[(*n)++] > 0))
             status = err_set(e, "%s: expected more than 0, found '%s'", what, s);
     }
     free(copy);
-    if (!status && *n == 0) status = err_set(e, "%s: expected a number, found '%s'", what, text);
     return status;
 }
 

@@ -1,10 +1,12 @@
 /* figure_checks.c - how far to trust a fit: residuals, profiles of the likelihood, pairs of resampled
  * parameters, and what each row moves. Profiles and influence fit the law again to the rows that the result
- * names, and must come to the same parameters. SPDX-License-Identifier: GPL-3.0-or-later */
+ * names, with its pins and bounds, and must come to the same parameters; of a pinned one there is nothing
+ * to draw. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fit/infer.h"
+#include "fit/pins.h"
 #include "src/plot/figure.h"
 #include "src/plot/fitted.h"
 
@@ -114,8 +116,12 @@ struct again {
 static int fit_again(struct again *a, struct checked *k, struct err *e)
 {
     *a = (struct again){0};
-    if (result_option(k->r, "pin") || result_option(k->r, "bound"))
-        return err_set(e, "%s: made with --pin or --bound, which is not drawn", k->r->path);
+    size_t at = 1;
+    for (const char *text; (text = result_next_option(k->r, "pin", &at));)
+        if (pin_parse(&a->o, k->f.law, text, e)) return err_prefix(e, "%s", k->r->path);
+    at = 1;
+    for (const char *text; (text = result_next_option(k->r, "bound", &at));)
+        if (bound_parse(&a->o, k->f.law, text, e)) return err_prefix(e, "%s", k->r->path);
     if (objective_parse(&a->o.objective, result_string(k->r->json, "objective"), e))
         return err_prefix(e, "%s", k->r->path);
     if (fit_data_open(&a->d, &k->p, k->f.law, result_variable(k->r), e)) return -1;
@@ -173,7 +179,8 @@ int figure_profiles(struct chart *c, const struct figure_inputs *in, struct err 
     if (open_fit(&k, in, true, e)) return -1;
     int status = fit_again(&a, &k, e);
     if (!status) {
-        for (int i = 0; i < k.f.law->n && !status; i++) status = put_profile(c, &k, &a, i, e);
+        for (int i = 0; i < k.f.law->n && !status; i++)
+            if (!a.o.pinned[i]) status = put_profile(c, &k, &a, i, e);
         fit_data_close(&a.d);
     }
     close_fit(&k);
@@ -241,7 +248,8 @@ int figure_influence(struct chart *c, const struct figure_inputs *in, struct err
         if (!status && b.n_jack != a.d.n)
             status =
                 err_set(e, "%s: %zu rows are too many to leave each of them out", k.r->path, a.d.n);
-        for (int i = 0; i < k.f.law->n && !status; i++) status = put_influence(c, &k, &a, &b, i, e);
+        for (int i = 0; i < k.f.law->n && !status; i++)
+            if (!a.o.pinned[i]) status = put_influence(c, &k, &a, &b, i, e);
         bootstrap_close(&b);
         fit_data_close(&a.d);
     }

@@ -73,5 +73,7 @@ int result_points(struct points *p, const struct result *r, const char *file, bo
 enum points_column result_variable(const struct result *r);
 /* An option of the command line that made a result: its value, NULL where it is not there. */
 const char *result_option(const struct result *r, const char *name);
+/* Of one that may be repeated the next value after argument *AT, which is 1 at first. */
+const char *result_next_option(const struct result *r, const char *name, size_t *at);
 
 #endif

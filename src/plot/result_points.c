@@ -18,8 +18,7 @@ static const char *argument(const struct result *r, size_t i)
     return text ? text : "";
 }
 
-/* The next value of option NAME after argument *AT; NULL: none. */
-static const char *next_option(const struct result *r, const char *name, size_t *at)
+const char *result_next_option(const struct result *r, const char *name, size_t *at)
 {
     const size_t n = strlen(name);
     while (*argument(r, *at)) {
@@ -34,7 +33,7 @@ static const char *next_option(const struct result *r, const char *name, size_t 
 const char *result_option(const struct result *r, const char *name)
 {
     size_t at = 1;
-    return next_option(r, name, &at);
+    return result_next_option(r, name, &at);
 }
 
 struct recipe {
@@ -108,7 +107,7 @@ static int make_recipe(struct recipe *q, const struct result *r, bool every, str
     for (int i = 0; unit && i < 4; i++)
         if (!strcmp(unit, units[i])) q->o.unit = (enum points_unit)i;
     size_t at = 1;
-    for (const char *test; q->o.n_where < 64 && (test = next_option(r, "where", &at));)
+    for (const char *test; q->o.n_where < 64 && (test = result_next_option(r, "where", &at));)
         q->where[q->o.n_where++] = test;
     q->o.where = q->where;
     bool last;

@@ -92,22 +92,35 @@ static json_t *runs(struct sheet *s, const struct design *d, const struct points
     return table_json(t, false);
 }
 
-/* When more runs stop helping. */
+/* When more runs stop helping, and why they may even harm. */
 static void end(struct sheet *s, const struct design *d)
 {
+    const double every = 100 * d->half_every;
     sheet_gap(s);
     if (!d->n)
-        sheet_remark(
-            s, "no candidate within the budget helps: +-%.3g %% now, with all of them +-%.3g %%",
-            100 * d->half, 100 * d->half_every);
+        sheet_remark(s,
+                     "no candidate within the budget helps: +-%.4g %% now, +-%.4g %% with all that "
+                     "help at any cost",
+                     100 * d->half, every);
     else if (d->enough)
         sheet_remark(s,
                      "more runs stop helping after run %zu, %.4g spent: from there all candidates "
-                     "together would win less than 10 %%, to +-%.3g %%",
-                     d->enough, d->step[d->enough - 1].spent, 100 * d->half_every);
+                     "that help, whatever they cost, would win less than 10 %%, to +-%.4g %%",
+                     d->enough, d->step[d->enough - 1].spent, every);
     else
-        sheet_remark(s, "more runs would help: all candidates together give +-%.3g %%",
-                     100 * d->half_every);
+        sheet_remark(s, "more runs would help: all that do, whatever they cost, give +-%.4g %%",
+                     every);
+    if (d->half_all > 1.001 * d->half_every)
+        sheet_remark(
+            s,
+            "every single candidate: +-%.4g %%: a fit counts all runs alike, and those far "
+            "from the target pull it towards where the truth may depart from the law",
+            100 * d->half_all);
+    if (d->half_after > d->half)
+        sheet_remark(s, "wider than before: %s",
+                     d->sigma_last > d->sigma
+                         ? "the new runs lie further from the law than those there were"
+                         : "the criterion does not look at the target");
 }
 
 json_t *design_report(struct sheet *s, const struct design *d, const struct points *rows,
@@ -123,13 +136,14 @@ json_t *design_report(struct sheet *s, const struct design *d, const struct poin
     for (int i = 0; i < o->law->n; i++)
         json_object_set_new(params, o->law->param[i].name, json_finite(d->last.params[i]));
     return json_pack(
-        "{s:s, s:o, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:{s:o, s:o, s:o}, s:I, s:o, s:o, s:o, s:o}",
+        "{s:s, s:o, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:{s:o, s:o, s:o, s:o}, s:I, s:o, s:o, s:o, s:o}",
         "law", o->law->name, "params", params, "criterion", criteria[o->criterion], "rows",
         (json_int_t)rows->n, "candidates", (json_int_t)candidates->n, "sigma", d->sigma, "level",
         o->level, "budget", o->budget, "spent", d->spent, "half_width", "before",
         json_finite(d->half), "after", json_finite(d->half_after), "every_candidate",
-        json_finite(d->half_every), "enough", (json_int_t)d->enough, "weights", weights, "targets",
-        at, "runs", steps, "provenance", provenance_json());
+        json_finite(d->half_every), "all_together", json_finite(d->half_all), "enough",
+        (json_int_t)d->enough, "weights", weights, "targets", at, "runs", steps, "provenance",
+        provenance_json());
 }
 
 int design_plot(const struct design *d, const struct points *rows, const struct points *candidates,

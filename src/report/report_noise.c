@@ -63,6 +63,9 @@ void noise_report(struct sheet *s, json_t *o, const struct points *p, const stru
     if (l->places) {
         remarks(s, p, law, l);
         json_object_set_new(o, "lack_of_fit", lack_json(p, law, l));
+    } else if (*l->reason) {
+        sheet_remark(s, "noise: runs are repeated, but least squares has no fit to test: %s",
+                     l->reason);
     }
     if (!c->runs) return;
     const char *name = law->param[c->parameter].name;

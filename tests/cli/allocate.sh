@@ -116,6 +116,7 @@ fails alloc_samples "short.csv: no column 'beta'" "$TRIPOD" allocate --preset ep
 misuse alloc_nothing 'give one of' "$TRIPOD" allocate
 misuse alloc_question 'ask one question' "$TRIPOD" allocate --preset epoch
 misuse alloc_two 'ask one question' "$TRIPOD" allocate --preset epoch --budget 1e21 --loss 2
+fails alloc_budget_hole "expected numbers with commas between them, found '1e21,,1e22'" "$TRIPOD" allocate --preset epoch --budget 1e21,,1e22
 misuse alloc_hours_only 'go together' "$TRIPOD" allocate --preset epoch --hours 3
 for columns in 80 160; do
     terminal "allocate on $columns columns" $columns "$TRIPOD" allocate "$T/runs.json" --budget 1e21,5.76e23

@@ -50,6 +50,19 @@ ok grid design --grid 1e8:1e10:2,1e9:1e11:2 --json
 holds grid_places 'assert o["candidates"] == 25 and all(x["N"] <= 1.0001e10 for x in o["runs"])'
 ok optimum "$TRIPOD" fit design "$T/old.csv" --grid 1e8:1e10:2,1e9:1e11:2 --budget 1e21 --target C=1e22 --law chinchilla --json
 holds optimum_size 't = o["targets"][0]; assert abs(6 * t["N"] * t["D"] / 1e22 - 1) < 1e-6 and t["half_width_after"] < t["half_width"]'
+# More runs never make it worse, unless every single one is taken although some mislead: then it is said. A
+# true law has none that do.
+epoch() { "$TRIPOD" fit design "$ROOT/tests/data/epoch_chinchilla.csv" --grid 1e8:3e9:4,1e9:1e11:4 --budget 1e21 --target 7B,140B "$@"; }
+for criterion in v mse; do
+    ok "limit_$criterion" epoch --criterion "$criterion" --json
+    holds "limit_${criterion}_order" 'h = o["half_width"]; assert h["every_candidate"] <= h["after"] < h["before"] and h["all_together"] > 1.001 * h["every_candidate"], h'
+done
+ok limit_told epoch
+shows limit_why 'every single candidate: \+-3\.[0-9]+ %: a fit counts all runs alike'
+ok limit_true epoch --misfit 0 --json
+holds limit_true_all 'h = o["half_width"]; assert abs(h["all_together"] / h["every_candidate"] - 1) < 1e-9 and h["every_candidate"] < h["after"], h'
+ok limit_determinant epoch --criterion d
+shows limit_determinant_why 'wider than before: the criterion does not look at the target'
 ok region "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 2e20 --criterion d --target 2e10:4e10,2e11:4e11 --json
 holds region_places 'assert len(o["targets"]) == 25 and o["criterion"] == "d"'
 ok rounds "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/done.csv" --budget 2e21 --target 1e10,1e11 --sequential=3 --criterion mse --json
@@ -69,7 +82,7 @@ misuse no_candidates 'one of --candidates and --grid' design
 misuse both_candidates 'one of --candidates and --grid' design --candidates "$T/more.csv" --grid 1:2:1,1:2:1
 misuse no_target 'no target' "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1
 misuse bad_target 'expected N,D' design --target 5 --candidates "$T/more.csv"
-misuse half_target "expected N,D, found '7B,'" "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1e20 --target 7B,
+misuse half_target "expected numbers with commas between them, found '7B,'" "$TRIPOD" fit design "$T/cheap.csv" --candidates "$T/more.csv" -C 1e20 --target 7B,
 misuse grid_flop '--flop and --sequential need --candidates' "$TRIPOD" fit design "$T/cheap.csv" --grid 1e8:1e10:2,1e9:1e11:2 -C 1e20 --target 1e9,1e9 --flop exact
 misuse speedup_flop '--flop: multipliers are of C = 6ND' "$TRIPOD" fit speedup "$T/new.csv" "$T/old.csv" --flop exact
 misuse mixed_target 'stand alone' design --target C=1e22 --candidates "$T/more.csv"

@@ -26,6 +26,8 @@ done
 is "fit of one variable: every digit of power's" "$(cat "$T/first")" "$(cat "$T/one")"
 ok "fit a formula of C" "$TRIPOD" fit --law 'E + A*C^-a' "$T/compute.csv" $FAST --no-profile --predict 1e21
 shows "fit a formula of C: C is what is predicted at" '^C	D	loss'
+# No loss anywhere: that ends, too.
+fails "fit a formula that is negative" 'none of 36 starts of E \+ A - N reached an optimum' timeout 60 "$TRIPOD" fit 'E + A - N' "$EPOCH" --bootstrap 0
 ok "fit FORMULA" "$TRIPOD" fit 'L = A/N^alpha + (E^k + (B*D^-beta)^k)^(1/k)' "$EPOCH" --drop-highest 5 --bootstrap 0 --no-profile
 shows "fit FORMULA: parameters" '^k	'
 ok "fit FORMULA saved" "$TRIPOD" fit --law 'E + A*N^-a + B*D^-b + F*N^-a*D^-b' "$EPOCH" --drop-highest 5 $FAST --json="$T/own.json"

@@ -83,6 +83,10 @@ figure law power.json losses/points.csv
 figure laws steps.json losses/points.csv
 for name in chinchilla-contours residuals profiles bootstrap-pairs; do figure $name fit.json "$epoch"; done
 FURTHER=without.json figure influence fit.json "$epoch"
+# Pinned and bounded, it is that fit that is drawn: all but what is pinned.
+ok "a pinned fit" "$TRIPOD" fit chinchilla "$epoch" --drop-highest 5 --bootstrap 0 --no-profile --pin alpha=0.34 --bound E=1.7: --json=pinned.json
+ok "profiles of a pinned fit" plot --figure profiles pinned.json "$epoch" --keep -o pinned.svg
+check "profiles of a pinned fit: four" "not four panels" test "$(grep -c 'Profile of' pinned.svg)" -eq 4
 for name in isoflop minchilla; do figure $name isoflop.json "$epoch"; done
 figure envelope envelope.json curves.csv
 figure approaches approaches.json

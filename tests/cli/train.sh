@@ -174,6 +174,7 @@ misuse "heads" '--heads: expected a number that divides the width 128, found 3' 
 misuse "checkpoints backwards" '--save: expected ascending steps' train -c "$T/text.txt" -o "$T/no" --save 5,4
 misuse "checkpoints of a word" '--save: expected' train -c "$T/text.txt" -o "$T/no" --save often
 misuse "validation on text" '--validate: expected the prefix of a tokenised corpus' train -c "$T/text.txt" -o "$T/no" --validate "$T/text.txt"
+misuse "no end of a constant rate" '--final: the cosine ends there' train -c "$T/text.txt" -o "$T/no" --schedule constant --final 0.5
 misuse "no such schedule" 'expected cosine or constant' train -c "$T/text.txt" -o "$T/no" --schedule linear
 terminal "on a terminal" 80 "$TRIPOD" train -c "$T/docs.jsonl" -o "$T/a" "${small[@]}" -s 40 --threads 1
 exit $code
