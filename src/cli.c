@@ -131,6 +131,12 @@ size_t cli_width(int fd)
     return 80;
 }
 
+int cli_check_outputs(const struct cli_common *common, const char *plot, struct err *e)
+{
+    if (common->json_file && out_check(common->json_file, e)) return -1;
+    return plot && !directory_exists(plot) /* a prefix */ ? out_check(plot, e) : 0;
+}
+
 int cli_write(const struct cli_common *common, const struct sheet *sheet, json_t *object,
               struct err *e)
 {

@@ -50,6 +50,9 @@ int cli_write(const struct cli_common *common, const struct sheet *sheet, json_t
               struct err *e);
 /* Columns of the terminal behind FD; 80 where there is none. */
 size_t cli_width(int fd);
+/* Before hours of work: whether the files of --json and of a figure (PLOT, as in plot.h; NULL: none) can be
+ * written. Errors: no. */
+int cli_check_outputs(const struct cli_common *common, const char *plot, struct err *e);
 /* The JSON alone. */
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e);
 

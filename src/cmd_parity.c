@@ -14,6 +14,7 @@
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
+#include "src/cmd_points.h"
 #include "src/cmd_tokens.h"
 #include "src/commands.h"
 #include "src/quanta/parity_similarity.h"
@@ -156,7 +157,16 @@ static int check(void *args, struct err *e)
     if (what && !a->path)
         return err_set(e, "--%s: give the %s", what,
                        a->analyse ? "folder of runs" : "run's RUN.json");
+    if (what && (a->seeds || a->shard_given))
+        return err_set(e, "--%s trains nothing: no --%s", what, a->seeds ? "seeds" : "shard");
+    if (!a->similarity && (a->samples != defaults.samples || a->below != defaults.below))
+        return err_set(e, "--samples and --below are for --similarity");
+    if (what && !a->analyse &&
+        (a->window[0] != defaults.window[0] || a->window[1] != defaults.window[1]))
+        return err_set(e, "--window is of --analyse and of what is printed after training");
     if (what) return 0;
+    if (a->base.stop_from && !a->base.stop_rises)
+        return err_set(e, "--stop-from is for --stop-rises: without it no run stops early");
     if (a->path) return err_set(e, "'%s': what for? --analyse, --similarity or --plot", a->path);
     if (a->preset >= 0 && (grid || shaped(a)))
         return err_set(
@@ -292,7 +302,7 @@ static int train(const struct args *a, const struct parity_grid *g, struct err *
                       a->shards);
         return 0;
     }
-    if (make_directories(a->out, e)) return -1;
+    if (make_directories(a->out, e) || cli_check_outputs(&a->common, NULL, e)) return -1;
     const double start = omp_get_wtime();
     if (parity_grid_run(g, &how, &t, e)) return -1;
     const double seconds = omp_get_wtime() - start;
@@ -301,6 +311,20 @@ static int train(const struct args *a, const struct parity_grid *g, struct err *
                              "there", (json_int_t)t.there, "seconds", seconds, "flop", t.flop,
                              "gflops", t.flop / seconds * 1e-9),
                    e);
+}
+
+/* What is written is no file of the run's own: NAME.json, NAME.npy, NAME-weights.npy. */
+static int apart(const struct args *a, const char *out, struct err *e)
+{
+    static const char *const ends[] = {".json", ".npy", "-weights.npy"};
+    const int length = (int)strlen(a->path), stem = length > 5 ? length - 5 : length;
+    int status = 0;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends && !status; i++) {
+        char *file = format_string("%.*s%s", stem, a->path, ends[i]);
+        status = file ? cmd_points_apart(file, out, e) : err_memory(e, out);
+        free(file);
+    }
+    return status;
 }
 
 static int similarity(const struct args *a, struct err *e)
@@ -368,6 +392,9 @@ static int run(void *args, struct err *e)
     const int threads = cli_use_threads(a->common.threads);
     progress_quiet(a->quiet);
     if (a->analyse) return analyse(a, a->path, NULL, e);
+    if ((a->similarity || a->plot) &&
+        (apart(a, a->similarity, e) || apart(a, a->common.json_file, e)))
+        return -1;
     if (a->similarity) return similarity(a, e);
     if (a->plot) return plot(a, e);
     struct parity_grid g = {.n = 0};

@@ -78,7 +78,7 @@ static const struct option_row options[] = {
                 "Field of a JSON line that holds the text (default: text)"),
     OPTION_HEADING("Which runs:"),
     OPTION_REALS("budgets", 'b', "C,...", budgets, "FLOP of a run (default: 1e12,3e12,1e13)"),
-    OPTION_SIZE("sizes", 'k', "K", sizes, 3, 1000, "Sizes at each budget"),
+    OPTION_SIZE("sizes", 'k', "K", sizes, 3, 1000, "Sizes at each budget (default: 6)"),
     OPTION_CALL("ratio", 0, "LO:HI", take_ratio,
                 "Tokens a parameter of the largest size and the smallest; sizes are even in ln N "
                 "between (default: 6:600)"),
@@ -115,11 +115,9 @@ static const struct option_row options[] = {
 };
 
 static const struct args defaults = {.common.beside = true,
-                                     .ratio = {6, 600},
                                      .epochs = 2,
                                      .rate = TRAIN_RATE,
                                      .holdout = 0.02,
-                                     .sizes = 6,
                                      .length = 128,
                                      .rows = 8,
                                      .seeds = 1,
@@ -129,7 +127,12 @@ static const struct args defaults = {.common.beside = true,
 
 static int check(void *args, struct err *e)
 {
-    const struct args *a = args;
+    struct args *a = args;
+    if (a->widths.n && (a->sizes || a->ratio[0] > 0))
+        return err_set(e, "--widths says which sizes: expected no --%s beside it",
+                       a->sizes ? "sizes" : "ratio");
+    if (!a->sizes) a->sizes = 6;
+    if (!(a->ratio[0] > 0)) a->ratio[0] = 6, a->ratio[1] = 600;
     if (a->bytes && a->tokenizer) return err_set(e, "give -t or --bytes, not both");
     if ((a->bytes || a->field) && a->corpora.n == 1 && corpus_exists(a->corpora.item[0]))
         return err_set(e, "--%s is for text: %s has tokens", a->bytes ? "bytes" : "field",
@@ -301,6 +304,7 @@ static int run(void *args, struct err *e)
     if (!status && !a->shard_given && a->shards > 1)
         progress_note("--shard %zu/%zu, by SLURM_ARRAY_TASK_ID", a->shard, a->shards);
     if (!status && a->corpora.n) status = text_open(&t, a, e);
+    if (!status) status = cli_check_outputs(&a->common, a->dry_run ? NULL : a->plot, e);
     if (!status) status = make_plan(&p, a, &t, e);
     if (!status && p.n == p.skipped && !a->dry_run)
         status = err_set(e, "no run to make: all %zu are skipped (--dry-run says why)", p.n);

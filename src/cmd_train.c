@@ -1,6 +1,7 @@
 /* cmd_train.c - `tripod train`: a small GPT-NeoX, trained on a text; the work is src/train's.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ static const struct option_row options[] = {
     OPTION_REAL("final", 0, "X", run.last, 0, 1, "Share of the peak where the cosine ends"),
     OPTION_REAL("beta1", 0, "X", run.rates.beta1, 0, 1, "Of the gradient's mean"),
     OPTION_REAL("beta2", 0, "X", run.rates.beta2, 0, 1, "Of its square's"),
-    OPTION_REAL("epsilon", 0, "X", run.rates.epsilon, 0, 1, "Added to the root of that"),
+    OPTION_REAL("epsilon", 0, "X", run.rates.epsilon, 1e-30, 1, "Added to the root of that"),
     OPTION_REAL("decay", 0, "X", run.rates.decay, 0, 1e3,
                 "Weight decay, of matrices and embeddings"),
     OPTION_REAL("clip", 0, "X", run.rates.clip, 0, 1e9, "The gradient's norm at most; 0: any norm"),
@@ -137,9 +138,12 @@ static int check(void *args, struct err *e)
     if (a->validate && !corpus_exists(a->validate))
         return err_set(e, "--validate: expected the prefix of a tokenised corpus, found '%s'",
                        a->validate);
+    if (a->run.schedule == TRAIN_CONSTANT && fabs(a->run.last - defaults.run.last) > 0)
+        return err_set(e, "--final is for --schedule cosine: a constant rate does not fall");
+    if (!(a->run.rates.beta1 < 1 && a->run.rates.beta2 < 1))
+        return err_set(e, "--beta1, --beta2: expected less than 1, found %g and %g",
+                       a->run.rates.beta1, a->run.rates.beta2);
     if (a->validate && a->holdout >= 0) return err_set(e, "give --holdout or --validate, not both");
-    if (a->run.schedule == TRAIN_CONSTANT && a->run.last != defaults.run.last)
-        return err_set(e, "--final: the cosine ends there, a constant rate does not");
     return take_saves(&a->run, a->save, e);
 }
 
@@ -253,6 +257,7 @@ static int run(void *args, struct err *e)
     struct train_run r;
     int status = train_input_open(&in, &q, e);
     char *name = name_of(a->out);
+    if (!status) status = cli_check_outputs(&a->common, NULL, e);
     if (!status && !name) status = err_errno(e, "%s: cannot open", a->out);
     if (!status) status = check_validation(a, &in, e);
     if (!status)

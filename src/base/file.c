@@ -281,6 +281,14 @@ void out_abort(struct out *o)
     *o = (struct out){.slot = -1};
 }
 
+int out_check(const char *path, struct err *e)
+{
+    struct out out;
+    if (out_open(&out, path, e)) return -1;
+    out_abort(&out);
+    return 0;
+}
+
 int file_copy(const char *from, const char *to, struct err *e)
 {
     struct map map;

@@ -53,6 +53,8 @@ int out_printf(struct out *o, struct err *e, const char *format, ...)
  * there. On error the part is gone. */
 int out_commit(struct out *o, struct err *e);
 void out_abort(struct out *o);
+/* Whether PATH can be written, before the work whose result it is to hold: out_open's errors. */
+int out_check(const char *path, struct err *e);
 /* FROM's bytes as the file TO, all or nothing. */
 int file_copy(const char *from, const char *to, struct err *e);
 /* Another final name for what is being written, in the same folder. */

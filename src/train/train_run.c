@@ -126,6 +126,13 @@ static int take_stock(struct work *w, struct err *e)
         if (train_validation_measure(&w->validation, &w->trainer.model, w->how->threads, &sums, e))
             return -1;
         const struct train_test test = {steps, moments_mean(&sums), moments_error(&sums)};
+        w->diverged = !isfinite(test.loss);
+        if (w->diverged)
+            return err_set(e,
+                           "%s: after step %" PRIu64
+                           ": expected a finite loss of the text held out, found %g: it diverged; "
+                           "try a lower rate",
+                           w->r->name, steps, fabs(test.loss));
         if (train_log_test(&w->log, &test)) return err_memory(e, "validations");
     }
     return train_run_saves(w->r, steps) ? save(w, steps, e) : 0;
@@ -146,7 +153,7 @@ static int step(struct work *w, struct err *e)
                        "%s: step %" PRIu64
                        ": expected a finite loss and gradient, found %g and %g: "
                        "it diverged; try a lower rate",
-                       r->name, s, loss, norm);
+                       r->name, s, fabs(loss), fabs(norm)); /* no "-nan" */
     return train_log_step(&w->log, loss, norm) ? err_memory(e, "the log") : 0;
 }
 

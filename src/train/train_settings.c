@@ -62,7 +62,7 @@ int train_run_check(const struct train_run *r, struct err *e)
                  {"final share of the rate", r->last, 0, 1},
                  {"beta1", r->rates.beta1, 0, 1},
                  {"beta2", r->rates.beta2, 0, 1},
-                 {"epsilon", r->rates.epsilon, 0, 1},
+                 {"epsilon", r->rates.epsilon, 1e-30, 1},
                  {"weight decay", r->rates.decay, 0, 1e3},
                  {"clipping norm", r->rates.clip, 0, 1e9}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)

@@ -193,6 +193,19 @@ misuse "analyse what" 'give the folder of runs' parity --analyse
 misuse "similarity of what" 'give the run' parity --similarity "$T/no.npy"
 misuse "analyse and train" 'takes what is there' parity --analyse "$T/a" -w 10
 misuse "a shard beyond" 'I from 0 to N - 1' parity --shard 3/2 -o "$T/no"
+misuse "seeds of what is there" '--analyse trains nothing: no --seeds' parity --analyse "$T/a" --seeds 2
+misuse "a shard of what is there" '--analyse trains nothing: no --shard' parity --analyse "$T/a" --shard 0/2
+misuse "samples of a training" '--samples and --below are for --similarity' parity "${small[@]}" --below 5 -o "$T/no"
+misuse "a window of a figure" '--window is of --analyse' parity --plot "$T/no.png" --window 5:9 "$T/q/w60-z1.4-s0.json"
+misuse "when not to stop, and no stop" '--stop-from is for --stop-rises' parity "${small[@]}" --stop-from 50 -o "$T/no"
+fails "a result that could not be written is known before the work" 'nowhere/r.json: cannot write' parity "${small[@]}" -w 9 -o "$T/unwritten" --json="$T/nowhere/r.json"
+is "and nothing is trained" "" "$(ls "$T/unwritten")"
+mkdir "$T/keep" && cp "$T"/q/w60-z1.4-s0* "$T/keep"
+for f in .npy -weights.npy; do
+    fails "cosines over the run's $f" 'is read from: expected another name' parity --similarity "$T/keep/w60-z1.4-s0$f" --samples 20 "$T/keep/w60-z1.4-s0.json"
+    check "which stays" "it changed" cmp -s "$T/q/w60-z1.4-s0$f" "$T/keep/w60-z1.4-s0$f"
+done
+fails "a summary over the record" 'is read from: expected another name' parity --plot "$T/no.png" "$T/keep/w60-z1.4-s0.json" --json="$T/keep/w60-z1.4-s0.json"
 misuse "a window" 'expected LO < HI' parity --analyse "$T/a" --window 9:5
 misuse "too many bits" '--bits: ' parity -n 129 -o "$T/no"
 fails "more tasks than subsets" 'only 10 distinct subsets of 2 of 5 bits' parity --scaled --tasks 11 -n 5 --subset 2 -s 10 -o "$T/no"

@@ -172,6 +172,11 @@ misuse "a rule that is none" '--flop: expected 6N-body, 6N-head' sweep --flop 6N
 misuse "a ratio" 'expected LO < HI' sweep --ratio 9:5 --dry-run
 misuse "-t and --bytes" 'not both' sweep -c "$T/few.jsonl" -t x --bytes -o "$T/no"
 misuse "a shard beyond" 'I from 0 to N - 1' sweep --shard 3/2 -o "$T/no"
+misuse "sizes twice" '--widths says which sizes: expected no --sizes' sweep --widths 8,16 -k 4 --dry-run
+misuse "sizes twice, by their ratio" '--widths says which sizes: expected no --ratio' sweep --widths 8,16 --ratio 6:60 --dry-run
+fails "a figure that could not be written is known before the work" 'nowhere/x.png: cannot write' sweep "${small[@]}" -o "$T/unwritten" --plot "$T/nowhere/x.png"
+fails "a result neither" 'nowhere/r.json: cannot write' sweep "${small[@]}" -o "$T/unwritten" --json="$T/nowhere/r.json"
+check "and nothing is trained" "$(ls "$T/unwritten")" test -z "$(find "$T/unwritten" -name 'c[12]e9*')"
 fails "a width" 'width: expected a multiple of 4' sweep --widths 10 --dry-run
 fails "a budget twice" 'budgets: expected each once, to four digits, found 1e12 twice' sweep --budgets 1e12,1e12 --dry-run
 fails "more steps than are counted" 'expected at most 4294967295 steps, found [0-9.]+e' sweep --budgets 1e30 --widths 4 --dry-run
