@@ -149,7 +149,7 @@ static const struct option_row induction_options[] = {
                 "Write zero.npy, induction.npy and non_induction_zeros.npy to DIR"),
     OPTION_REAL("zero", 0, "L", zero, 0, 1e6, "zero.npy: losses below L nats"),
     OPTION_TEXT("column", 0, "COLUMN", column,
-                "of this column, by number (from 0) or name (default: the first)"),
+                "Losses of this column, by number (from 0) or name (default: the first)"),
     OPTION_GROUP(cmd_tokens_corpus, corpus),
     OPTION_GROUP(cli_common_options, common),
     OPTION_END,
@@ -269,7 +269,7 @@ static int run_by(void *args, struct err *e)
 
 const struct command cmd_tokens_by =
     COMMAND(by, by_options, by_defaults, by_check,
-            .summary = "mean losses by token, frequency, position, length, occurrence",
+            .summary = "mean losses by token, frequency, position, length and so on",
             .text = "Mean losses of groups of tokens, a row a group and checkpoint, with standard "
                     "errors clustered by document.",
             .more = "token: by id. frequency: by how often the id is predicted in the corpus. "
