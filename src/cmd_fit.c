@@ -528,8 +528,7 @@ static int run_job(struct job *j, struct err *e)
     const struct args *a = j->args;
     struct points p;
     if (open_law(j, e) || read_options(a, j->law, &j->options, e) || place_predictions(j, e) ||
-        cmd_points_apart(a->file, a->resamples, e) ||
-        cmd_points_apart(a->file, a->common.json_file, e) || csv_read(&j->table, a->file, e) ||
+        cmd_points_apart(a->file, a->resamples, e) || csv_read(&j->table, a->file, e) ||
         read_points(&p, j, e))
         return -1;
     int status =

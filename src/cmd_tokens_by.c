@@ -9,6 +9,7 @@
 #include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/provenance.h"
+#include "src/cmd_points.h"
 #include "src/cmd_tokens.h"
 #include "src/report/report_tokens.h"
 #include "src/scan/row_list.h"
@@ -85,6 +86,7 @@ static int slopes_check(void *args, struct err *e)
 {
     const struct args *a = args;
     if (cmd_tokens_check(&a->matrix, NULL, false, e)) return -1;
+    if (a->model && a->axis != SLOPES_STEP) return err_set(e, "--model needs --x step");
     return a->out ? 0 : err_set(e, "no file for the slopes: give one with -o");
 }
 
@@ -95,7 +97,8 @@ static int run_slopes(void *args, struct err *e)
     struct slopes_points p;
     double means[2];
     cli_use_threads(a->common.threads);
-    if (cmd_tokens_open(&m, &a->matrix, e)) return -1;
+    if (cmd_points_apart(a->matrix.path, a->out, e) || cmd_tokens_open(&m, &a->matrix, e))
+        return -1;
     int status = slopes_points(&p, &m, a->axis, a->model, e);
     if (!status) {
         status = token_slopes(&m, a->rows, &p, a->out, means, e);
@@ -327,7 +330,7 @@ static int run_index(void *args, struct err *e)
     const struct args *a = args;
     struct matrix m;
     struct token_index x;
-    if (open_both(&m, &x, a, e)) return -1;
+    if (cmd_points_apart(a->matrix.path, a->out, e) || open_both(&m, &x, a, e)) return -1;
     struct sheet *s = sheet_open();
     json_t *rows = json_array();
     char *out = a->out ? strdup(a->out) : a->words.n ? NULL : index_name(m.path);

@@ -40,6 +40,15 @@ const struct option_row cmd_find_options[] = {
 };
 #undef ARGS
 
+bool cmd_find_given(const struct cmd_find *a)
+{
+    const struct cmd_find none = CMD_FIND;
+    const struct find_request *q = &a->request, *d = &none.request;
+    return q->high != d->high || q->low != d->low || q->slope != d->slope || q->r2 != d->r2 ||
+           q->zero != d->zero || q->plateau_width != d->plateau_width ||
+           q->plateau_gap != d->plateau_gap || q->jump != d->jump || q->top != d->top;
+}
+
 int cmd_find_request(struct find_request *q, const struct cmd_find *a, const struct matrix *m,
                      struct err *e)
 {
@@ -47,7 +56,11 @@ int cmd_find_request(struct find_request *q, const struct cmd_find *a, const str
     q->from = 0;
     q->to = m->columns - 1;
     if (a->from && matrix_find_column(m, a->from, "--from", &q->from, e)) return -1;
-    return a->to ? matrix_find_column(m, a->to, "--to", &q->to, e) : 0;
+    if (a->to && matrix_find_column(m, a->to, "--to", &q->to, e)) return -1;
+    if (q->from == q->to && m->columns > 1)
+        return err_set(e, "%s: --from and --to are one column, %zu: nothing changes there", m->path,
+                       q->to);
+    return 0;
 }
 
 struct args {
@@ -87,6 +100,9 @@ static int check(void *args, struct err *e)
 {
     struct args *a = args;
     if (cmd_tokens_check(&a->matrix, &a->corpus, false, e)) return -1;
+    if (!a->corpus.prefix && (a->show != defaults.show || a->before != defaults.before ||
+                              a->after != defaults.after || a->corpus.tokenizer))
+        return err_set(e, "--show, --before, --after and -t need -c: the text that was scanned");
     return a->out ? 0 : err_set(e, "no directory for the lists: give one with -o");
 }
 

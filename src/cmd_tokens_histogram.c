@@ -110,12 +110,28 @@ static const struct args defaults = {.common.beside = true,
                                      .tail_range = {0, 20},
                                      .tail_fit = {60, 99}};
 
+static bool differs(const double a[2], const double b[2])
+{
+    return a[0] != b[0] || a[1] != b[1];
+}
+
 static int check(void *args, struct err *e)
 {
     const struct args *a = args;
     if (cmd_tokens_check(&a->matrix, NULL, false, e)) return -1;
     if (a->bits && a->nats) return err_set(e, "give --bits or --nats, not both");
     if (a->changes && !a->out) return err_set(e, "--changes needs a directory: -o DIR");
+    if (!a->changes && (a->change_bins != defaults.change_bins || a->grid != defaults.grid ||
+                        differs(a->change_range, defaults.change_range)))
+        return err_set(e, "--change-bins, --change-range and --grid need --changes");
+    if (!a->tail &&
+        (a->tail_bins != defaults.tail_bins || differs(a->tail_range, defaults.tail_range) ||
+         a->tail_fit[0] != defaults.tail_fit[0] || a->tail_fit[1] != defaults.tail_fit[1]))
+        return err_set(e, "--tail-bins, --tail-range and --tail-fit need --tail");
+    if (!a->lists && cmd_find_given(&a->find))
+        return err_set(e, "the thresholds of what is looked for need --find DIR");
+    if (!a->lists && !a->changes && (a->find.from || a->find.to))
+        return err_set(e, "--from and --to need --find DIR or --changes");
     if (a->quantiles.n > MOST_QUANTILES)
         return err_set(e, "--quantiles: expected at most %d", MOST_QUANTILES);
     for (size_t i = 0; i < a->quantiles.n; i++) {

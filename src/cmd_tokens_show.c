@@ -49,6 +49,7 @@ static int check(void *args, struct err *e)
 {
     struct args *a = args;
     if (cmd_tokens_check(&a->matrix, &a->corpus, true, e)) return -1;
+    if (a->first != defaults.first && !a->list) return err_set(e, "--first needs --rows");
     return a->words.n || a->list ? 0 : err_set(e, "no rows: give their numbers or --rows R.npy");
 }
 
