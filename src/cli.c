@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,13 +64,32 @@ int cli_write_json(const struct cli_common *common, json_t *object, struct err *
 
 /* --- what the tables of options share --- */
 
+/* The FILE of --json, or NULL. */
+static const char *json_file;
+
 #define ARGS struct cli_common
 static int take_json(void *args, const char *value, struct err *e)
 {
     (void)e;
     struct cli_common *common = args;
     common->json = true;
-    common->json_file = value;
+    common->json_file = json_file = value;
+    return 0;
+}
+
+int cli_json_apart(int argc, char **argv, struct err *e)
+{
+    struct stat out, other;
+    if (!json_file || stat(json_file, &out) || !S_ISREG(out.st_mode)) return 0;
+    for (int i = 1; i < argc; i++) {
+        const char *value = strchr(argv[i], '=');
+        if (json_file > argv[i] && json_file <= argv[i] + strlen(argv[i])) continue;
+        for (int k = 0; k < 2; k++) {
+            const char *path = k && *argv[i] == '-' && value ? value + 1 : argv[i];
+            if (!stat(path, &other) && other.st_dev == out.st_dev && other.st_ino == out.st_ino)
+                return err_set(e, "%s: is read from: expected another name to write to", json_file);
+        }
+    }
     return 0;
 }
 

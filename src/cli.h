@@ -55,6 +55,8 @@ size_t cli_width(int fd);
 int cli_check_outputs(const struct cli_common *common, const char *plot, struct err *e);
 /* The JSON alone. */
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e);
+/* Refuses a --json=FILE that another word of the command line names too: it would be written over. */
+int cli_json_apart(int argc, char **argv, struct err *e);
 
 /* Starts the clock that main's last stderr line (wall, CPU, peak RSS; terminals only) reports. */
 void cli_start(int argc, char **argv);

@@ -34,7 +34,7 @@ static const struct option_row options[] = {
                 "The (alpha_N, alpha_D) pairs instead, with the theory's alpha_D"),
     OPTION_TEXT("plot", 0, "FILE", plot,
                 "Draw that scatter (.png, .svg, .pdf; data and script beside it)"),
-    OPTION_FLAG("log", 0, logarithmic, "with logarithmic axes"),
+    OPTION_FLAG("log", 0, logarithmic, "With --plot, logarithmic axes"),
     OPTION_GROUP(cli_common_options, common),
     OPTION_END,
 };

@@ -162,7 +162,7 @@ static const struct option_row options[] = {
     OPTION_REALS("budget", 0, "C,...", budgets,
                  "Compute-optimal N, D, D/N and L at these FLOP, with bands"),
     OPTION_CALL("predict", 0, "N[,D[,U]]", take_predict,
-                "Loss there, with bands of the law and of a new run"),
+                "Loss there, with a band of the law and one of a new run"),
     OPTION_CHOICE("link", 0, link, links,
                   "logit: a sigmoid from the loss to an accuracy (--outcome), for --predict"),
     OPTION_FLAG("compare", 0, compare,
@@ -528,8 +528,7 @@ static int run_job(struct job *j, struct err *e)
     const struct args *a = j->args;
     struct points p;
     if (open_law(j, e) || read_options(a, j->law, &j->options, e) || place_predictions(j, e) ||
-        cmd_points_apart(a->file, a->resamples, e) ||
-        cmd_points_apart(a->file, a->common.json_file, e) || csv_read(&j->table, a->file, e) ||
+        cmd_points_apart(a->file, a->resamples, e) || csv_read(&j->table, a->file, e) ||
         read_points(&p, j, e))
         return -1;
     int status =

@@ -255,8 +255,8 @@ static int read_all(struct job *j, const struct args *a, struct err *e)
     struct csv table;
     struct points_options o;
     struct points_flops flops;
-    const char *const outputs[] = {a->output, a->plot, a->common.json_file};
-    for (int i = 0; i < 3; i++) {
+    const char *const outputs[] = {a->output, a->plot};
+    for (int i = 0; i < 2; i++) {
         if (cmd_points_apart(a->file, outputs[i], e) ||
             cmd_points_apart(a->candidates, outputs[i], e))
             return -1;

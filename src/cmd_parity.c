@@ -103,7 +103,8 @@ static const struct option_row options[] = {
                 "Of the finished run RUN.json: when each subtask was learned, and the figure of "
                 "their losses and the mean's (.png, .svg, .pdf)"),
     OPTION_SIZE("samples", 0, "M", samples, 2, 100000, "Samples of --similarity"),
-    OPTION_REAL("below", 0, "NATS", below, 1e-9, 1e9, "whose loss is below NATS"),
+    OPTION_REAL("below", 0, "NATS", below, 1e-9, 1e9,
+                "With --similarity, samples whose loss is below NATS"),
     OPTION_FLAG("quiet", 'q', quiet, "No progress line"),
     OPTION_GROUP(cli_kernels_options, simd),
     OPTION_GROUP(cli_common_options, common),

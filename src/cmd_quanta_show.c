@@ -53,9 +53,9 @@ static const struct option_row options[] = {
                 "--near 20)"),
     OPTION_CALL("near", 0, "ROW", take_near,
                 "Instead the samples most similar to that of this row of the losses"),
-    OPTION_TEXT("similarity", 0, "C.npy", similarity, "by these cosines"),
+    OPTION_TEXT("similarity", 0, "C.npy", similarity, "With --near, the cosines to go by"),
     OPTION_SIZE("before", 0, "T", before, 0, 1 << 20, "Tokens shown before"),
-    OPTION_SIZE("after", 0, "T", after, 0, 1 << 20, "and after"),
+    OPTION_SIZE("after", 0, "T", after, 0, 1 << 20, "Tokens shown after"),
     OPTION_HEADING("Files:"),
     OPTION_TEXT("html", 0, "FILE", html, "Write a page with them"),
     OPTION_TEXT(

@@ -117,7 +117,7 @@ static int run(void *args, struct err *e)
 
 const struct command cmd_quanta_similarity = {
     .name = "quanta similarity",
-    .summary = "how alike the gradients of samples are: C [n, n], and the error of the sketches",
+    .summary = "how alike the gradients of samples are: C [n, n]",
     .text = "The cosines between the gradients of all samples of a folder that `tripod quanta "
             "gradients` filled, in parts or as one.",
     .more =

@@ -40,7 +40,10 @@ static const struct args defaults = {
 static int check(void *args, struct err *e)
 {
     struct args *a = args;
+    const size_t n = a->out ? strlen(a->out) : 0;
     a->story.figures = !a->bare;
+    if (a->out && (n < 6 || strcmp(a->out + n - 5, ".html") != 0))
+        return err_set(e, "--out: expected a name that ends in .html, found '%s'", a->out);
     return a->folder ? 0 : err_set(e, "no folder: give one with results");
 }
 

@@ -40,7 +40,8 @@ const struct option_row cmd_tokens_corpus[] = {
                 "Documents are cut to their first T tokens (default: 1024; with --window, or 0: "
                 "not cut)"),
     OPTION_SIZE("window", 0, "W", window, 2, 1 << 30, "Whole documents in windows of W inputs"),
-    OPTION_SIZE("stride", 0, "S", stride, 1, 1 << 30, "that start every S inputs (default: W)"),
+    OPTION_SIZE("stride", 0, "S", stride, 1, 1 << 30,
+                "With --window, a window starts every S inputs (default: W)"),
     OPTION_END,
 };
 #undef ARGS

@@ -9,6 +9,7 @@
 #include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/provenance.h"
+#include "src/cmd_points.h"
 #include "src/cmd_tokens.h"
 #include "src/report/report_tokens.h"
 #include "src/scan/row_list.h"
@@ -85,6 +86,7 @@ static int slopes_check(void *args, struct err *e)
 {
     const struct args *a = args;
     if (cmd_tokens_check(&a->matrix, NULL, false, e)) return -1;
+    if (a->model && a->axis != SLOPES_STEP) return err_set(e, "--model needs --x step");
     return a->out ? 0 : err_set(e, "no file for the slopes: give one with -o");
 }
 
@@ -95,7 +97,8 @@ static int run_slopes(void *args, struct err *e)
     struct slopes_points p;
     double means[2];
     cli_use_threads(a->common.threads);
-    if (cmd_tokens_open(&m, &a->matrix, e)) return -1;
+    if (cmd_points_apart(a->matrix.path, a->out, e) || cmd_tokens_open(&m, &a->matrix, e))
+        return -1;
     int status = slopes_points(&p, &m, a->axis, a->model, e);
     if (!status) {
         status = token_slopes(&m, a->rows, &p, a->out, means, e);
@@ -149,7 +152,7 @@ static const struct option_row induction_options[] = {
                 "Write zero.npy, induction.npy and non_induction_zeros.npy to DIR"),
     OPTION_REAL("zero", 0, "L", zero, 0, 1e6, "zero.npy: losses below L nats"),
     OPTION_TEXT("column", 0, "COLUMN", column,
-                "of this column, by number (from 0) or name (default: the first)"),
+                "Losses of this column, by number (from 0) or name (default: the first)"),
     OPTION_GROUP(cmd_tokens_corpus, corpus),
     OPTION_GROUP(cli_common_options, common),
     OPTION_END,
@@ -269,7 +272,7 @@ static int run_by(void *args, struct err *e)
 
 const struct command cmd_tokens_by =
     COMMAND(by, by_options, by_defaults, by_check,
-            .summary = "mean losses by token, frequency, position, length, occurrence",
+            .summary = "mean losses by token, frequency, position, length and so on",
             .text = "Mean losses of groups of tokens, a row a group and checkpoint, with standard "
                     "errors clustered by document.",
             .more = "token: by id. frequency: by how often the id is predicted in the corpus. "
@@ -327,7 +330,7 @@ static int run_index(void *args, struct err *e)
     const struct args *a = args;
     struct matrix m;
     struct token_index x;
-    if (open_both(&m, &x, a, e)) return -1;
+    if (cmd_points_apart(a->matrix.path, a->out, e) || open_both(&m, &x, a, e)) return -1;
     struct sheet *s = sheet_open();
     json_t *rows = json_array();
     char *out = a->out ? strdup(a->out) : a->words.n ? NULL : index_name(m.path);

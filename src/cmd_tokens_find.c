@@ -18,25 +18,36 @@ const struct option_row cmd_find_options[] = {
     OPTION_HEADING("What is looked for (nats):"),
     OPTION_REAL("high", 0, "L", request.high, 0, 1e6,
                 "Monogenic: all columns before J have more than L"),
-    OPTION_REAL("low", 0, "L", request.low, 0, 1e6, "and all from J on less than L"),
+    OPTION_REAL("low", 0, "L", request.low, 0, 1e6,
+                "Monogenic: all columns from J on have less than L"),
     OPTION_REAL("plateau-width", 0, "W", request.plateau_width, 0, 1e6,
                 "Plateaus: all columns before J within W, all from J on within W"),
     OPTION_REAL("plateau-gap", 0, "G", request.plateau_gap, 0, 1e6,
-                "whose lower ends are more than G apart"),
+                "Plateaus: their lower ends are more than G apart"),
     OPTION_REAL("slope", 0, "S", request.slope, -1e6, 1e6,
                 "Polygenic: the loss falls with ln N, with a slope below S"),
-    OPTION_REAL("r2", 0, "R", request.r2, -1, 1, "and R^2 above R"),
+    OPTION_REAL("r2", 0, "R", request.r2, -1, 1, "Polygenic: R^2 of that line is above R"),
     OPTION_REAL("zero", 0, "L", request.zero, 0, 1e6,
                 "Persistence: tokens first below L in a column"),
     OPTION_TEXT("from", 0, "COLUMN", from,
                 "Jumps, risers, fallers: from this column, by number (from 0) or name (default: "
                 "the first)"),
-    OPTION_TEXT("to", 0, "COLUMN", to, "to this one (default: the last)"),
+    OPTION_TEXT("to", 0, "COLUMN", to,
+                "Jumps, risers, fallers: to this column (default: the last)"),
     OPTION_REAL("jump", 0, "D", request.jump, 0, 1e6, "Jumps: the loss falls by more than D"),
     OPTION_SIZE("top", 0, "K", request.top, 0, 100000, "The K largest risers and fallers"),
     OPTION_END,
 };
 #undef ARGS
+
+bool cmd_find_given(const struct cmd_find *a)
+{
+    const struct cmd_find none = CMD_FIND;
+    const struct find_request *q = &a->request, *d = &none.request;
+    return q->high != d->high || q->low != d->low || q->slope != d->slope || q->r2 != d->r2 ||
+           q->zero != d->zero || q->plateau_width != d->plateau_width ||
+           q->plateau_gap != d->plateau_gap || q->jump != d->jump || q->top != d->top;
+}
 
 int cmd_find_request(struct find_request *q, const struct cmd_find *a, const struct matrix *m,
                      struct err *e)
@@ -45,7 +56,11 @@ int cmd_find_request(struct find_request *q, const struct cmd_find *a, const str
     q->from = 0;
     q->to = m->columns - 1;
     if (a->from && matrix_find_column(m, a->from, "--from", &q->from, e)) return -1;
-    return a->to ? matrix_find_column(m, a->to, "--to", &q->to, e) : 0;
+    if (a->to && matrix_find_column(m, a->to, "--to", &q->to, e)) return -1;
+    if (q->from == q->to && m->columns > 1)
+        return err_set(e, "%s: --from and --to are one column, %zu: nothing changes there", m->path,
+                       q->to);
+    return 0;
 }
 
 struct args {
@@ -66,7 +81,7 @@ static const struct option_row options[] = {
     OPTION_SIZE("show", 0, "K", show, 0, FIND_EXAMPLES,
                 "With -c, show the first K tokens of every list in their context"),
     OPTION_SIZE("before", 0, "T", before, 0, 100000, "Tokens shown before"),
-    OPTION_SIZE("after", 0, "T", after, 0, 100000, "and after"),
+    OPTION_SIZE("after", 0, "T", after, 0, 100000, "Tokens shown after"),
     OPTION_GROUP(cmd_find_options, find),
     OPTION_GROUP(cmd_tokens_corpus, corpus),
     OPTION_GROUP(cli_common_options, common),
@@ -85,6 +100,9 @@ static int check(void *args, struct err *e)
 {
     struct args *a = args;
     if (cmd_tokens_check(&a->matrix, &a->corpus, false, e)) return -1;
+    if (!a->corpus.prefix && (a->show != defaults.show || a->before != defaults.before ||
+                              a->after != defaults.after || a->corpus.tokenizer))
+        return err_set(e, "--show, --before, --after and -t need -c: the text that was scanned");
     return a->out ? 0 : err_set(e, "no directory for the lists: give one with -o");
 }
 

@@ -25,6 +25,8 @@ struct cmd_find {
         }                                                                                          \
     }
 extern const struct option_row cmd_find_options[];
+/* Whether any threshold is another than the default. */
+bool cmd_find_given(const struct cmd_find *a);
 /* What the options come to for a matrix. */
 int cmd_find_request(struct find_request *q, const struct cmd_find *a, const struct matrix *m,
                      struct err *e);

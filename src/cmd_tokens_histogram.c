@@ -73,18 +73,20 @@ static const struct option_row options[] = {
                 "Beside the mean what numpy gives for a float32 array, summed in float32 row after "
                 "row: beyond some 10^7 rows it is far off"),
     OPTION_FLAG("convergence", 0, convergence, "Means of the first 10^4, 10^5 ... rows"),
-    OPTION_FLAG("tail", 0, tail, "The slope of ln p on ln L at small losses, in bins of its own:"),
-    OPTION_SIZE("tail-bins", 0, "N", tail_bins, 1, MOST_BINS, "so many"),
-    OPTION_CALL("tail-range", 0, "LO:HI", take_tail_range, "in this range (default: 0:20)"),
+    OPTION_FLAG("tail", 0, tail, "The slope of ln p on ln L at small losses, in bins of its own"),
+    OPTION_SIZE("tail-bins", 0, "N", tail_bins, 1, MOST_BINS, "Bins of --tail"),
+    OPTION_CALL("tail-range", 0, "LO:HI", take_tail_range,
+                "Range of the bins of --tail (default: 0:20)"),
     OPTION_CALL("tail-fit", 0, "FIRST:LAST", take_tail_fit,
-                "of which these are fitted (default: 60:99)"),
+                "Bins of --tail that are fitted (default: 60:99)"),
     OPTION_HEADING("Files:"),
     OPTION_TEXT("out", 'o', "DIR", out, "Write histogram.tsv and convergence.tsv to DIR"),
     OPTION_FLAG("changes", 0, changes,
-                "and change.tsv, the density of changes from column to column, and "
+                "To DIR too: change.tsv, the density of changes from column to column, and "
                 "start_change.tsv, changes from --from to --to against where they start"),
     OPTION_SIZE("change-bins", 0, "N", change_bins, 1, MOST_BINS, "Bins of changes"),
-    OPTION_CALL("change-range", 0, "LO:HI", take_change_range, "Their range (default: -10:10)"),
+    OPTION_CALL("change-range", 0, "LO:HI", take_change_range,
+                "Range of the bins of changes (default: -10:10)"),
     OPTION_SIZE("grid", 0, "N", grid, 1, 2000, "Bins of start_change.tsv, either way"),
     OPTION_TEXT("plot", 0, "FIGURE", plot,
                 "Draw p(L) and L p(L): FIGURE.png, .svg or .pdf, with its data and gnuplot script"),
@@ -108,12 +110,28 @@ static const struct args defaults = {.common.beside = true,
                                      .tail_range = {0, 20},
                                      .tail_fit = {60, 99}};
 
+static bool differs(const double a[2], const double b[2])
+{
+    return a[0] != b[0] || a[1] != b[1];
+}
+
 static int check(void *args, struct err *e)
 {
     const struct args *a = args;
     if (cmd_tokens_check(&a->matrix, NULL, false, e)) return -1;
     if (a->bits && a->nats) return err_set(e, "give --bits or --nats, not both");
     if (a->changes && !a->out) return err_set(e, "--changes needs a directory: -o DIR");
+    if (!a->changes && (a->change_bins != defaults.change_bins || a->grid != defaults.grid ||
+                        differs(a->change_range, defaults.change_range)))
+        return err_set(e, "--change-bins, --change-range and --grid need --changes");
+    if (!a->tail &&
+        (a->tail_bins != defaults.tail_bins || differs(a->tail_range, defaults.tail_range) ||
+         a->tail_fit[0] != defaults.tail_fit[0] || a->tail_fit[1] != defaults.tail_fit[1]))
+        return err_set(e, "--tail-bins, --tail-range and --tail-fit need --tail");
+    if (!a->lists && cmd_find_given(&a->find))
+        return err_set(e, "the thresholds of what is looked for need --find DIR");
+    if (!a->lists && !a->changes && (a->find.from || a->find.to))
+        return err_set(e, "--from and --to need --find DIR or --changes");
     if (a->quantiles.n > MOST_QUANTILES)
         return err_set(e, "--quantiles: expected at most %d", MOST_QUANTILES);
     for (size_t i = 0; i < a->quantiles.n; i++) {

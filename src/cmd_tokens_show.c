@@ -31,7 +31,7 @@ static const struct option_row options[] = {
     OPTION_TEXT("rows", 0, "R.npy", list, "Rows from a list, as `tokens find` writes them"),
     OPTION_SIZE("first", 0, "K", first, 1, 1 << 20, "The first K rows of the list"),
     OPTION_SIZE("before", 0, "T", before, 0, 1 << 20, "Tokens shown before"),
-    OPTION_SIZE("after", 0, "T", after, 0, 1 << 20, "and after"),
+    OPTION_SIZE("after", 0, "T", after, 0, 1 << 20, "Tokens shown after"),
     OPTION_TEXT("html", 0, "FILE", html, "Write a page with them"),
     OPTION_GROUP(cmd_tokens_corpus, corpus),
     OPTION_GROUP(cli_common_options, common),
@@ -49,6 +49,7 @@ static int check(void *args, struct err *e)
 {
     struct args *a = args;
     if (cmd_tokens_check(&a->matrix, &a->corpus, true, e)) return -1;
+    if (a->first != defaults.first && !a->list) return err_set(e, "--first needs --rows");
     return a->words.n || a->list ? 0 : err_set(e, "no rows: give their numbers or --rows R.npy");
 }
 

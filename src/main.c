@@ -97,6 +97,7 @@ static int run(const struct command *command, int argc, char **argv, struct err 
     if (!args) return err_memory(e, NULL);
     memcpy(args, command->defaults, command->size);
     int status = options_parse(command, argc, argv, args, e);
+    if (!status) status = cli_json_apart(argc, argv, e);
     if (!status) status = command->run(args, e);
     options_free(command->options, args);
     free(args);

@@ -68,7 +68,7 @@ const struct figure figures[] = {
     {"qm4", "losses of single tokens by size, of a list of rows (Figures 4 and 12)", RESULT_MATRIX,
      RESULT_ROWS, figure_curves,
      DEMO "tripod tokens find demo-out/losses.npy -o found\n"
-          "tripod plot demo-out/losses.npy found/polygenic.npy",
+          "tripod plot demo-out/losses.npy found/jumps.npy",
      false},
     {"qm11", "as qm3, over the training steps of the largest model (Figure 11)", RESULT_MATRIX,
      RESULT_KINDS, figure_over_steps, DEMO "tripod plot --figure qm11 demo-out/losses.npy", true},

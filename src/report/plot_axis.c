@@ -210,7 +210,8 @@ int plot_put_axis(const struct plot *p, bool along_x, const struct plot_page *pa
     return status ? status : out_printf(o, e, ")\n");
 }
 
-int plot_put_scale(const struct plot *p, const struct plot_page *page, struct out *o, struct err *e)
+int plot_put_scale(const struct plot *p, const struct plot_page *page, double right, struct out *o,
+                   struct err *e)
 {
     const double letter = page->font * 0.3528 * 0.56;
     struct axis a = {.lo = p->z_range[0],
@@ -240,5 +241,9 @@ int plot_put_scale(const struct plot *p, const struct plot_page *page, struct ou
     if (!p->zlabel) return 0;
     if (out_printf(o, e, "set cbtics (")) return -1;
     int status = a.log && a.hi / a.lo > 4 ? put_decade_tics(&a, o, e) : put_even_tics(&a, o, e);
-    return status ? status : out_printf(o, e, ")\nset colorbox\n");
+    if (status) return -1;
+    /* gnuplot's own is as wide as its panel is, and pushes its label off a wide figure. */
+    return out_printf(
+        o, e, ")\nset colorbox user origin screen %.4f, graph 0 size screen %.4f, graph 1\n",
+        right + 0.7 * letter / page->width, 1.6 * letter / page->width);
 }

@@ -40,8 +40,8 @@ int plot_put_data(const struct plot *first, struct out *o, size_t *rows, struct 
 int plot_put_axis(const struct plot *p, bool along_x, const struct plot_page *page, struct out *o,
                   struct err *e);
 
-/* The same of the colour scale. */
-int plot_put_scale(const struct plot *p, const struct plot_page *page, struct out *o,
+/* The same of the colour scale, and its place; the panel's right edge is at RIGHT of the page's width. */
+int plot_put_scale(const struct plot *p, const struct plot_page *page, double right, struct out *o,
                    struct err *e);
 
 /* The script; DATA and IMAGE are the names it has for them unless it is told others. */

@@ -187,7 +187,7 @@ static int put_panel(const struct plot *p, struct drawing *d, struct err *e)
     if (!status) status = plot_put_axis(p, true, page, o, e);
     if (!status) status = plot_put_axis(p, false, page, o, e);
     if (!status && p->zlabel) status = put_label(o, "cblabel", p->zlabel, height, e);
-    if (!status) status = plot_put_scale(p, page, o, e);
+    if (!status) status = plot_put_scale(p, page, right, o, e);
     if (!status) status = put_texts(p, d, e);
     size_t next = 0;
     bool first = true;

@@ -113,6 +113,7 @@ fails alloc_preset "found 'x'" "$TRIPOD" allocate --preset x --budget 1e21
 fails alloc_line_columns 'expected columns N and D' "$TRIPOD" allocate --line "$T/boot.csv" -N 1e9
 printf 'A,B,E,alpha\n1,2,3,4\n' >"$T/short.csv"
 fails alloc_samples "short.csv: no column 'beta'" "$TRIPOD" allocate --preset epoch --samples "$T/short.csv" --budget 1e21
+fails alloc_over_samples 'short.csv: is read from' "$TRIPOD" allocate --preset epoch --samples="$T/short.csv" --budget 1e21 --json="$T/short.csv"
 misuse alloc_nothing 'give one of' "$TRIPOD" allocate
 misuse alloc_question 'ask one question' "$TRIPOD" allocate --preset epoch
 misuse alloc_two 'ask one question' "$TRIPOD" allocate --preset epoch --budget 1e21 --loss 2

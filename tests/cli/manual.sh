@@ -17,6 +17,16 @@ while read -r c; do
     done <"$T/a"
     grep -q "tripod\\\\-$c" "$T/tripod.1" || { echo "FAIL tripod(1) does not name $c"; code=1; }
 done <"$T/commands"
+
+# Help is sorted by name: a text that goes on from another option's reads as nonsense. No line is broken where one would not break it.
+{ cat "$T/commands"; for c in tokens quanta fit bench; do "$TRIPOD" help $c | sed -n "s/^  \($c [a-z]*\) .*/\1/p"; done; } >"$T/all"
+while read -r c; do
+    # shellcheck disable=SC2086
+    "$TRIPOD" $c --help >"$T/help"
+    bad=$(grep -nE '^ +(-., )?--[^ ]+ {2,}(and|by|in|of|so|that|this|to|which|whose|with) |^ +$' "$T/help"
+        sed -n '/^Also, with options/,$p' "$T/help" | sed 1d | grep -vE '^  |^$')
+    if [ -z "$bad" ]; then echo "ok help of $c"; else echo "FAIL help of $c: $bad"; code=1; fi
+done <"$T/all"
 for page in "$T"/tripod*.1; do
     if [ "$lint" != cat ]; then
         found=$($lint "$page" 2>&1)

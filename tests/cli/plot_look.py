@@ -80,6 +80,12 @@ def look(path):
         bad += [f"no unit on the axis {label}" for label in labels if not re.search(r"\([^()]+(\([^()]*\)[^()]*)*\)'$", label)]
     bad += [f"no unit on the scale {label}" for label in re.findall(r"^set cblabel ('.*)$", script, re.M)
             if not re.search(r"\([^()]+\)'$", label)]
+    # gnuplot leaves out what lies beyond the edge. Raised and lowered letters are texts of their own there.
+    shown = " ".join(t for t, *_ in texts)
+    for label in re.findall(r"^set (?:x|y|cb)label '(.*)'$", script, re.M):
+        for part in re.split(r"'\.\"\\n\"\.'|[\^_{}]", label):
+            if part.strip().replace("''", "'") not in shown:
+                bad.append(f"the label '{part.strip()}' is not there")
     with tempfile.TemporaryDirectory() as folder:
         image = os.path.join(folder, "again.svg")
         ran = subprocess.run(["gnuplot", "-e", f"image = '{image}'", os.path.basename(path)[:-4] + ".gp"],

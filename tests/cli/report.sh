@@ -141,6 +141,7 @@ says "in context" text.html "<script>"
 # --- what is wrong ---
 
 misuse "no folder" 'no folder' "$TRIPOD" report
+misuse "a page over a result" "expected a name that ends in .html, found 'all/fit.json'" "$TRIPOD" report all -o all/fit.json
 misuse "two" "expected DIR, found also 'runs'" "$TRIPOD" report all runs
 fails "no such folder" "nothing: expected a folder of results, found nothing" report nothing -o x.html
 fails "a file" "book.txt: expected a folder of results, found a file" report book.txt -o x.html

@@ -129,6 +129,12 @@ $python -c "import numpy as np; np.save('int.npy', np.arange(9).reshape(3, 3)); 
 fails "whole numbers" 'int.npy: expected float32 or float64 losses, found type <i8' tokens histogram int.npy
 fails "no rows" 'none.npy: no losses' tokens histogram none.npy
 fails "Fortran order" 'f.npy: expected an array in C order' tokens histogram f.npy
+fails "from a column to itself" 'm.npy: --from and --to are one column, 6' tokens find m.npy -o x --from 6
+cp m.npy over.npy && cp m.json over.json
+fails "slopes over the matrix" 'over.npy: is read from' tokens slopes over.npy -o ./over.npy
+fails "an index over the matrix" 'over.npy: is read from' tokens index over.npy -c c -o over.npy
+fails "JSON over the matrix" 'over.npy: is read from' tokens histogram over.npy --json=./over.npy
+same "which is as it was" m.npy over.npy
 fails "no matrix" 'nothing.npy: cannot open' tokens find nothing.npy -o x
 fails "not a matrix" 'c.bin: .*expected an .npy' tokens find c.bin -o x
 record() { rm -rf r; mkdir r; ln -s ../m.npy r/m.npy; $python -c "import json; o = json.load(open('m.json')); $1; json.dump(o, open('r/m.json', 'w'))"; }
@@ -156,6 +162,13 @@ if ls -d x x.npy 2>/dev/null | grep -q . && ls x 2>/dev/null | grep -q .; then e
 misuse "no child" 'what\? histogram, find' "$TRIPOD" tokens
 misuse "another child" "found 'find2'" "$TRIPOD" tokens find2
 misuse "both units" 'bits or --nats' "$TRIPOD" tokens histogram m.npy --bits --nats
+misuse "thresholds of lists that are not asked for" 'need --find' "$TRIPOD" tokens histogram m.npy --jump 3
+misuse "columns of lists that are not asked for" 'need --find DIR or --changes' "$TRIPOD" tokens histogram m.npy --from 2
+misuse "bins of changes that are not asked for" 'need --changes' "$TRIPOD" tokens histogram m.npy --grid 50
+misuse "bins of a tail that is not asked for" 'need --tail' "$TRIPOD" tokens histogram m.npy --tail-range 0:10
+misuse "contexts without a text" 'need -c' "$TRIPOD" tokens find m.npy -o x --show 5
+misuse "steps of a model without steps" '--model needs --x step' "$TRIPOD" tokens slopes m.npy -o x --model pythia-2
+misuse "the first of no list" '--first needs --rows' "$TRIPOD" tokens show m.npy 5 -c c --first 3
 misuse "an empty range" 'expected LO < HI' "$TRIPOD" tokens histogram m.npy --range 3:3
 misuse "no range" 'expected LO:HI' "$TRIPOD" tokens histogram m.npy --range 3
 misuse "find without -o" 'give one with -o' "$TRIPOD" tokens find m.npy
