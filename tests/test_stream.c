@@ -142,7 +142,7 @@ static int run(struct fixture *f, int threads, size_t rows, size_t count, int sp
                                  .after = after,
                                  .context = s};
     memset(f->found, 0, sizeof f->found);
-    alarm(60); /* threads that wait for ever are a failure */
+    alarm(600); /* threads that wait for ever are a failure */
     int status = neox_stream(&stream, f->pieces, count, e);
     alarm(0);
     return status;

@@ -217,11 +217,11 @@ for signal in INT TERM; do
     for what in checkpoint part; do
         cp "$T/single.tripod" "$T/cut.tripod"
         caught=0
-        for _ in 1 2 3 4 5; do
+        for _ in $(seq 30); do # it may be too quick for us
             # A shell's background jobs ignore SIGINT unless told otherwise.
             env --default-signal=$signal "$TRIPOD" import --archive "$T"/large-step1 "$T"/large-step2 -o "$T/cut.tripod" >"$T/out" 2>"$T/err" &
             pid=$!
-            for _ in $(seq 400); do compgen -G "$T/cut.tripod.$what*" >/dev/null && break; sleep 0.005; done
+            until compgen -G "$T/cut.tripod.$what*" >/dev/null || ! kill -0 $pid 2>/dev/null; do sleep 0.005; done
             kill -$signal $pid 2>/dev/null
             wait $pid
             status=$?

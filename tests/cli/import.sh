@@ -322,11 +322,11 @@ with open(sys.argv[1] + "/model.safetensors", "wb") as f:
 PY
 for signal in INT TERM; do
     caught=0
-    for try in 1 2 3 4 5; do
+    for _ in $(seq 30); do # it may be too quick for us
         # A shell's background jobs ignore SIGINT unless told otherwise.
         env --default-signal=$signal "$TRIPOD" import "$T/large" -o "$T/interrupted" >"$T/out" 2>"$T/err" &
         pid=$!
-        for i in $(seq 200); do compgen -G "$T/interrupted.part*" >/dev/null && break; sleep 0.005; done
+        until compgen -G "$T/interrupted.part*" >/dev/null || ! kill -0 $pid 2>/dev/null; do sleep 0.005; done
         kill -$signal $pid 2>/dev/null
         wait $pid
         status=$?

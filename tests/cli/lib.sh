@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 : "${TRIPOD:?the program to test}"
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# Whatever the user's: files and words are sorted by their bytes, and a character is one.
+export LC_ALL=C.UTF-8
 SHARED=${TRIPOD_SHARED:-$ROOT/../shared}
 T=$(mktemp -d)
 trap 'rm -rf "$T"' EXIT
@@ -24,8 +26,20 @@ good() { echo "ok $1"; }
 # check NAME TEXT COMMAND...: the command succeeds; TEXT says more where it does not.
 check() { local name=$1 text=$2; shift 2; if "$@"; then good "$name"; else echo "FAIL $name: $text"; code=1; fi; }
 
-# until_true CONDITION...: waits for it, ten seconds at most.
-until_true() { for _ in $(seq 500); do if "$@" 2>/dev/null; then return 0; fi; sleep 0.02; done; return 1; }
+# until_true CONDITION...: waits for it, five minutes at most, and no longer than the last background job lives.
+until_true() {
+    local end=$((SECONDS + 300))
+    until "$@" 2>/dev/null; do
+        if [ $SECONDS -ge $end ] || { [ -n "$!" ] && ! kill -0 "$!" 2>/dev/null; }; then
+            "$@" 2>/dev/null
+            return
+        fi
+        sleep 0.02
+    done
+}
+
+# watched FILE WHAT [N]: what --json-progress wrote to FILE says that N of WHAT are done, or more (1).
+watched() { [ "$(sed -n 's/^{"what":"'"$2"'","done":\([0-9]*\),.*/\1/p' "$1" | tail -n 1)" -ge "${3:-1}" ]; }
 
 # shows NAME REGEX: a line of the last command's stdout matches.
 shows() {

@@ -48,12 +48,12 @@ ok "what is there is not run again" parity "${grid[@]}" -o "$T/a" --json
 shows "and says so" '"there": 12'
 shows "and that it took no products" '"flop": 0.0'
 
-slow=(--scaled -w 200 -d 40000 -s 250 --log 25 --threads 1)
+slow=(--scaled -w 200 -d 40000 -s 250 --log 5 --threads 1)
 parity "${slow[@]}" -o "$T/whole" >/dev/null
 for s in INT:130 KILL:137; do
-    env --default-signal=INT "$TRIPOD" parity "${slow[@]}" --simd=scalar -o "$T/cut" >"$T/out" 2>"$T/err" &
+    env --default-signal=INT "$TRIPOD" parity "${slow[@]}" --simd=scalar -o "$T/cut" --json-progress 3 3>"$T/progress" >"$T/out" 2>"$T/err" &
     pid=$!
-    sleep 0.6
+    until_true watched "$T/progress" training 2 # the first is of step 0
     kill -"${s%:*}" $pid
     wait $pid 2>/dev/null
     status=$?
@@ -71,7 +71,7 @@ ok "counts the steps of this call, and the time of all" $python - "$T" <<'P'
 import json, sys
 t = sys.argv[1]
 r, call = json.load(open(t + "/cut/w200-d40000-z1.4-s0.json")), json.load(open(t + "/cut.json"))["training"]
-whole = (4 * 250 * 5000 + 2 * 10 * 300 * 200) * 32 * 200
+whole = (4 * 250 * 5000 + 2 * 50 * 300 * 200) * 32 * 200
 assert call["ran"] == 1 and 0 < call["flop"] < whole, (call, whole)
 assert r["seconds"] > call["seconds"], (r["seconds"], call)
 P

@@ -213,7 +213,7 @@ fails "and one line when it cannot be" 'odd\?\?\[2Jname: no weights' "$TRIPOD" s
 mkdir huge
 (cd huge && seq -f 'd%.0f' 5000 | xargs mkdir && seq 20000 | xargs touch)
 ln -s . huge/again
-ok "a folder of many others" timeout 60 "$TRIPOD" scan huge flat -c "$corpus" -o l2 --dry-run
+ok "a folder of many others" sh -c 'ulimit -t 60; exec "$@"' - "$TRIPOD" scan huge flat -c "$corpus" -o l2 --dry-run
 is "has no models" 'huge - missing' "$(rows | tr , '\n' | grep huge)"
 
 # --- quiet, misuse ---

@@ -276,7 +276,7 @@ cat >bin/gnuplot <<'P'
 #!/bin/sh
 image=${2#*image = \'}
 echo "<svg>" >"${image%\'}"
-[ ! -e "$T/linger" ] || exec sleep 5
+[ ! -e "$T/linger" ] || { echo $$ >"$T/linger"; exec sleep 600; }
 P
 chmod +x bin/gnuplot
 fails "half an image" 'half.svg: gnuplot wrote a part of it' env T="$T" PATH="$T/bin:$PATH" "$TRIPOD" plot power.json -o half.svg
@@ -285,6 +285,7 @@ T=$T PATH=$T/bin:$PATH "$TRIPOD" plot power.json -o half.svg &
 until_true test -s "half.svg.part-$!"
 kill $!
 wait $! 2>/dev/null
+kill "$(cat linger)" 2>/dev/null
 check "nothing of it is left, nor after an interruption" "$(ls half.* 2>&1)" test ! -e half.svg
 sed 's/"gflop_per_s": [0-9.e+]*/"gflop_per_s": 1e308/' kernels.json >beyond.json
 ok "numbers beyond what gnuplot takes are left out" plot --figure roofline beyond.json -o beyond.svg

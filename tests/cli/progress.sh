@@ -24,21 +24,21 @@ ok "tokens of two models" python3 read.py lines tokens 2
 ok "the largest model alone, often enough to see four a second" python3 - "$TRIPOD" "$demo" <<'P'
 import json, os, subprocess, sys, time
 ours, theirs = os.pipe()
+begun = time.monotonic()
 command = [sys.argv[1], "parity", "--scaled", "--tasks", "60", "-n", "20", "-w", "200", "-s", "1500", "--batch", "4000", "--log", "20",
            "-o", "runs", "--json-progress", str(theirs)]
 child = subprocess.Popen(command, pass_fds=[theirs], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 os.close(theirs)
 seen = []
 for line in os.fdopen(ours):
-    seen.append((time.monotonic(), json.loads(line)))
+    seen.append(json.loads(line))
 assert child.wait() == 0, child.stderr.read()
 assert not child.stderr.read()
 assert len(seen) >= 3, seen
-gaps = [b[0] - a[0] for a, b in zip(seen[:-1], seen[1:-1])]
-# What is read late is late once: on average it is at most four a second.
-assert (seen[-2][0] - seen[0][0]) >= .2 * len(gaps), gaps
-done = [o["done"] for _, o in seen]
-assert done == sorted(done) and done[-1] == seen[-1][1]["total"], done
+# Four a second at most, but for the last: when they are read says nothing, how long all took does.
+assert len(seen) - 1 <= 4 * (time.monotonic() - begun), (len(seen), time.monotonic() - begun)
+done = [o["done"] for o in seen]
+assert done == sorted(done) and done[-1] == seen[-1]["total"], done
 P
 ok "a reader that goes away" sh -c "'$TRIPOD' ${scan[*]} -o left --quiet --json-progress 3 3>&1 >/dev/null | true; ls left/*.npy"
 is "leaves the scan alone" "$(echo plain/*.npy | wc -w)" "$(echo left/*.npy | wc -w)"
@@ -54,7 +54,7 @@ except BlockingIOError:
     pass
 fcntl.fcntl(theirs, fcntl.F_SETFL, flags)
 subprocess.run([sys.argv[1], "scan", sys.argv[2] + "/demo-3k/step1000", "-c", "text", "-t", sys.argv[2] + "/tokenizer.json", "-o", "full",
-                "--json-progress", str(theirs)], pass_fds=[theirs], check=True, timeout=60, stdout=subprocess.DEVNULL)
+                "--json-progress", str(theirs)], pass_fds=[theirs], check=True, timeout=600, stdout=subprocess.DEVNULL)
 P
 ok "of an import" sh -c "mkdir m && '$TRIPOD' import $demo/demo-3k/step1000 -o m/ --json-progress 3 3>lines"
 ok "bytes" python3 read.py lines bytes

@@ -177,6 +177,7 @@ for s in INT:130 TERM:143 KILL:137; do
     pid=$!
     until_true records "$T/cut" $((had / 32 + 3))
     if [ $s = KILL:137 ]; then
+        kill -STOP $pid # so that it is not done meanwhile
         fails "a second process is told" "process $pid on .* is computing them" gradients "${slow[@]}" -o "$T/cut"
         gradients "${slow[@]:0:5}" --exact --force -o "$T/cut" >"$T/out2" 2>"$T/err2"
         status=$?

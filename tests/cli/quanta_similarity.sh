@@ -67,7 +67,6 @@ misuse "exact and shard" 'no --shard' gradients "$m" "${rows[@]}" --exact --shar
 fails "sketches where exact cosines are" 'holds gradients with another --s' gradients "$m" "${rows[@]}" -o "$T/x"
 
 # Stopped, and gone on with.
-until_true() { for _ in $(seq 3000); do if "$@" 2>/dev/null; then return 0; fi; sleep 0.02; done; return 1; }
 records() { [ "$(cat "$T"/cut/exact.npy.part-*.log 2>/dev/null | wc -c)" -ge $((128 + 32 * $1)) ]; }
 "$make_model" "$T/slow" --hidden 64 --layers 2 --heads 2 --vocab 2000 --seed 1 >/dev/null
 "$TRIPOD" import "$T/slow" -o "$T/slow.tripod" >/dev/null

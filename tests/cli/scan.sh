@@ -62,11 +62,8 @@ P
 # A shell's background job ignores SIGINT unless told otherwise.
 env --default-signal=INT "$TRIPOD" scan -m "$T/big" -c "$T/long" -o "$T/cut" --simd=scalar --threads 1 --batch-tokens 300 >/dev/null 2>&1 &
 pid=$!
-for _ in $(seq 400); do
-    if ls "$T"/cut/*.part-* >/dev/null 2>&1; then break; fi
-    sleep 0.05
-done
-sleep 0.2
+logged() { [ "$(cat "$T"/cut/*.log | wc -c)" -gt 128 ]; }
+until_true logged # a first batch
 kill -INT $pid
 wait $pid
 status=$?

@@ -228,8 +228,8 @@ if ! start task/affinity && ! start task/none; then
 fi
 echo "ok a cluster of one node"
 
-# The program as the tasks run it: it says which process computes which shard.
-printf '#!/bin/sh\nif [ "$1" = scan ]; then echo $$ >"%s/pid.$SLURM_ARRAY_TASK_ID"; fi\nexec "%s" "$@"\n' "$S" "$TRIPOD" >"$S/tripod"
+# The program as the tasks run it: it says which process computes which shard, and has no vectors, to be met while it computes.
+printf '#!/bin/sh\nif [ "$1" = scan ]; then echo $$ >"%s/pid.$SLURM_ARRAY_TASK_ID"; set -- "$@" --simd=scalar; fi\nexec "%s" "$@"\n' "$S" "$TRIPOD" >"$S/tripod"
 chmod +x "$S/tripod"
 export TRIPOD_UNDER_TEST=$TRIPOD
 # until SECONDS COMMAND...: whether it succeeds within so many.

@@ -28,7 +28,7 @@ find_in() {
     local form=$1 c=$2
     shift 2
     rm -rf "$form"
-    timeout 20 "$TRIPOD" tokens find "$form$c.npy" -o "$form" --N "$(cat "sizes$c")" "$@" | sed "s/$form/D/" >"$form.tsv"
+    (ulimit -t 60; exec "$TRIPOD" tokens find "$form$c.npy" -o "$form" --N "$(cat "sizes$c")" "$@") | sed "s/$form/D/" >"$form.tsv"
 }
 for c in 2 7 70; do
     for o in "" "--plateau-gap 0.6 --slope -0.05 --r2 0.3 --jump 1 --top 5" "--slope 0.2 --r2 -0.5 --top 0 --zero 2.7 --high 2 --low 1.9"; do

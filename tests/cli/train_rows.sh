@@ -93,8 +93,8 @@ big=$demo/demo-115k/step16
 env --default-signal=INT "$TRIPOD" scan "$big" -c "$T/p/document" --train-step 0:3 -o "$T/stopped" --simd=scalar --threads 1 \
     --batch-tokens 300 >/dev/null 2>&1 &
 pid=$!
-for _ in $(seq 400); do if ls "$T"/stopped/*.part-* >/dev/null 2>&1; then break; fi; sleep 0.01; done
-sleep 0.1
+begun() { ls "$T"/stopped/*.part-*; }
+until_true begun >/dev/null
 kill -INT $pid
 wait $pid
 is "a scan is stopped" 130 $?
