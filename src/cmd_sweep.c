@@ -81,7 +81,7 @@ static const struct option_row options[] = {
     OPTION_SIZE("sizes", 'k', "K", sizes, 3, 1000, "Sizes at each budget"),
     OPTION_CALL("ratio", 0, "LO:HI", take_ratio,
                 "Tokens a parameter of the largest size and the smallest; sizes are even in ln N "
-                "between (default: 6:600)"),
+                "between (default: 6:300)"),
     OPTION_REALS("widths", 'w', "D,...", widths,
                  "These at every budget, D / 32 layers each, instead of --sizes"),
     OPTION_CALL("flop", 0, "RULE", take_rule,
@@ -115,7 +115,7 @@ static const struct option_row options[] = {
 };
 
 static const struct args defaults = {.common.beside = true,
-                                     .ratio = {6, 600},
+                                     .ratio = {6, 300},
                                      .epochs = 2,
                                      .rate = TRAIN_RATE,
                                      .holdout = 0.02,
@@ -331,7 +331,7 @@ const struct command cmd_sweep = {
         "the same bits for any number of threads, shards and every instruction set.\n\n"
         "Examples:\n"
         "  tripod sweep --dry-run\n"
-        "  tripod sweep -c debian -o sweep                      # a quarter of an hour, 2 cores\n"
+        "  tripod sweep -c debian -o sweep                      # ten minutes, 2 cores\n"
         "  tripod sweep -c book.txt --budgets 1e11,3e11,1e12 --seeds 3 -o mine\n"
         "  tripod fit approaches sweep/points.csv\n",
     .options = options,
