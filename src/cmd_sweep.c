@@ -81,7 +81,7 @@ static const struct option_row options[] = {
     OPTION_SIZE("sizes", 'k', "K", sizes, 3, 1000, "Sizes at each budget (default: 6)"),
     OPTION_CALL("ratio", 0, "LO:HI", take_ratio,
                 "Tokens a parameter of the largest size and the smallest; sizes are even in ln N "
-                "between (default: 6:600)"),
+                "between (default: 6:300)"),
     OPTION_REALS("widths", 'w', "D,...", widths,
                  "These at every budget, D / 32 layers each, instead of --sizes"),
     OPTION_CALL("flop", 0, "RULE", take_rule,
@@ -132,7 +132,7 @@ static int check(void *args, struct err *e)
         return err_set(e, "--widths says which sizes: expected no --%s beside it",
                        a->sizes ? "sizes" : "ratio");
     if (!a->sizes) a->sizes = 6;
-    if (!(a->ratio[0] > 0)) a->ratio[0] = 6, a->ratio[1] = 600;
+    if (!(a->ratio[0] > 0)) a->ratio[0] = 6, a->ratio[1] = 300;
     if (a->bytes && a->tokenizer) return err_set(e, "give -t or --bytes, not both");
     if ((a->bytes || a->field) && a->corpora.n == 1 && corpus_exists(a->corpora.item[0]))
         return err_set(e, "--%s is for text: %s has tokens", a->bytes ? "bytes" : "field",
@@ -335,7 +335,7 @@ const struct command cmd_sweep = {
         "the same bits for any number of threads, shards and every instruction set.\n\n"
         "Examples:\n"
         "  tripod sweep --dry-run\n"
-        "  tripod sweep -c debian -o sweep                      # a quarter of an hour, 2 cores\n"
+        "  tripod sweep -c debian -o sweep                      # ten minutes, 2 cores\n"
         "  tripod sweep -c book.txt --budgets 1e11,3e11,1e12 --seeds 3 -o mine\n"
         "  tripod fit approaches sweep/points.csv\n",
     .options = options,

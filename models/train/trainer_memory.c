@@ -24,11 +24,20 @@ static size_t scratch_bytes(const struct neox_config *c, size_t length)
     return (max_size(simd_scratch_bytes(), bytes) + 63) / 64 * 64;
 }
 
+/* Tokens of a chunk: 1024, or 256 a member where what they leave is at most twice its L2 cache: a step
+ * takes 7 % less at width 32, 3 to 4 at 28, 48 and 64 in two layers. */
+static size_t usual_tokens(const struct neox_config *c, size_t members)
+{
+    const size_t kept = c->layers * (7 * c->hidden + 2 * c->ffn) * sizeof(float);
+    return TRAINER_TOKENS * kept <= 2 * simd_l2_bytes() ? TRAINER_TOKENS * members : 1024;
+}
+
 /* Whole sequences and whole chains over tokens, as many as come near what was asked for; else the
  * batch. */
-static size_t chunk_rows(const struct trainer_shape *s)
+static size_t chunk_rows(const struct neox_config *c, const struct trainer_shape *s)
 {
-    const size_t all = s->rows * s->length, wanted = s->chunk ? s->chunk : 1024;
+    const size_t wanted = s->chunk ? s->chunk : usual_tokens(c, (size_t)s->threads);
+    const size_t all = s->rows * s->length;
     size_t unit = s->length;
     while (unit % TRAINER_TOKENS && unit < all) unit += s->length;
     return min_size(all, unit * max_size(1, wanted / unit));
@@ -80,7 +89,7 @@ static struct strips matrix(struct divider *d, size_t rows, size_t columns)
 static size_t divide(struct trainer_pass *p, const struct neox_config *c,
                      const struct trainer_shape *s, char *base)
 {
-    const size_t rows = chunk_rows(s), all = s->rows * s->length, d = c->hidden;
+    const size_t rows = chunk_rows(c, s), all = s->rows * s->length, d = c->hidden;
     const size_t members = (size_t)s->threads;
     struct divider at = {.base = base, .used = SIMD_STRIP};
     p->rows = rows;

@@ -53,9 +53,10 @@ void sweep_plan_free(struct sweep_plan *p);
 int sweep_plan_shard(struct sweep_plan *p, const struct sweep_plan *all, size_t shard,
                      size_t shards, struct err *e);
 
-/* The shape with N nearest to TARGET: widths in steps of 4 below 32, 8 below 64, then 16; as many layers,
- * 2 at least, as make width / layers 32 or so; heads of the size that divides the width, is a
- * multiple of 4 and nearest to sqrt(8 width). */
+/* The shape with N nearest to TARGET: widths in steps of 4 below 32, then 16; as many layers, 2 at
+ * least, as make width / layers 32 or so. Heads are of 32 (64 from width 512 on) where that divides
+ * the width, else of half of it or of 16: whole words of the kernels, to which attention by heads of
+ * 20 costs what it does by 32; of other widths, of the multiple of 4 nearest to sqrt(8 width). */
 void sweep_shape(struct count_config *c, double target, enum count_f rule, size_t vocab,
                  size_t length);
 /* The same of one width, with width / 32 layers, 2 at least. */
