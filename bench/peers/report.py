@@ -231,8 +231,8 @@ def section(cpu, entries, command, dots):
     if narrow:
         text += ["How many times as fast tripod's int16 is, its mean difference, and in brackets how many times "
                  "that is the peer's:", "",
-                 "| model | documents | over its float32 | mean diff. | " +
-                 "".join(f"over {n} | " for n in peers),
+                 "| model | documents | over its float32 | mean diff. |" +
+                 "".join(f" over {n} |" for n in peers),
                  "|---" * (4 + len(peers)) + "|", *narrow, ""]
     text += tables
     if failed:
