@@ -13,7 +13,7 @@
 
 #include "models/flat/locate.h"
 #include "models/suite.h"
-#include "models/neox/neox_narrow.h"
+#include "models/neox/neox_save.h"
 #include "src/base/provenance.h"
 #include "src/scan/losses.h"
 #include "src/base/num.h"
@@ -112,6 +112,8 @@ struct run {
     double seconds; /* from the model's file name to the losses in their file */
     double start;   /* of that, until the first batch computes */
     double cpu;     /* CPU time of the scanning alone, all threads */
+    double cpu_all; /* with the start */
+    double packing; /* of the start what packing took: nothing where the file is packed */
     struct scan_result scan;
 };
 
@@ -134,13 +136,15 @@ static int scan_once(const struct bench *bench, const struct products *products,
     const struct protocol protocol = {.max_tokens = SUITE_SEQUENCE};
     const struct scan_options options = {.threads = bench->threads, .batch_tokens = bench->rows};
     struct neox_narrowed narrowed;
-    double start = omp_get_wtime();
+    const double start = omp_get_wtime(), cpu = cpu_seconds();
     if (model_open(&flat, model_path, NULL, e)) return -1;
     int status = corpus_open(&corpus, prefix, e);
     if (!status) status = plan_make(&plan, &corpus, &protocol, 0, SIZE_MAX, e);
     if (!status) status = neox_load(&model, &flat, bench->kernels, products, plan.longest, e);
+    run->packing = omp_get_wtime();
     if (!status && neox_narrow(&model, bench->threads, &narrowed, e))
         status = err_prefix(e, "%s", model_path);
+    run->packing = omp_get_wtime() - run->packing;
     if (!status) status = loss_file_open(&file, out, 0, plan.predictions, e);
     run->start = omp_get_wtime() - start;
     run->cpu = cpu_seconds();
@@ -148,11 +152,37 @@ static int scan_once(const struct bench *bench, const struct products *products,
     run->cpu = cpu_seconds() - run->cpu;
     if (!status) status = loss_file_commit(&file, e);
     run->seconds = omp_get_wtime() - start;
+    run->cpu_all = cpu_seconds() - cpu;
     loss_file_close(&file, false);
     unlink(out);
     neox_unload(&model);
     plan_free(&plan);
     if (corpus.prefix) corpus_close(&corpus);
+    flat_close(&flat);
+    return status;
+}
+
+/* The model in 16-bit integers as `tripod import` keeps it. *packing: how long a scan of the model itself
+ * takes to come as far. */
+static int pack_file(const struct bench *bench, const char *model_path, const char *out,
+                     double *packing, struct err *e)
+{
+    struct flat_model flat;
+    struct neox model = {0};
+    struct neox_narrowed narrowed;
+    uint64_t written;
+    if (model_open(&flat, model_path, NULL, e)) return -1;
+    /* A packed file has nothing to be compared with. */
+    int status = neox_fits(&flat, &products_native, flat.config.activation, e);
+    if (!status) status = neox_load(&model, &flat, bench->kernels, &products_int16, 1, e);
+    *packing = omp_get_wtime();
+    if (!status && neox_narrow(&model, bench->threads, &narrowed, e))
+        status = err_prefix(e, "%s", model_path);
+    *packing = omp_get_wtime() - *packing;
+    json_t *provenance = provenance_json();
+    if (!status) status = neox_save(&model, &narrowed, out, provenance, &written, e);
+    json_decref(provenance);
+    neox_unload(&model);
     flat_close(&flat);
     return status;
 }
@@ -172,7 +202,7 @@ static double flop_per_token(const struct neox_config *c, const struct workload 
 /* What a measurement may have left of the files it makes; the folder then is empty. */
 static void remove_made(const char *prefix)
 {
-    static const char *const endings[] = {".bin", ".idx", ".json", ".npy"};
+    static const char *const endings[] = {".bin", ".idx", ".json", ".npy", ".int16"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         char *path = format_string("%s%s", prefix, endings[i]);
         if (path) unlink(path);
@@ -184,8 +214,9 @@ static void remove_made(const char *prefix)
 struct rounds {
     double rate[BENCH_ROUNDS], mfu[BENCH_ROUNDS], start[BENCH_ROUNDS], efficiency[BENCH_ROUNDS];
     double phases[NEOX_PHASES], busy;
-    double share[BENCH_ROUNDS]; /* of the precision's own peak */
-    double over_f32[BENCH_ROUNDS];
+    double share[BENCH_ROUNDS];                         /* of the precision's own peak */
+    double over_f32[BENCH_ROUNDS], whole[BENCH_ROUNDS]; /* scanning alone, and with the start */
+    double packing[BENCH_ROUNDS];
 };
 
 const char *const bench_precisions[] = {"f32", "int16", "bf16", NULL};
@@ -206,6 +237,8 @@ static void note_run(const struct bench *bench, const struct run *run, const str
     m->share[r] = own_peak > 0 ? rate / own_peak : 0;
     m->over_f32[r] =
         bench->cpu_time ? before->cpu / run->cpu : before->scan.seconds / run->scan.seconds;
+    m->whole[r] = bench->cpu_time ? before->cpu_all / run->cpu_all : before->seconds / run->seconds;
+    m->packing[r] = run->packing;
     m->start[r] = run->start;
     m->efficiency[r] = run->scan.busy / (run->scan.seconds * bench->threads);
     m->busy += run->scan.busy;
@@ -230,25 +263,34 @@ static int measure_rounds(const struct bench *bench, const char *model_path, con
     const struct products *const *products = f32_and[bench->precision];
     int status =
         out ? write_corpus(prefix, w, config.vocab, (size_t)tokens, e) : err_memory(e, NULL);
+    const bool packs = products[1] == &products_int16;
+    char *packed = format_string("%s.int16", prefix);
+    double packing = 0;
+    if (!packed) status = err_memory(e, NULL);
     for (int r = 0; r < bench->rounds && !status; r++) {
         struct run runs[2];
+        /* f32's file is imported beforehand, and so is this. */
+        if (packs) status = pack_file(bench, model_path, packed, &packing, e);
         for (int p = 0; p < 2 && products[p] && !status; p++) {
             const char *numbers = bench_precisions[p ? bench->precision : 0];
             double before = peak_rate(bench->kernels, bench->threads, 0.1);
-            status = scan_once(bench, products[p], model_path, prefix, out, &runs[p], e);
+            const char *path = p && packs ? packed : model_path;
+            status = scan_once(bench, products[p], path, prefix, out, &runs[p], e);
             if (status) break;
+            if (p && packs) runs[p].packing = packing;
             peak = fmax(before, peak_rate(bench->kernels, bench->threads, 0.1));
             const double own =
                 p ? peak_rate_of(numbers, bench->kernels, bench->threads, 0.1) : peak;
             note_run(bench, &runs[p], &runs[0], peak, own, r, &m[p]);
         }
     }
+    free(packed);
     free(out);
     return status;
 }
 
 /* The table's columns before and after the phases. */
-enum { BEFORE = 7, OF_PRECISION = 3, COLUMNS = BEFORE + NEOX_PHASES + OF_PRECISION + 1 };
+enum { BEFORE = 7, OF_PRECISION = 5, COLUMNS = BEFORE + NEOX_PHASES + OF_PRECISION + 1 };
 
 static struct table *open_table(struct bench *bench)
 {
@@ -271,6 +313,9 @@ static struct table *open_table(struct bench *bench)
         columns[n++] = (struct column){.name = "precision"};
         columns[n++] = (struct column){.name = "share_of_own_peak", .head = "own peak"};
         columns[n++] = (struct column){.name = "over_f32", .head = "over f32"};
+        columns[n++] = (struct column){.name = "over_f32_whole", .head = "with start"};
+        columns[n++] =
+            (struct column){.name = "packing", .unit = TABLE_SECONDS, .flags = TABLE_OMIT};
     }
     columns[n++] = (struct column)BENCH_AGAINST;
     return bench_table(bench, columns, n);
@@ -299,6 +344,8 @@ static void add_row(struct bench *bench, const char *label, const struct workloa
         table_text(t, "%s", numbers);
         table_real(t, stats_median(m->share, n));
         table_real(t, stats_median(m->over_f32, n));
+        table_real(t, stats_median(m->whole, n));
+        table_real(t, precision ? stats_median(m->packing, n) : NAN);
     }
     bench_row_end(bench, t, bench_rate(bench, name, rate));
 }

@@ -164,7 +164,8 @@ COMMAND(peak, peak_options, defaults, NULL, "FMA rates and memory bandwidth, one
         "measurements are shares of.")
 COMMAND(kernels, peak_options, defaults, NULL, "every kernel beside the limit that binds it",
         "Each kernel on buffers larger than the caches, as a share of the bandwidth or of the FMA "
-        "peak of the same minute.")
+        "peak of the same minute; gemm_i16, the product of --precision int16, in the cache, as a "
+        "share of the int16 peak.")
 COMMAND(gemm, gemm_options, defaults, check, "products of each model beside oneDNN and OpenBLAS",
         "Every product of a Pythia model, its loss head and attention, beside oneDNN (weights "
         "packed beforehand) and OpenBLAS; of a layer's products the gradients too: _dx of the "
@@ -176,7 +177,8 @@ COMMAND(
     "60), under random weights of the sizes in --models or under the MODELs named; MFU is "
     "useful FLOP/s over the FMA peak of the same minute. With --precision a row each: the share "
     "is of that precision's own peak, the ratio that of the scanning alone (with --cpu-time by CPU "
-    "time), without the start, in which weights are packed and the probe is run.")
+    "time), and with the start. int16 scans a file as `tripod import --precision int16` leaves it; "
+    "packing is the time in which a scan of the model itself makes the same.")
 
 COMMAND(gradients, gradients_options, gradients_defaults, check,
         "gradients of single tokens' losses, as quanta computes them",

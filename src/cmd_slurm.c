@@ -118,7 +118,7 @@ static double task_rate(const struct args *a, size_t cpus)
 {
     const struct scan_request *o = &a->scan.request;
     if (a->gflops > 0) return a->gflops;
-    double speedup = peak_speedup(o->gemm, o->kernels, o->threads);
+    double speedup = peak_speedup(o->gemm, o->kernels);
     if (o->compare) speedup = 2 / (1 / speedup + 1); /* half is float32's */
     return SHARE * speedup * peak_rate(o->kernels, o->threads, 0.2) * (double)cpus / o->threads;
 }

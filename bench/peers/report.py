@@ -19,7 +19,8 @@ WORKLOADS = {
     "short": "short documents (log-normal, median 60, cut at 1024)",
 }
 F32_PEERS = ("PyTorch", "CTranslate2", "llama.cpp")
-NARROW_PEERS = ("PyTorch bf16", "CTranslate2 int8", "CTranslate2 bf16", "llama.cpp q8_0", "llama.cpp bf16")
+NARROW_PEERS = ("PyTorch bf16", "CTranslate2 int16", "CTranslate2 int8", "CTranslate2 bf16",
+                "llama.cpp q8_0", "llama.cpp bf16")
 ORDER = ("tripod", "tripod avx2", "PyTorch", "PyTorch as installed", "PyTorch eager as installed",
          "CTranslate2", "llama.cpp", "tripod int16", "tripod bf16", *NARROW_PEERS)
 
@@ -114,7 +115,7 @@ def summary(rows, peak):
     return cells + [f"{r:.2f}" if r else "-" for r in ratios]
 
 
-def narrow_summary(rows, errors):
+def narrow_summary(rows, errors, peers):
     """Cells of the second: tripod's int16 over its float32 and over each peer, and its error; of the
     peers how many times its error."""
     int16 = rows.get("tripod int16")
@@ -123,7 +124,7 @@ def narrow_summary(rows, errors):
     cells = [f"{rows['tripod'].seconds / int16.seconds:.2f}"]
     mine = errors.get("tripod int16")
     cells.append(f"{mine[0]:.1e}" if mine else "-")
-    for name in NARROW_PEERS:
+    for name in peers:
         cell = f"{rows[name].seconds / int16.seconds:.2f}" if name in rows else "-"
         if mine and name in errors:
             cell += f" ({errors[name][0] / mine[0]:.0f})"
@@ -203,6 +204,7 @@ def section(cpu, entries, command, dots):
         if e["model"] not in models:
             models.append(e["model"])
     tables, overview, narrow = [], [], []
+    peers = [n for n in NARROW_PEERS if any(e["family"] == n for e in measured)]
     for workload, title in WORKLOADS.items():
         for model in models:
             some = [e for e in measured if e["model"] == model and e["workload"] == workload]
@@ -215,7 +217,7 @@ def section(cpu, entries, command, dots):
             n = max(e["tokens"] for e in some)
             kind = title.replace("documents of ", "").split(" (")[0]
             for cells, out in ((summary(rows, peak.get(model)), overview),
-                               (narrow_summary(rows, errors), narrow)):
+                               (narrow_summary(rows, errors, peers), narrow)):
                 if cells:
                     out.append(f"| {model} | {kind} | " + " | ".join(cells) + " |")
             tables += [f"### {model}, {title} ({n} tokens)", "",
@@ -229,9 +231,9 @@ def section(cpu, entries, command, dots):
     if narrow:
         text += ["How many times as fast tripod's int16 is, its mean difference, and in brackets how many times "
                  "that is the peer's:", "",
-                 "| model | documents | over its float32 | mean diff. | " +
-                 " | ".join("over " + n for n in NARROW_PEERS) + " |",
-                 "|---" * (4 + len(NARROW_PEERS)) + "|", *narrow, ""]
+                 "| model | documents | over its float32 | mean diff. |" +
+                 "".join(f" over {n} |" for n in peers),
+                 "|---" * (4 + len(peers)) + "|", *narrow, ""]
     text += tables
     if failed:
         text.append("Did not run: " + "; ".join(sorted({

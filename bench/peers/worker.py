@@ -136,7 +136,7 @@ class Torch:
 
 class CTranslate2:
     """Generator.score_batch. config: batch. load: inter (parallel batches; the threads are divided
-    among them), numbers int8|bf16 (float32 where it is not given)."""
+    among them), numbers int16|int8|bf16 (float32 where it is not given)."""
 
     def __init__(self, job):
         import ctranslate2
@@ -144,7 +144,7 @@ class CTranslate2:
         inter = job["load"]["inter"]
         self.model = ctranslate2.Generator(
             job["model"],
-            compute_type={"int8": "int8", "bf16": "bfloat16"}.get(
+            compute_type={"int16": "int16", "int8": "int8", "bf16": "bfloat16"}.get(
                 job["load"].get("numbers"), "float32"
             ),
             inter_threads=inter,
@@ -286,7 +286,13 @@ def main():
     with open(sys.argv[1]) as f:
         job = json.load(f)
     start = time.perf_counter()
-    peer = {"torch": Torch, "ct2": CTranslate2, "llama": LlamaCpp}[job["peer"]](job)
+    try:
+        peer = {"torch": Torch, "ct2": CTranslate2, "llama": LlamaCpp}[job["peer"]](job)
+    except Exception as e:  # it does not have these numbers, say: a result of every task
+        for task in job["tasks"]:
+            line = {"key": task["key"], "error": f"{type(e).__name__}: {str(e)[:300]}"}
+            print("RESULT " + json.dumps(line), flush=True)
+        return
     loaded = time.perf_counter() - start
     for task in job["tasks"]:
         docs = read_megatron(task["corpus"])

@@ -11,8 +11,7 @@ double peak_rate(const struct kernels *kernels, int threads, double seconds);
 /* The same of other numbers than "f32": "int16", "bf16". */
 double peak_rate_of(const char *numbers, const struct kernels *kernels, int threads,
                     double seconds);
-/* How many times as fast as float32 scans with PRODUCTS are taken to be where none has been measured, by
- * the two peaks: 1 for float32, and where there is no peak. */
-double peak_speedup(const struct products *products, const struct kernels *kernels, int threads);
+/* How many times as fast as float32 scans with PRODUCTS are taken to be where none has been measured. */
+double peak_speedup(const struct products *products, const struct kernels *kernels);
 
 #endif

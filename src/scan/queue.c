@@ -175,8 +175,7 @@ struct queue_rate queue_rate(const struct queue *q)
         free(path);
     }
     if (d) closedir(d);
-    rate.share =
-        rate.records ? sum / all : USUAL_SHARE * peak_speedup(o->gemm, o->kernels, o->threads);
+    rate.share = rate.records ? sum / all : USUAL_SHARE * peak_speedup(o->gemm, o->kernels);
     if (o->compare) rate.share = 2 / (1 / rate.share + 1 / USUAL_SHARE); /* half is float32's */
     return rate;
 }

@@ -246,7 +246,7 @@ static void warn(const struct streamed *s)
     double bytes = (double)m->flat->map.size, n = (double)s->plan->longest;
     double flop = neox_flop(&m->config, s->plan->longest, 0) / n * (double)s->inputs;
     double peak = 1e9 * peak_rate(m->kernels, s->options->threads, 0.02) *
-                  peak_speedup(m->products, m->kernels, s->options->threads);
+                  peak_speedup(m->products, m->kernels);
     if (peak > 0)
         snprintf(disk, sizeof disk, ", beside the computing where the file comes with %s/s or more",
                  format_bytes(bytes / (flop / peak), rate, sizeof rate));

@@ -13,6 +13,17 @@ if grep -Pq '^gelu_erf\t.*\t[0-9.]+$' "$T/out"; then echo "ok bench_ratio_column
 # shellcheck disable=SC2086
 ok bench_gemm "$TRIPOD" bench gemm --rounds 1 --threads 2 --rows 20 --models 70m --json
 cp "$T/out" "$T/gemm.json"
+if grep -qw avx2 /proc/cpuinfo; then
+    # shellcheck disable=SC2086
+    ok "bench kernels knows int16" "$TRIPOD" bench kernels $few --simd avx2 --tsv
+    shows "in the cache, beside its own peak" "^gemm_i16	[0-9.]+	0	[0-9.]+	int16	[0-9.]+"
+fi
+"$TRIPOD" import "$ROOT/models/demo/demo-311k/step1000" -o "$T/demo.tripod" >/dev/null
+# shellcheck disable=SC2086
+ok "bench scan of a model in int16" "$TRIPOD" bench scan 64 "$T/demo.tripod" --precision int16 --rounds 1 --threads 1 --json
+cp "$T/out" "$T/scan.json"
+fails "bench scan of a packed model" "demo.int16.tripod: its weights are packed" sh -c \
+    '"$0" import "$1/demo.tripod" --precision int16 -o "$1/demo.int16.tripod" >/dev/null && "$0" bench scan 64 "$1/demo.int16.tripod" --precision int16 --rounds 1' "$TRIPOD" "$T"
 # shellcheck disable=SC2086
 ok bench_gradients "$TRIPOD" bench gradients 20 33 $few --json
 cp "$T/out" "$T/gradients.json"
@@ -28,6 +39,11 @@ kernels = load("kernels.json")
 assert set(kernels["against"]) == set(kernels["rates"]) and kernels["simd"] == "scalar"
 assert all(0 < r for r in kernels["against"].values())
 assert {k["bound"] for k in kernels["kernels"]} <= {"memory", "arithmetic"}
+names = [k["kernel"] for k in kernels["kernels"]]
+assert names[-1] == "quantize" and len(set(names)) == len(names), names  # no peak of integers is known
+exact, int16 = load("scan.json")["runs"]
+assert (exact["precision"], int16["precision"]) == ("f32", "int16") and "packing" not in exact
+assert int16["packing"] > 0 and int16["over_f32"] > 0 and int16["over_f32_whole"] > 0
 gemm = load("gemm.json")
 assert [p["product"] for p in gemm["products"]] == \
     [p + s for p in ("qkv", "dense", "mlp_in", "mlp_out") for s in ("", "_dx", "_dw")] + \

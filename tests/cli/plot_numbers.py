@@ -409,7 +409,7 @@ def peak(f, path):
 def roofline(f, path):
     r = load(path)
     for k in r["kernels"]:
-        if k["gflop_per_s"]:
+        if k["gflop_per_s"] and k["gb_per_s"]:  # not a product in the cache
             f.holds([(k["gflop_per_s"] / k["gb_per_s"], k["gflop_per_s"])], k["kernel"])
     f.holds([(r["peak"] / r["copy_bandwidth"], r["peak"])], "roof")
 
