@@ -1,6 +1,6 @@
-/* cmd_fit.c - `tripod fit LAW FILE`: a scaling law from a table of runs, with what it is worth. The
- * work is fit/analysis.c's, the tables are src/report/report_fit.c's; isoflop, envelope, approaches,
- * bias and laws are commands of their own (cmd_approaches.c).
+/* cmd_fit.c - `tripod fit LAW FILE`: a scaling law from a table of runs, with what it is worth. Here are
+ * the options, the law and the rows; what is made of them is cmd_fit_results.c. isoflop, envelope,
+ * approaches, bias and laws are commands of their own (cmd_approaches.c).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
@@ -8,44 +8,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fit/analysis.h"
-#include "fit/average.h"
-#include "fit/compare.h"
 #include "fit/expression.h"
-#include "fit/link.h"
 #include "fit/pins.h"
 #include "fit/points_examine.h"
-#include "fit/saved.h"
 #include "fit/scatter.h"
 #include "fit/schedule.h"
-#include "fit/sensitivity.h"
-#include "src/base/json.h"
 #include "src/base/num.h"
-#include "src/base/provenance.h"
 #include "src/cli.h"
+#include "src/cmd_fit_results.h"
 #include "src/cmd_points.h"
 #include "src/commands.h"
-#include "src/report/report_average.h"
-#include "src/report/report_compare.h"
-#include "src/report/report_fit.h"
-#include "src/report/report_link.h"
-#include "src/report/report_noise.h"
-
-enum { MOST_PREDICTIONS = 64 };
 
 struct args {
     struct cli_common common;
-    const char *law, *file, *formula, *schedule, *objective, *resamples;
+    const char *law, *file, *formula, *schedule, *objective;
     struct cmd_points points;
     struct texts pins, bounds;
     struct reals budgets;
-    struct prediction predict[MOST_PREDICTIONS];
+    struct prediction predict[FIT_PREDICTIONS];
     size_t n_predict;
     struct bootstrap_options bootstrap;
     enum points_column x; /* POINTS_COLUMNS: not given */
-    double level, holdout;
-    int grid, link, variance;
-    bool bootstrap_given, no_profile, no_witness, compare, average, sensitivity;
+    double level;
+    int grid;
+    bool bootstrap_given, no_profile, no_witness;
+    struct fit_wanted wanted;
 };
 #define ARGS struct args
 
@@ -98,15 +85,14 @@ static int take_predict(void *args, const char *value, struct err *e)
     struct args *a = args;
     double v[3] = {0};
     size_t n;
-    if (a->n_predict == MOST_PREDICTIONS)
-        return err_set(e, "--predict: given more than %d times", MOST_PREDICTIONS);
+    if (a->n_predict == FIT_PREDICTIONS)
+        return err_set(e, "--predict: given more than %d times", FIT_PREDICTIONS);
     if (parse_list(value, "--predict", v, 3, &n, e)) return -1;
     a->predict[a->n_predict++] = (struct prediction){.N = v[0], .D = v[1], .U = v[2]};
     return 0;
 }
 
 static const char *const links[] = {"none", "logit", NULL};
-static const char *const variances[] = {"equal", "N", "D", NULL};
 
 static const struct option_row options[] = {
     OPTION_PLAIN(law, "LAW"),
@@ -137,7 +123,7 @@ static const struct option_row options[] = {
                 "huber:DELTA or huber:auto, lad, logls (all on ln L), ls, asym:RATIO (on L) "
                 "(default: huber:1e-3, for power, power-constant and formulas like them logls)"),
     OPTION_CHOICE(
-        "variance", 0, variance, variances,
+        "variance", 0, wanted.variance, fit_variances,
         "Noise variance that grows or falls with N or D: the exponent is estimated, and rows "
         "weighed by it"),
     OPTION_TEXTS("pin", 0, "NAME=VALUE", pins, "Hold a parameter; what that costs is reported"),
@@ -149,7 +135,7 @@ static const struct option_row options[] = {
     OPTION_CALL("bootstrap", 0, "N|KIND:N", take_bootstrap,
                 "N resamples; KIND pairs, residual, cluster (whole runs) or parametric; 0: none "
                 "(default: pairs:1000, fewer beyond 2000 rows)"),
-    OPTION_TEXT("resamples", 0, "FILE.csv", resamples,
+    OPTION_TEXT("resamples", 0, "FILE.csv", wanted.resamples,
                 "Write the parameters of every resample, for the bands of tripod allocate "
                 "--samples"),
     OPTION_INT("boot-starts", 0, "K", bootstrap.starts, 0, 8, "Further starts of each resample"),
@@ -163,19 +149,19 @@ static const struct option_row options[] = {
                  "Compute-optimal N, D, D/N and L at these FLOP, with bands"),
     OPTION_CALL("predict", 0, "N[,D[,U]]", take_predict,
                 "Loss there, with a band of the law and one of a new run"),
-    OPTION_CHOICE("link", 0, link, links,
+    OPTION_CHOICE("link", 0, wanted.link, links,
                   "logit: a sigmoid from the loss to an accuracy (--outcome), for --predict"),
-    OPTION_FLAG("compare", 0, compare,
+    OPTION_FLAG("compare", 0, wanted.compare,
                 "All laws of these variables: AIC, AICc, BIC, errors with the largest compute and "
                 "with each budget left out"),
     OPTION_FLAG(
-        "average", 0, average,
+        "average", 0, wanted.average,
         "With --compare: --predict and --budget averaged over the laws, by Akaike weights and "
         "by errors with budgets left out; bands hold the spread between laws"),
-    OPTION_REAL("holdout", 0, "C", holdout, 1e-300, 1e300,
+    OPTION_REAL("holdout", 0, "C", wanted.holdout, 1e-300, 1e300,
                 "With --compare: the largest compute is what has C or more (default: the top "
                 "budget)"),
-    OPTION_FLAG("sensitivity", 0, sensitivity,
+    OPTION_FLAG("sensitivity", 0, wanted.sensitivity,
                 "The law again under other objectives, deltas, rows and counts of N: the spread of "
                 "exponents and D/N"),
     OPTION_GROUP(cli_common_options, common),
@@ -192,14 +178,16 @@ static int check(void *args, struct err *e)
         a->file = a->law;
         a->law = a->formula;
     }
-    if (a->average && !a->compare) return err_set(e, "--average needs --compare");
-    if (a->average && !a->n_predict && !a->budgets.n)
+    a->wanted.by = a->points.options.column[POINTS_BY] != NULL;
+    if (a->wanted.average && !a->wanted.compare) return err_set(e, "--average needs --compare");
+    if (a->wanted.average && !a->n_predict && !a->budgets.n)
         return err_set(e, "--average needs --predict or --budget: what to average");
     if ((a->law || a->formula) && !a->file) return err_set(e, "expected FILE");
-    if (a->holdout > 0 && !a->compare) return err_set(e, "--holdout goes with --compare");
-    if (a->points.options.column[POINTS_OUTCOME] && !a->link)
+    if (a->wanted.holdout > 0 && !a->wanted.compare)
+        return err_set(e, "--holdout goes with --compare");
+    if (a->points.options.column[POINTS_OUTCOME] && !a->wanted.link)
         return err_set(e, "--outcome goes with --link logit");
-    if (a->resamples && a->points.options.column[POINTS_BY])
+    if (a->wanted.resamples && a->wanted.by)
         return err_set(e, "--resamples writes those of one fit: not with --by");
     return 0;
 }
@@ -256,16 +244,12 @@ static int read_options(const struct args *a, const struct law *law, struct anal
 /* What one call works on. */
 struct job {
     const struct args *args;
-    const struct law *law;
     struct law *own;      /* the law when it is a formula */
     struct law scheduled; /* the law with its schedule, where it reads one */
     struct schedule schedule;
-    struct prediction predict[MOST_PREDICTIONS];
-    struct analysis_options options;
-    struct csv table;
-    struct points_options rows; /* how points were read from the table */
+    struct prediction predict[FIT_PREDICTIONS];
     struct points_flops flops;
-    struct sheet *sheet;
+    struct fit_work work;
 };
 
 /* The law by name or formula, with its schedule. */
@@ -273,18 +257,19 @@ static int open_law(struct job *j, struct err *e)
 {
     const struct args *a = j->args;
     if (a->formula)
-        j->law = j->own = expression_parse(a->formula, e);
+        j->work.law = j->own = expression_parse(a->formula, e);
     else
-        j->law = expression_or_name(a->law, &j->own, e);
-    if (!j->law) return -1;
-    if (!(j->law->variables & LAW_SCHEDULE))
-        return a->schedule ? err_set(e, "--schedule: the law %s reads none", j->law->name) : 0;
+        j->work.law = expression_or_name(a->law, &j->own, e);
+    if (!j->work.law) return -1;
+    if (!(j->work.law->variables & LAW_SCHEDULE))
+        return a->schedule ? err_set(e, "--schedule: the law %s reads none", j->work.law->name) : 0;
     if (!a->schedule)
-        return err_set(e, "%s needs --schedule: a file of step and lr, or pythia", j->law->name);
+        return err_set(e, "%s needs --schedule: a file of step and lr, or pythia",
+                       j->work.law->name);
     if (schedule_read(&j->schedule, a->schedule, e)) return -1;
-    j->scheduled = *j->law;
+    j->scheduled = *j->work.law;
     j->scheduled.context = &j->schedule;
-    j->law = &j->scheduled;
+    j->work.law = &j->scheduled;
     return 0;
 }
 
@@ -292,7 +277,7 @@ static int open_law(struct job *j, struct err *e)
 static int place_predictions(struct job *j, struct err *e)
 {
     const struct args *a = j->args;
-    const struct law *law = j->law;
+    const struct law *law = j->work.law;
     for (size_t i = 0; i < a->n_predict; i++) {
         const struct prediction *given = &a->predict[i];
         const double v[3] = {given->N, given->D, given->U};
@@ -317,20 +302,22 @@ static int place_predictions(struct job *j, struct err *e)
         if (!(law->variables & LAW_N)) to[0] = NAN;
         j->predict[i] = (struct prediction){.N = to[0], .D = to[1], .U = to[2]};
     }
-    j->options.predict = j->predict;
-    j->options.n_predict = a->n_predict;
+    j->work.options.predict = j->predict;
+    j->work.options.n_predict = a->n_predict;
     return 0;
 }
 
 /* The rows the law can use, and what they can tell. */
 static int read_points(struct points *p, struct job *j, struct err *e)
 {
-    const enum points_column x = j->options.x;
-    const bool one = is_of_one(j->law), of_size = one && needed(j->law, x) == 1u << POINTS_N;
-    if (cmd_points_options(&j->rows, &j->args->points, &j->flops, needed(j->law, x), of_size, e) ||
-        points_read(p, &j->table, &j->rows, e))
+    const enum points_column x = j->work.options.x;
+    const bool one = is_of_one(j->work.law),
+               of_size = one && needed(j->work.law, x) == 1u << POINTS_N;
+    if (cmd_points_options(&j->work.rows, &j->args->points, &j->flops, needed(j->work.law, x),
+                           of_size, e) ||
+        points_read(p, &j->work.table, &j->work.rows, e))
         return -1;
-    if (j->law->context == &j->schedule && schedule_check(&j->schedule, p, e)) {
+    if (j->work.law->context == &j->schedule && schedule_check(&j->schedule, p, e)) {
         points_close(p);
         return -1;
     }
@@ -377,176 +364,34 @@ static int settle_bootstrap(const struct args *a, const struct law *law, struct 
 
 /* --- command --- */
 
-/* The second stage, from losses to outcomes. */
-static int add_link(const struct job *j, const struct analysis *a, const struct points *p,
-                    json_t *json, struct err *e)
-{
-    struct link link;
-    struct linked predicted[MOST_PREDICTIONS];
-    if (link_analyse(&link, predicted, a, p, &j->options, e)) return -1;
-    json_object_set_new(json, "link", link_report(j->sheet, &link, predicted, a->n_predict));
-    return 0;
-}
-
-/* Laws beside each other, and what they say together. */
-static int add_laws(const struct job *j, const struct points *p, json_t *json, struct err *e)
-{
-    const struct analysis_options *o = &j->options;
-    struct comparison rows[COMPARE_LAWS];
-    struct compare_split split;
-    struct average average;
-    int n = compare_laws(rows, p, j->law, o->x, &o->fit, j->args->holdout, &split, e);
-    if (n < 0) return -1;
-    json_object_set_new(json, "compare", compare_report(j->sheet, rows, n, &split));
-    if (!j->args->average) return 0;
-    int status = average_laws(&average, rows, n, p, o, e);
-    if (!status) json_object_set_new(json, "average", average_report(j->sheet, &average, o->level));
-    average_close(&average);
-    return status;
-}
-
-/* Adds to sheet and JSON; GROUP: its name, or NULL. */
-static int add_comparisons(const struct job *j, const struct points *p, const char *group,
-                           json_t *json, struct err *e)
-{
-    const struct analysis_options *o = &j->options;
-    if (j->args->compare && add_laws(j, p, json, e)) return -1;
-    if (!j->args->sensitivity || group) return 0;
-    struct sensitivity s = {.law = j->law,
-                            .x = o->x,
-                            .fit = &o->fit,
-                            .budget = o->n_budgets ? o->budgets[0] : 0,
-                            .table = &j->table,
-                            .points = &j->rows};
-    struct choice *c = calloc(SENSITIVITY_MOST, sizeof *c);
-    int n = c ? sensitivity_run(c, &s, p, e) : err_memory(e, NULL);
-    if (n >= 0)
-        json_object_set_new(json, "sensitivity",
-                            sensitivity_report(j->sheet, c, n, j->law, s.budget));
-    free(c);
-    return n < 0 ? -1 : 0;
-}
-
-/* Noise told from misfit where runs are repeated, and rows from runs. */
-static int add_noise(const struct job *j, const struct points *p, struct analysis *a, json_t *json,
-                     struct err *e)
-{
-    struct lack l;
-    struct boot_check c;
-    struct reml_runs runs;
-    if (lack_of_fit(&l, p, j->law, j->options.x, &j->options.fit, e) ||
-        boot_check(&c, a, p, &j->options, e) ||
-        reml_runs(&runs, p, j->options.x, &a->fit, &j->options.fit, e))
-        return -1;
-    noise_report(j->sheet, json, p, j->law, &l, &c);
-    runs_report(j->sheet, json, a, &runs, &c);
-    return 0;
-}
-
-/* One fit into sheet and JSON. */
-static int fit_one(const struct job *j, struct points *p, const char *group, json_t **json,
-                   struct err *e)
-{
-    const struct analysis_options *o = &j->options;
-    const int follows = j->args->variance;
-    struct reml_variance variance;
-    struct analysis a = {.n_derived = 0};
-    *json = NULL;
-    int status = !follows ? 0
-                          : reml_variance(&variance, p, j->law, o->x,
-                                          follows == 1 ? POINTS_N : POINTS_D, &o->fit, e);
-    if (!status) status = analyse(&a, p, j->law, o, e);
-    if (!status && j->args->resamples)
-        status = saved_write_samples(j->args->resamples, j->law, &a.bootstrap, e);
-    if (!status) {
-        if (group) sheet_remark(j->sheet, "group %s", group);
-        *json = fit_report(j->sheet, &a, p, &j->options);
-        if (follows) variance_report(j->sheet, *json, &variance, variances[follows]);
-        status = add_noise(j, p, &a, *json, e);
-        if (!status && j->args->link) status = add_link(j, &a, p, *json, e);
-        if (!status) status = add_comparisons(j, p, group, *json, e);
-    }
-    analysis_close(&a);
-    return status;
-}
-
-/* Each group by itself; a group that cannot be fitted is said so, and only if none can is it a
- * failure. */
-static int fit_groups(const struct job *j, const struct points *p, json_t *json, struct err *e)
-{
-    size_t *rows = malloc((p->n + 1) * sizeof *rows), good = 0;
-    if (!rows) return err_memory(e, p->path);
-    json_t *groups = json_array();
-    json_object_set_new(json, "law", json_string(j->law->name));
-    json_object_set_new(json, "groups", groups);
-    for (size_t g = 0; g < p->n_by; g++) {
-        struct points part;
-        json_t *one;
-        size_t n = 0;
-        for (size_t i = 0; i < p->n; i++) {
-            if (p->by[i] == g) rows[n++] = i;
-        }
-        if (points_select(&part, p, rows, n, e)) break;
-        if (!fit_one(j, &part, p->by_names[g], &one, e)) {
-            good++;
-            json_object_set_new(one, "group", json_utf8(p->by_names[g]));
-        } else {
-            json_decref(one);
-            one = json_pack("{s:o, s:s}", "group", json_utf8(p->by_names[g]), "failed", e->text);
-            sheet_remark(j->sheet, "group %s: not fitted: %s", p->by_names[g], e->text);
-        }
-        sheet_gap(j->sheet);
-        json_array_append_new(groups, one);
-        points_close(&part);
-    }
-    free(rows);
-    return good ? 0 : -1;
-}
-
-static int fit_points(struct job *j, struct points *p, struct err *e)
-{
-    json_t *json = provenance_json(), *one = NULL;
-    int status = json ? 0 : err_memory(e, NULL);
-    if (!status && j->args->points.options.column[POINTS_BY])
-        status = fit_groups(j, p, json, e);
-    else if (!status)
-        status = fit_one(j, p, NULL, &one, e);
-    if (status) {
-        err_prefix(e, "%s", p->path);
-    } else {
-        json_object_update(json, one);
-        status = cli_write(&j->args->common, j->sheet, json, e);
-        json = NULL;
-    }
-    json_decref(one);
-    json_decref(json);
-    return status;
-}
-
 static int run_job(struct job *j, struct err *e)
 {
     const struct args *a = j->args;
     struct points p;
-    if (open_law(j, e) || read_options(a, j->law, &j->options, e) || place_predictions(j, e) ||
-        cmd_points_apart(a->file, a->resamples, e) || csv_read(&j->table, a->file, e) ||
-        read_points(&p, j, e))
+    if (open_law(j, e) || read_options(a, j->work.law, &j->work.options, e) ||
+        place_predictions(j, e) || cmd_points_apart(a->file, a->wanted.resamples, e) ||
+        csv_read(&j->work.table, a->file, e) || read_points(&p, j, e))
         return -1;
-    int status =
-        a->link && !p.column[POINTS_OUTCOME] ? csv_missing(&j->table, e, NULL, "the outcome") : 0;
-    if (!status) status = settle_bootstrap(a, j->law, &p, &j->options.bootstrap, e);
-    j->sheet = sheet_open();
-    if (!status) status = fit_points(j, &p, e);
-    sheet_free(j->sheet);
+    int status = a->wanted.link && !p.column[POINTS_OUTCOME]
+                     ? csv_missing(&j->work.table, e, NULL, "the outcome")
+                     : 0;
+    if (!status) status = settle_bootstrap(a, j->work.law, &p, &j->work.options.bootstrap, e);
+    json_t *json = NULL;
+    j->work.sheet = sheet_open();
+    if (!status) status = fit_results(&json, &j->work, &p, e);
+    if (!status) status = cli_write(&a->common, j->work.sheet, json, e);
+    sheet_free(j->work.sheet);
     points_close(&p);
     return status;
 }
 
 static int run(void *args, struct err *e)
 {
-    struct job j = {.args = args};
-    cli_use_threads(j.args->common.threads);
+    const struct args *a = args;
+    struct job j = {.args = a, .work.wanted = &a->wanted};
+    cli_use_threads(a->common.threads);
     int status = run_job(&j, e);
-    csv_close(&j.table);
+    csv_close(&j.work.table);
     schedule_close(&j.schedule);
     expression_free(j.own);
     return status;
