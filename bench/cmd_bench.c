@@ -6,9 +6,11 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
 #include "models/suite.h"
+#include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/provenance.h"
 #include "src/commands.h"
@@ -21,9 +23,9 @@
             "cpu-time", 0, cpu_time,                                                               \
             "Divide by the threads' CPU time, not by the clock on the wall: for a machine "        \
             "that others use"),                                                                    \
-        OPTION_SIZE("memory", 0, "BYTES", memory, 1 << 20, 1ll << 40,                              \
-                    "Buffers of the streams, all threads together (default: four times the last "  \
-                    "cache)"),                                                                     \
+        OPTION_BYTES("memory", 0, "BYTES", memory, 1 << 20, 1ll << 40,                             \
+                     "Buffers of the streams, all threads together (default: four times the last " \
+                     "cache)"),                                                                    \
         OPTION_GROUP(cli_kernels_options, simd), OPTION_HEADING("Baseline:"),                      \
         OPTION_TEXT("save", 0, "FILE", save, "Keep the result as a baseline"),                     \
         OPTION_TEXT("against", 0, "FILE", against, "Show ratios to a baseline"),                   \
@@ -97,16 +99,23 @@ static int no_command(void *args, struct err *e)
                 : err_set(e, "what? peak, kernels, gemm, scan, gradients, train or archive");
 }
 
-static int load_baseline(struct bench *bench, struct err *e)
+/* Of NAME alone: other measurements have other rates. */
+static int load_baseline(struct bench *bench, const char *name, struct err *e)
 {
     json_error_t error;
+    if (access(bench->against, R_OK)) return err_errno(e, "%s: cannot open", bench->against);
     json_t *saved = json_load_file(bench->against, 0, &error);
     if (!saved) return err_set(e, "%s: line %d: %s", bench->against, error.line, error.text);
+    const char *of = json_string_value(json_object_get(saved, "bench"));
+    int status = 0;
     bench->baseline = json_incref(json_object_get(saved, "rates"));
-    json_decref(saved);
     if (!json_is_object(bench->baseline))
-        return err_set(e, "%s: expected what --save wrote, found no \"rates\"", bench->against);
-    return 0;
+        status = err_set(e, "%s: expected what --save wrote, found no \"rates\"", bench->against);
+    else if (!of || strcmp(of, name) != 0)
+        status = err_set(e, "%s: expected a baseline of bench %s, found one of %s", bench->against,
+                         name, of ? of : "something else");
+    json_decref(saved);
+    return status;
 }
 
 static void compare_to_baseline(struct bench *bench)
@@ -134,7 +143,9 @@ static int run(struct bench *bench, const char *name, int (*measure)(struct benc
                               bench->kernels->name, "threads", bench->threads, "rates",
                               bench->rates, "provenance", provenance_json());
     int status = bench->result ? 0 : err_memory(e, "bench");
-    if (!status && bench->against) status = load_baseline(bench, e);
+    if (!status && bench->against) status = load_baseline(bench, name, e);
+    if (!status && bench->save) status = out_check(bench->save, e);
+    if (!status) status = cli_check_outputs(&bench->common, NULL, e);
     if (!status) status = measure(bench, e);
     if (!status && bench->baseline) compare_to_baseline(bench);
     if (!status && bench->save) status = json_save(bench->save, json_incref(bench->result), e);

@@ -151,6 +151,29 @@ size_t cli_width(int fd)
     return 80;
 }
 
+static bool same_file(const char *x, const char *y)
+{
+    struct stat a, b;
+    if (!x || !y) return false;
+    if (!strcmp(x, y)) return true;
+    return !stat(x, &a) && !stat(y, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int cli_check_apart(const char *const *in, size_t n, const char *const *out, size_t outs,
+                    struct err *e)
+{
+    for (size_t i = 0; i < outs; i++) {
+        for (size_t k = 0; k < n; k++)
+            if (same_file(in[k], out[i]))
+                return err_set(e, "%s: is read from: expected another name to write to", out[i]);
+        for (size_t k = 0; k < i; k++)
+            if (same_file(out[k], out[i]))
+                return err_set(e, "%s: two results would be written to it: expected another name",
+                               out[i]);
+    }
+    return 0;
+}
+
 int cli_check_outputs(const struct cli_common *common, const char *plot, struct err *e)
 {
     if (common->json_file && out_check(common->json_file, e)) return -1;

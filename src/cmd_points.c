@@ -3,9 +3,9 @@
 #include "src/cmd_points.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "src/base/num.h"
+#include "src/cli.h"
 #include "src/commands.h"
 
 #define ARGS struct cmd_points
@@ -79,9 +79,5 @@ int cmd_points_read(struct points *p, const struct cmd_points *a, const struct c
 
 int cmd_points_apart(const char *in, const char *out, struct err *e)
 {
-    struct stat a, b;
-    if (!in || !out || !strcmp(in, "-") || stat(in, &a) || stat(out, &b) || a.st_dev != b.st_dev ||
-        a.st_ino != b.st_ino)
-        return 0;
-    return err_set(e, "%s: is read from: expected another name to write to", out);
+    return in && strcmp(in, "-") ? cli_check_apart(&in, 1, &out, 1, e) : 0;
 }

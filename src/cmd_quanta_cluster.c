@@ -59,6 +59,8 @@ static int check(void *args, struct err *e)
     if (!a->path)
         return err_set(e, "no matrix: give C.npy as written by `tripod quanta similarity -o`");
     if (!a->out) return err_set(e, "no output: give a file with -o LABELS.npy");
+    if (a->method != CLUSTER_KMEANS && a->restarts != defaults.restarts)
+        return err_set(e, "--n-init is for --method kmeans");
     for (size_t i = 0; i < a->clusters.n; i++) {
         const double k = a->clusters.value[i];
         if (k < 2 || k > INT32_MAX || k != floor(k))
@@ -89,13 +91,31 @@ static int choose(size_t **clusters, size_t *kinds, const struct args *a, size_t
                             a->path, n);
 }
 
-/* LABELS.npy and beside it LABELS.json. */
-static int write_files(const struct clustering *r, const struct affinity *affinity,
-                       const struct cluster_request *q, const struct args *a, struct err *e)
+/* LABELS.json of LABELS.npy; the caller frees. */
+static char *record_of(const struct args *a)
 {
     const size_t length = strlen(a->out);
     const bool suffix = length > 4 && !strcmp(a->out + length - 4, ".npy");
-    char *record = format_string("%.*s.json", (int)(suffix ? length - 4 : length), a->out);
+    return format_string("%.*s.json", (int)(suffix ? length - 4 : length), a->out);
+}
+
+/* Before hours of work: what is written is not what is read, and can be written. */
+static int check_files(const struct args *a, struct err *e)
+{
+    char *record = record_of(a);
+    const char *const out[] = {a->out, record, a->vectors, a->common.json_file};
+    int status = record ? cli_check_apart(&a->path, 1, out, 4, e) : err_memory(e, a->out);
+    if (!status) status = out_check(a->out, e);
+    if (!status && a->vectors) status = out_check(a->vectors, e);
+    if (!status) status = cli_check_outputs(&a->common, NULL, e);
+    free(record);
+    return status;
+}
+
+static int write_files(const struct clustering *r, const struct affinity *affinity,
+                       const struct cluster_request *q, const struct args *a, struct err *e)
+{
+    char *record = record_of(a);
     if (!record) return err_memory(e, a->out);
     int status = clustering_write(r, a->out, e);
     if (!status) {
@@ -122,6 +142,7 @@ static int run(void *args, struct err *e)
     if (affinity_open(&affinity, a->path, a->affinity, e)) return -1;
     int status = choose(&clusters, &q.kinds, a, affinity.n, e);
     q.clusters = clusters;
+    if (!status) status = check_files(a, e);
     if (!status) status = cluster_run(&r, &affinity, &q, e);
     if (!status) {
         struct sheet *s = sheet_open();

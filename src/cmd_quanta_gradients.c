@@ -291,6 +291,7 @@ static int run(void *args, struct err *e)
     o->samples.row = one ? &a->dump : NULL;
     o->samples.row_n = one;
     int status = gradients_open(&g, o, e);
+    if (!status) status = cli_check_outputs(&a->common, NULL, e);
     if (!status && g.longest > g.flat.config.max_positions)
         progress_warn("%s: %zu positions, but the model was trained on %zu", o->model, g.longest,
                       g.flat.config.max_positions);

@@ -80,7 +80,11 @@ static int check(void *args, struct err *e)
     if (a->near == UINT64_MAX && a->similarity) return err_set(e, "--similarity needs --near");
     if (a->near != UINT64_MAX && a->cluster)
         return err_set(e, "give --near or --cluster, not both");
-    return 0;
+    if (a->first != defaults.first && (a->near != UINT64_MAX || a->cluster))
+        return err_set(e, "give --first or --%s, not both", a->cluster ? "cluster" : "near");
+    const char *const in[] = {a->labels, a->similarity}, *const out[] = {a->html, a->jsonl,
+                                                                         a->common.json_file};
+    return cli_check_apart(in, 2, out, 3, e);
 }
 
 /* The clusters, their samples, and what is shown of them. */

@@ -52,6 +52,8 @@ static int check(void *args, struct err *e)
     if (!a->folder)
         return err_set(e, "no folder: give the one `tripod quanta gradients -o` wrote to");
     if (a->halves && !a->out) return err_set(e, "--halves needs -o");
+    if (!a->model && (a->check_rows != defaults.check_rows || a->memory))
+        return err_set(e, "--%s is for --check MODEL", a->memory ? "memory" : "check-rows");
     if (!a->model != !a->corpus) return err_set(e, "--check MODEL and -c CORPUS go together");
     return 0;
 }
@@ -86,6 +88,28 @@ static int write_results(const struct args *a, const struct report_similarity *r
     return status;
 }
 
+/* The files that are written are not the folder's own, and each is another; all can be written. */
+static int check_files(const struct args *a, const struct similarity_files *f, struct err *e)
+{
+    static const char *const names[] = {"sketch.npy", "rows.npy",  "losses.npy",
+                                        "norms.npy",  "exact.npy", "gradients.json"};
+    enum { NAMES = sizeof names / sizeof *names };
+    char *own[NAMES], *record = f->cosines ? with_end(f->cosines, ".json") : NULL;
+    int status = f->cosines && !record ? err_memory(e, f->cosines) : 0;
+    for (size_t i = 0; i < NAMES; i++) {
+        own[i] = format_string("%s/%s", a->folder, names[i]);
+        if (!own[i] && !status) status = err_memory(e, a->folder);
+    }
+    const char *const out[] = {f->cosines,   record,       f->angular,
+                               f->halves[0], f->halves[1], a->common.json_file};
+    if (!status)
+        status = cli_check_apart((const char *const *)own, NAMES, out, sizeof out / sizeof *out, e);
+    if (!status) status = cli_check_outputs(&a->common, NULL, e);
+    for (size_t i = 0; i < NAMES; i++) free(own[i]);
+    free(record);
+    return status;
+}
+
 static int run(void *args, struct err *e)
 {
     const struct args *a = args;
@@ -105,6 +129,7 @@ static int run(void *args, struct err *e)
     struct check_result checked = {.samples = 0};
     int status = a->halves && (!first || !second) ? err_memory(e, NULL) : 0;
     if (!status) status = similarity_check(&s, &files, e);
+    if (!status) status = check_files(a, &files, e);
     if (!status && a->model) status = check_run(&checked, &s, &q, e);
     if (!status) status = similarity_write(&s, &files, q.kernels, &found, e);
     const struct report_similarity r = {&s, &found, &files, checked.samples, checked.error};

@@ -249,6 +249,7 @@ static int run_queue(const struct cmd_scan *a, struct queue *q, struct job *job,
                       o->shard, o->shards);
     if (write_plan(a, q, e)) return -1;
     if (a->dry_run) return 0;
+    if (cli_check_outputs(&a->common, NULL, e)) return -1;
     if (sweep_run(q, job, e) || write_results(a, q, e)) return -1;
     return queue_verdict(q, e);
 }

@@ -6,6 +6,7 @@
 
 #include "src/base/provenance.h"
 #include "src/cli.h"
+#include "src/cmd_points.h"
 #include "src/commands.h"
 #include "src/text/byte_tokenizer.h"
 #include "src/text/corpus.h"
@@ -58,6 +59,12 @@ static int check(void *args, struct err *e)
     if (!a->paths.n) return err_set(e, "expected files to read ('-' is stdin)");
     if (a->tokenizer && a->bytes) return err_set(e, "give -t or --bytes, not both");
     if (!a->tokenizer && !a->bytes) return err_set(e, "expected -t tokenizer.json, or --bytes");
+    if (a->output && !*a->output) return err_set(e, "-o: expected a name, found ''");
+    if (a->decode && (a->options.format != TEXT_AUTO || a->options.field || a->options.append))
+        return err_set(e, "--decode reads tokens: no --%s",
+                       a->options.field    ? "field"
+                       : a->options.append ? "append"
+                                           : "format");
     if (a->decode && a->paths.n != 1) return err_set(e, "--decode reads one corpus");
     if (a->decode && a->common.json) return err_set(e, "--decode prints text, not --json");
     if (!a->decode && !a->output)
@@ -137,16 +144,31 @@ done:
     return status;
 }
 
+/* Text is not written over the corpus it is of. */
+static int apart(const char *prefix, const char *output, struct err *e)
+{
+    static const char *const ends[] = {"bin", "idx", "json"};
+    int status = 0;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends && !status; i++) {
+        char *file = format_string("%s.%s", prefix, ends[i]);
+        status = file ? cmd_points_apart(file, output, e) : err_memory(e, prefix);
+        free(file);
+    }
+    return status;
+}
+
 static int decode(const struct arguments *a, const struct tokenizer *t, struct err *e)
 {
     struct corpus c;
     struct out out = {.slot = -1};
     if (corpus_open(&c, a->paths.item[0], e)) return -1;
+    int status = origin_check_tokenizer(c.prefix, t, e);
+    if (!status) status = apart(c.prefix, a->output, e);
     c.limit = (uint32_t)tokenizer_size(t);
     uint64_t replaced = 0;
     size_t first = 0; /* the document of the first */
     bool named = a->output && strcmp(a->output, "-");
-    int status = named ? out_open(&out, a->output, e) : 0;
+    if (!status && named) status = out_open(&out, a->output, e);
     for (size_t i = 0; i < c.documents && !status; i++) {
         if (a->options.max_documents && i >= a->options.max_documents) break;
         if (!replaced) first = i;
@@ -205,14 +227,27 @@ static int encode(struct arguments *a, const struct tokenizer *t, struct err *e)
     return status;
 }
 
+/* What is at PATH may be this tokenizer alone: others' corpora may need another. */
+static int check_place(const struct tokenizer *t, const char *path, struct err *e)
+{
+    uint64_t there;
+    if (!file_exists(path)) return 0;
+    if (!tokenizer_file_hash(&there, path, e) && there == tokenizer_hash(t)) return 0;
+    return err_set(e, "%s: would be overwritten, and is no tokenizer of bytes: expected another -o",
+                   path);
+}
+
 /* The tokenizer of bytes goes beside the corpus, where P.json says it is. */
 static int run_bytes(struct arguments *a, struct err *e)
 {
     struct tokenizer *t = NULL;
-    char *path = format_string("%s-tokenizer.json", a->decode ? a->paths.item[0] : a->output);
+    char *prefix = corpus_prefix(a->decode ? a->paths.item[0] : a->output);
+    char *path = prefix ? format_string("%s-tokenizer.json", prefix) : NULL;
     int status = path ? byte_tokenizer_open(&t, path, e) : err_memory(e, "--bytes");
+    if (!status && !a->decode) status = check_place(t, path, e);
     if (!status) status = a->decode ? decode(a, t, e) : encode(a, t, e);
     if (!status && !a->decode) status = byte_tokenizer_write(path, e);
+    free(prefix);
     tokenizer_close(t);
     free(path);
     return status;

@@ -429,7 +429,10 @@ int flat_create(struct flat_writer *w, const char *path, const struct neox_confi
                 const enum simd_dtype *dtypes, struct err *e)
 {
     *w = (struct flat_writer){.config = *config, .count = neox_tensor_count(config)};
-    if (out_open(&w->out, path, e)) return -1;
+    if (out_open(&w->out, path, e)) {
+        flat_abort(w);
+        return -1;
+    }
     w->tensors = calloc(w->count, sizeof *w->tensors);
     if (!w->tensors) {
         flat_abort(w);

@@ -42,6 +42,7 @@ char *losses_key(const struct record *r, uint64_t model, int gelu, const struct 
 static int check_corpora(const struct scan_request *o, bool *tokenised, struct err *e)
 {
     *tokenised = o->corpora_n == 1 && corpus_exists(o->corpora[0]);
+    if (*tokenised) corpus_warn_of_text(o->corpora[0]);
     for (size_t i = 0; i < o->corpora_n && !*tokenised; i++) {
         if (corpus_exists(o->corpora[i]))
             return err_set(e,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "src/base/file.h"
+#include "src/base/progress.h"
 
 char *corpus_prefix(const char *path)
 {
@@ -83,4 +84,15 @@ bool corpus_exists(const char *path)
     free(idx);
     free(prefix);
     return yes;
+}
+
+void corpus_warn_of_text(const char *path)
+{
+    char *prefix = corpus_prefix(path);
+    if (prefix && !strcmp(prefix, path) && file_exists(path))
+        progress_warn(
+            "%s: the corpus %s.idx is read, not the text in the file %s: to read that, move "
+            "one of them; %s.idx is the corpus without this warning",
+            path, path, path, path);
+    free(prefix);
 }

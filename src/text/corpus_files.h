@@ -17,6 +17,9 @@ char *corpus_prefix(const char *path);
  * and no file P do. */
 bool corpus_exists(const char *prefix);
 
+/* Warns where PREFIX, a corpus that exists, is a file too: book.txt beside book.txt.idx. */
+void corpus_warn_of_text(const char *prefix);
+
 /* The files of the tokens, in order. */
 struct corpus_bins {
     char **name; /* [n]; none: there are no such files */

@@ -9,6 +9,7 @@
 
 #include "src/base/file.h"
 #include "src/base/json.h"
+#include "src/text/corpus_files.h"
 
 /* The number changes whenever the ids of any text do: no older corpus is taken for one made now. */
 static const char format_name[] = "tripod-corpus 1";
@@ -174,11 +175,13 @@ void origin_free(struct origin *r)
 /* New reference; NULL where PREFIX.json does not say. */
 static json_t *claimed_tokenizer(const char *prefix)
 {
-    char *path = format_string("%s.json", prefix);
+    char *own = corpus_prefix(prefix); /* it may be given as P.bin or P.idx */
+    char *path = own ? format_string("%s.json", own) : NULL;
     json_t *o = path && file_exists(path) ? json_load_file(path, 0, NULL) : NULL;
     json_t *tokenizer = json_incref(json_object_get(o, "tokenizer"));
     json_decref(o);
     free(path);
+    free(own);
     return tokenizer;
 }
 

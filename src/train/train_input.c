@@ -19,6 +19,7 @@ static const char end_of_text[] = "<|endoftext|>";
 static int check_paths(const struct train_request *q, bool *tokenised, struct err *e)
 {
     *tokenised = q->n == 1 && corpus_exists(q->paths[0]);
+    if (*tokenised) corpus_warn_of_text(q->paths[0]);
     for (size_t i = 0; i < q->n && !*tokenised; i++) {
         if (corpus_exists(q->paths[i]))
             return err_set(e,

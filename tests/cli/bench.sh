@@ -63,6 +63,8 @@ then echo "ok bench_json"; else echo "FAIL bench_json"; code=1; fi
 echo '{"bench": "kernels"}' >"$T/no.json"
 fails bench_no_rates 'no.json: expected what --save wrote' "$TRIPOD" bench kernels --against "$T/no.json"
 fails bench_no_baseline 'none.json: ' "$TRIPOD" bench kernels --against "$T/none.json"
+fails bench_other_baseline 'base.json: expected a baseline of bench peak, found one of kernels' "$TRIPOD" bench peak --against "$T/base.json"
+fails bench_unwritable 'nowhere/x.json: cannot write' "$TRIPOD" bench peak --save "$T/nowhere/x.json"
 fails bench_blas 'libnone.so: no library with cblas_sgemm' "$TRIPOD" bench gemm --blas libnone.so
 misuse bench_nothing 'peak, kernels, gemm, scan, gradients, train or archive' "$TRIPOD" bench
 misuse bench_word "found 'peaks'" "$TRIPOD" bench peaks

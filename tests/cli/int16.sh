@@ -148,6 +148,7 @@ fails "weights that memory does not hold" "in int16 all weights stay in memory" 
 
 "$make_model" "$T/deep" --hidden 512 --layers 8 --heads 8 --vocab 2000 --seed 4 >/dev/null
 "$make_model" --corpus "$T/few" --limit 2000 --seed 2 40 30 >/dev/null
+fails "packed into no folder" "nowhere/x.tripod: cannot write: No such file" "$TRIPOD" import --precision int16 "$one" -o "$T/nowhere/x.tripod"
 ok "import --precision int16" "$TRIPOD" import --precision int16 "$T/deep" "$one" -o "$T/packed/"
 packed=$T/packed/demo-115k-step1000.tripod
 ok "info knows it" "$TRIPOD" info --verify "$packed"

@@ -183,6 +183,16 @@ if [ -x "$PORTABLE" ]; then
 fi
 misuse "no output" 'give a file with -o' quanta cluster C.npy
 misuse "no matrix" 'give C.npy' quanta cluster -o x.npy
+cp C.npy mine.npy
+fails "labels over the cosines" 'mine.npy: is read from: expected another name' quanta cluster mine.npy -o mine.npy --clusters 2
+fails "places over the cosines" 'mine.npy: is read from: expected another name' quanta cluster mine.npy -o x.npy --vectors mine.npy --clusters 2
+check "which stay" "they changed" cmp -s C.npy mine.npy
+fails "labels and places in one file" 'x.npy: two results would be written to it' quanta cluster C.npy -o x.npy --vectors x.npy --clusters 2
+fails "a result that could not be written is known before the work" 'nowhere/r.json: cannot write' quanta cluster C.npy -o unwritten.npy --clusters 2 --json=nowhere/r.json
+check "and nothing is computed" "$(ls)" test ! -e unwritten.npy
+misuse "restarts of what does not start" '--n-init is for --method kmeans' quanta cluster C.npy -o x.npy --method cluster_qr --n-init 5
+misuse "the first of one" 'give --first or --cluster' quanta show gl.npy g -c c --first 2 --cluster 1
+misuse "a page over the labels" 'gl.npy: is read from' quanta show gl.npy g -c c --html gl.npy
 misuse "one cluster" 'expected whole numbers from 2 on, found 1' quanta cluster C.npy -o x.npy --clusters 1
 misuse "no such method" 'expected kmeans' quanta cluster C.npy -o x.npy --method dbscan
 misuse "a window that is none" 'window: expected' quanta envelope all.npy --window 9

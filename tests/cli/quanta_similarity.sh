@@ -190,6 +190,14 @@ done
 
 misuse "no folder" 'no folder' similarity
 misuse "halves without C" 'halves needs -o' similarity "$T/g" --halves
+misuse "rows of no check" '--check-rows is for --check' similarity "$T/g" --check-rows 5
+misuse "memory of no check" '--memory is for --check' similarity "$T/g" --memory 1G
+cp -r "$T/g" "$T/mine"
+for f in sketch rows losses norms; do
+    fails "cosines over $f.npy" "$f.npy: is read from: expected another name" similarity "$T/mine" -o "$T/mine/$f.npy"
+    check "which stays" "it changed" cmp -s "$T/g/$f.npy" "$T/mine/$f.npy"
+done
+fails "cosines and angles in one file" 'x.npy: two results would be written to it' similarity "$T/g" -o "$T/x.npy" --angular "$T/x.npy"
 misuse "check without a corpus" 'go together' similarity "$T/g" --check "$m"
 fails "nowhere" 'nowhere: expected a folder of gradients, found nothing' similarity "$T/nowhere"
 fails "a file" 'expected a folder of gradients, found a file' similarity "$T/C.npy"

@@ -125,6 +125,8 @@ fails "token id out of range" 'wide.bin: .*expected an id below 200, found [0-9]
 no_losses "token id out of range leaves nothing" "$T/f"
 "$make_model" --corpus "$T/ones" --limit 100 --seed 1 1 1 >/dev/null
 fails "documents too short" 'nothing to predict' "$TRIPOD" scan -m "$model" -c "$T/ones" -o "$T/f"
+fails "a result that could not be written is known before the work" 'nowhere/r.json: cannot write' "$TRIPOD" scan -m "$model" -c "$corpus" -o "$T/unwritten" --json="$T/nowhere/r.json"
+is "and nothing is scanned" "" "$(ls "$T/unwritten" | grep npy)"
 fails "output below a file" 'Not a directory|directory' "$TRIPOD" scan -m "$model" -c "$corpus" -o "$corpus.bin/x"
 if mkdir "$T/small" && mount -t tmpfs -o size=32k tmpfs "$T/small" 2>/dev/null; then
     "$make_model" --corpus "$T/longer" --limit 50277 --seed 1 9000 >/dev/null

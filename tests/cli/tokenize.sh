@@ -271,6 +271,18 @@ t = sys.argv[1]
 texts = [[json.loads(l)["text"] for l in open(p)] for p in (t + "/decoded.jsonl", t + "/reference.jsonl")]
 assert texts[0] == texts[1]
 EOF
+cp "$J" "$T/held-tokenizer.json"
+fails "another's tokenizer where that of bytes would go" 'held-tokenizer.json: would be overwritten' "$TRIPOD" tokenize "$T/0.txt" --bytes -o "$T/held"
+same "it stays" "$J" "$T/held-tokenizer.json"
+ok "bytes once more, by the name of a file" "$TRIPOD" tokenize "$T/texts.jsonl" --bytes -o "$T/again.bin"
+ok "over their own" "$TRIPOD" tokenize "$T/texts.jsonl" --bytes -o "$T/again.bin"
+check "one tokenizer beside them" "$(ls "$T" | grep again)" test -e "$T/again-tokenizer.json" -a ! -e "$T/again.bin-tokenizer.json"
+fails "decoded by another tokenizer" 'expected the tokenizer the corpus was made with .*again.json' "$TRIPOD" tokenize --decode "$T/again.idx" -t "$J"
+for f in bin idx json; do
+    fails "text over P.$f" "again.$f: is read from: expected another name" "$TRIPOD" tokenize --decode "$T/again" --bytes -o "$T/again.$f"
+done
+misuse "a corpus without a name" "-o: expected a name, found ''" "$TRIPOD" tokenize "$T/0.txt" --bytes -o ""
+misuse "a field of tokens" '--decode reads tokens: no --field' "$TRIPOD" tokenize --decode "$T/again" --bytes --field x
 misuse "-t and --bytes" 'not both' "$TRIPOD" tokenize "$T/0.txt" -t "$J" --bytes -o "$T/x"
 
 # A full disk: a small tmpfs where we may mount one.

@@ -140,8 +140,18 @@ assert d['sections_held_out'] == 0 and 1 < d['validation']['documents'] < 30 and
 
 "$TRIPOD" tokenize -t "$ROOT/models/demo/tokenizer.json" "$T/docs.jsonl" -o "$T/others" >/dev/null
 fails "validation on another tokenizer's tokens" 'expected the tokenizer the corpus was made with .*says .*others.json' train -c "$T/text.txt" --validate "$T/others" --vocab 600 -o "$T/v2" "${small[@]}" -s 3 --threads 1
+fails "by the name of a file too" 'expected the tokenizer the corpus was made with .*says .*others.*json' train -c "$T/text.txt" --validate "$T/others.bin" --vocab 600 -o "$T/v2" "${small[@]}" -s 3 --threads 1
 ok "in the folder one stands in" sh -c "mkdir '$T/here' && cd '$T/here' && exec '$TRIPOD' train -c '$T/docs.jsonl' -o . ${small[*]} -s 2 --threads 1"
 check "its name is the folder's" "$(cat "$T/here/points.csv")" grep -q '^here,' "$T/here/points.csv"
+
+cp "$T/text.txt" "$T/both.txt"
+"$TRIPOD" tokenize --bytes "$T/docs.jsonl" -o "$T/both.txt" >/dev/null
+ok "a text and a corpus of one name" train -c "$T/both.txt" -o "$T/both" "${small[@]}" -s 2 --threads 1
+check "it says which is read" "$(cat "$T/err")" grep -q 'warning: .*both.txt: the corpus .*both.txt.idx is read, not the text' "$T/err"
+ok "by its own name" train -c "$T/both.txt.idx" -o "$T/both2" "${small[@]}" -s 2 --threads 1
+is "without a warning" "" "$(cat "$T/err")"
+ok "scanned" "$TRIPOD" scan "$T/both/step2.tripod" -c "$T/both.txt" -o "$T/both3" --threads 1 --window 32
+check "with the warning too" "$(cat "$T/err")" grep -q 'both.txt.idx is read, not the text' "$T/err"
 
 # --- what cannot be used ---
 
