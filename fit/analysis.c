@@ -187,6 +187,9 @@ static int derive_one(struct analysis *a, const struct analysis_options *o, cons
     }
     if (b->n == 0) {
         d->interval = delta_method(a, q, budget, d->value, o->level);
+        if (isfinite(d->interval.lo)) return 0;
+        d->verdict = UNIDENTIFIED;
+        snprintf(d->reason, sizeof d->reason, "no standard error: the objective is flat there");
         return 0;
     }
     if (interval_percentile(values, n, o->level, &d->interval, e)) return -1;

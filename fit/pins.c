@@ -36,6 +36,7 @@ int pin_parse(struct fit_options *o, const struct law *law, const char *text, st
     if (i < 0 || parse_real(value, "--pin", &o->pin[i], e)) return -1;
     if (o->pin[i] < 0 && law_param_positive(&law->param[i]))
         return err_set(e, "--pin %s: expected at least 0, found '%s'", law->param[i].name, value);
+    if (o->pinned[i]) return err_set(e, "--pin %s: given twice", law->param[i].name);
     o->pinned[i] = true;
     return 0;
 }
@@ -45,6 +46,7 @@ int bound_parse(struct fit_options *o, const struct law *law, const char *text, 
     const char *value;
     int i = parameter(law, text, "--bound", &value, e);
     if (i < 0) return -1;
+    if (o->bounded[i]) return err_set(e, "--bound %s: given twice", law->param[i].name);
     const char *colon = strchr(value, ':');
     char low[64] = "";
     if (!colon || (size_t)(colon - value) >= sizeof low)

@@ -323,6 +323,19 @@ static bool listed(size_t line, const struct points_options *o)
     return false;
 }
 
+/* A row that was to be dropped and is not would go unnoticed. */
+static int find_listed(const struct csv *c, const struct points_options *o, struct err *e)
+{
+    for (size_t i = 0; i < o->n_drop_lines; i++) {
+        size_t row = 1;
+        while (row <= c->rows && c->line[row] != o->drop_lines[i]) row++;
+        if (row > c->rows)
+            return err_set(e, "%s: --drop-line %zu: expected a line with a row, %zu to %zu",
+                           c->path, o->drop_lines[i], c->line[1], c->line[c->rows]);
+    }
+    return 0;
+}
+
 static int default_names(struct points *p, struct err *e)
 {
     size_t ignored;
@@ -386,7 +399,7 @@ int points_read(struct points *p, const struct csv *c, const struct points_optio
         err_memory(e, c->path);
         goto fail;
     }
-    if (find_columns(&plan, p, c, o, e)) goto fail;
+    if (find_listed(c, o, e) || find_columns(&plan, p, c, o, e)) goto fail;
     for (int k = 0; k < POINTS_COLUMNS; k++) p->have |= plan.column[k] >= 0 ? 1u << k : 0;
     derived(p, o);
     for (int k = 0; k < POINTS_COLUMNS; k++) {

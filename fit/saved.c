@@ -152,6 +152,7 @@ static int read_bootstrap(const char *path, const json_t *fit, struct saved *s, 
 int saved_read(struct saved *s, const char *path, bool draws, uint64_t seed, struct err *e)
 {
     json_error_t where;
+    if (directory_exists(path)) return err_set(e, "%s: expected a file, found a directory", path);
     json_t *o = json_load_file(path, 0, &where);
     if (!o) {
         if (where.line < 0) return err_errno(e, "%s: cannot open", path);
@@ -174,6 +175,9 @@ int saved_read(struct saved *s, const char *path, bool draws, uint64_t seed, str
             status = err_set(e, "%s: params: %s has no value", path, s->law->param[i].name);
         else
             s->params[i] = json_number_value(v);
+        if (!status && s->params[i] < 0 && law_param_positive(&s->law->param[i]))
+            status = err_set(e, "%s: params: %s: expected at least 0, found %g", path,
+                             s->law->param[i].name, s->params[i]);
     }
     if (!status && draws) status = read_bootstrap(path, o, s, e);
     if (!status && draws && !s->n) status = read_covariance(path, o, s, seed, e);

@@ -79,7 +79,11 @@ static int check(void *args, struct err *e)
         return err_set(e, "give one of FIT.json, --preset, --law with --params, --line");
     if (!a->law != !a->params) return err_set(e, "--law and --params go together");
     if ((a->hours > 0) != (a->rate > 0)) return err_set(e, "--hours and --rate go together");
+    if ((a->devices != defaults.devices || a->utilization != defaults.utilization) && !a->hours)
+        return err_set(e, "--devices and --utilization need --hours and --rate");
     if (a->line && a->N <= 0) return err_set(e, "--line needs -N");
+    if (a->line && (budgets || a->D > 0 || a->loss > 0 || a->samples || a->numeric))
+        return err_set(e, "--line answers -N alone");
     if (a->D > 0 && a->N <= 0) return err_set(e, "-D needs -N");
     if (a->D > 0 && a->loss > 0) return err_set(e, "give -D or --loss, not both");
     if (!a->line && !!a->budget + !!a->sweep + (a->hours > 0) + (a->N > 0 || a->loss > 0) != 1)

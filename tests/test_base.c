@@ -7,8 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/base/file.h"
@@ -253,6 +256,46 @@ static void outputs_are_whole_or_absent(void **state)
     }
 }
 
+/* Renamed over, a pipe or a device would be gone: /dev/null for everybody. */
+static void outputs_leave_what_is_no_file(void **state)
+{
+    (void)state;
+    struct err e;
+    struct out out;
+    char path[] = "/tmp/tripod-test-XXXXXX", got[8] = "";
+    assert_non_null(mkdtemp(path));
+    char *pipe = format_string("%s/pipe", path);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    int fd = open(pipe, O_RDWR | O_NONBLOCK);
+    assert_true(fd >= 0);
+    assert_int_equal(out_open(&out, pipe, &e), 0);
+    assert_int_equal(out_write(&out, "abc", 3, &e), 0);
+    assert_int_equal(out_commit(&out, &e), 0);
+    assert_int_equal(read(fd, got, sizeof got), 3);
+    assert_string_equal(got, "abc");
+    assert_int_equal(out_open(&out, pipe, &e), 0);
+    out_abort(&out);
+    struct stat st;
+    assert_int_equal(lstat(pipe, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    close(fd);
+    unlink(pipe);
+    assert_int_equal(rmdir(path), 0);
+    free(pipe);
+    assert_int_equal(out_open(&out, "", &e), -1);
+    assert_string_equal(e.text, "cannot write: expected a file's name, found ''");
+    /* A link that stands for a descriptor; its file is the one that is open. */
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    char *link = format_string("/dev/fd/%d", fileno(file));
+    assert_int_equal(out_open(&out, link, &e), 0);
+    assert_int_equal(out_write(&out, "abcd", 4, &e), 0);
+    assert_int_equal(out_commit(&out, &e), 0);
+    assert_int_equal(pread(fileno(file), got, sizeof got, 0), 4);
+    fclose(file);
+    free(link);
+}
+
 static void random_numbers(void **state)
 {
     (void)state;
@@ -300,6 +343,7 @@ int main(void)
         cmocka_unit_test(errors_are_one_line_of_text),
         cmocka_unit_test(errors_have_kinds),
         cmocka_unit_test(outputs_are_whole_or_absent),
+        cmocka_unit_test(outputs_leave_what_is_no_file),
         cmocka_unit_test(random_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

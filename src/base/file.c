@@ -215,15 +215,27 @@ static FILE *open_part(struct out *o)
     }
 }
 
+/* A device or a pipe must not be replaced by a file, nor the links that stand for our descriptors. */
+static bool no_file(const char *path)
+{
+    struct stat st;
+    if (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6))
+        if (!lstat(path, &st) && S_ISLNK(st.st_mode)) return true;
+    return !stat(path, &st) && !S_ISREG(st.st_mode);
+}
+
 int out_open(struct out *o, const char *path, struct err *e)
 {
     *o = (struct out){.slot = -1, .path = strdup(path)};
     if (!o->path) return err_memory(e, path);
-    if (directory_exists(path)) {
+    if (!*path || directory_exists(path)) {
         out_abort(o);
-        return err_set(e, "%s: cannot write: it is a directory", path);
+        return *path ? err_set(e, "%s: cannot write: it is a directory", path)
+                     : err_set(e, "cannot write: expected a file's name, found ''");
     }
-    o->file = open_part(o);
+    o->direct = no_file(path);
+    if (o->direct) o->part = strdup(path);
+    o->file = !o->direct ? open_part(o) : o->part ? fopen(path, "abe") : NULL;
     if (!o->file) {
         err_errno(e, "%s: cannot write", path);
         out_abort(o);
@@ -259,11 +271,11 @@ int out_commit(struct out *o, struct err *e)
     o->file = NULL;
     errno = code;
     if (bad) err_errno(e, "%s: cannot write", o->path);
-    if (!bad && rename(o->part, o->path)) {
+    if (!bad && !o->direct && rename(o->part, o->path)) {
         bad = 1;
         err_errno(e, "%s: cannot rename the finished file into place", o->path);
     }
-    if (!bad) {
+    if (!bad && !o->direct) {
         bad = sync_directory(o->path, e);
         part_forget(o);
     }
@@ -274,7 +286,7 @@ int out_commit(struct out *o, struct err *e)
 void out_abort(struct out *o)
 {
     if (o->file) fclose(o->file);
-    if (o->part) unlink(o->part);
+    if (o->part && !o->direct) unlink(o->part);
     if (o->part && o->slot >= 0) part_used[o->slot] = 0;
     free(o->part);
     free(o->path);

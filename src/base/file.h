@@ -3,7 +3,8 @@
  * An output file exists under its final name only when it is complete: out_open writes to
  * "NAME.part-PID" (".part-PID.2" ... where another machine's process of that number writes it too),
  * out_commit flushes, checks and renames, out_abort (or a fatal signal, see
- * out_install_signals) removes the part. Not thread-safe per object; different objects are
+ * out_install_signals) removes the part. What is no file (a device, a pipe, /dev/stdout) is written to
+ * as it is. Not thread-safe per object; different objects are
  * independent.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -39,9 +40,10 @@ void map_drop(const void *data, size_t bytes);
 /* An output file being written. Zero-initialise; out_abort is safe on a zeroed or finished one. */
 struct out {
     FILE *file;
-    char *path; /* final name, as given */
-    char *part; /* name it is written under */
-    int slot;   /* in the table of parts the signal handler removes */
+    char *path;  /* final name, as given */
+    char *part;  /* name it is written under */
+    int slot;    /* in the table of parts the signal handler removes */
+    bool direct; /* part is path */
 };
 
 int out_open(struct out *o, const char *path, struct err *e);

@@ -114,6 +114,11 @@ fails alloc_line_columns 'expected columns N and D' "$TRIPOD" allocate --line "$
 printf 'A,B,E,alpha\n1,2,3,4\n' >"$T/short.csv"
 fails alloc_samples "short.csv: no column 'beta'" "$TRIPOD" allocate --preset epoch --samples "$T/short.csv" --budget 1e21
 fails alloc_over_samples 'short.csv: is read from' "$TRIPOD" allocate --preset epoch --samples="$T/short.csv" --budget 1e21 --json="$T/short.csv"
+fails alloc_folder 'expected a file, found a directory' "$TRIPOD" allocate "$T" --budget 1e21
+sed '0,/"value": [0-9.]*/s//"value": -5/' "$T/runs.json" >"$T/negative.json"
+fails alloc_negative_parameter 'negative.json: params: E: expected at least 0, found -5' "$TRIPOD" allocate "$T/negative.json" --budget 1e21
+misuse alloc_devices 'need --hours' "$TRIPOD" allocate --preset epoch --budget 1e21 --devices 8
+misuse alloc_line_budget '--line answers -N alone' "$TRIPOD" allocate --line approach1 -N 124M --budget 1e21
 misuse alloc_nothing 'give one of' "$TRIPOD" allocate
 misuse alloc_question 'ask one question' "$TRIPOD" allocate --preset epoch
 misuse alloc_two 'ask one question' "$TRIPOD" allocate --preset epoch --budget 1e21 --loss 2

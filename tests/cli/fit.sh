@@ -153,6 +153,12 @@ fails "fit: missing file" "$T/none.csv: cannot open" "$TRIPOD" fit chinchilla "$
 fails "fit: a directory" 'expected a file, found a directory' "$TRIPOD" fit chinchilla "$T"
 fails "fit: unknown law" "expected a law \(power, .*found 'nonsense'" "$TRIPOD" fit nonsense "$EPOCH"
 fails "fit: unknown objective" '--objective: expected huber:DELTA' "$TRIPOD" fit chinchilla "$EPOCH" --objective l2
+fails "fit: a line that is no row" 'drop-line 1: expected a line with a row, 2 to 246' "$TRIPOD" fit chinchilla "$EPOCH" --drop-line 1
+fails "fit: a line behind the last" 'drop-line 247: expected a line with a row, 2 to 246' "$TRIPOD" fit chinchilla "$EPOCH" --drop-line 247
+fails "fit: a pin twice" '--pin alpha: given twice' "$TRIPOD" fit chinchilla "$EPOCH" --pin alpha=0.3 --pin alpha=0.4
+fails "fit: a bound twice" '--bound alpha: given twice' "$TRIPOD" fit chinchilla "$EPOCH" --bound alpha=:1 --bound alpha=0:
+ok "fit: a pin no row can bear" "$TRIPOD" fit chinchilla "$EPOCH" --pin E=1e300 --bootstrap 0 --no-profile
+shows "fit: says nothing of its allocations" '^G	.*	unidentified	-	no standard error'
 fails "fit: unknown parameter" 'expected NAME=... with a parameter of chinchilla \(E, A, B, alpha, beta\)' "$TRIPOD" fit chinchilla "$EPOCH" --pin gamma=1
 fails "fit: unknown column" "expected a column 'size' for N" "$TRIPOD" fit chinchilla "$EPOCH" --N size
 fails "fit: half a prediction" '--predict: chinchilla needs N,D' "$TRIPOD" fit chinchilla "$EPOCH" --predict 1e9
