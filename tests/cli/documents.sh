@@ -2,7 +2,8 @@
 # and every way its text can be missing. SPDX-License-Identifier: GPL-3.0-or-later
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
-demo=$ROOT/models/demo
+cp -r "$ROOT/models/demo" "$T/suite" # a scan leaves its model beside these
+demo=$T/suite
 
 # 2500 documents of many lengths, among them empty ones, of one token, of several bytes a character.
 cp "$demo/tokenizer.json" "$T/tokenizer.json"

@@ -45,7 +45,8 @@ ok "ranks adapted to the samples" quanta envelope all.npy --resamples 0
 shows "are said" '^# line: ln size on ln rank over ranks 3 to 24 \(published: 101 to 1000 of 10000 samples\)'
 
 # --- in context, from a model on ---
-model=$suite/demo-25k/step1000
+cp -r "$suite/demo-25k" . # a scan leaves its model beside
+model=$T/demo-25k/step1000
 # shellcheck disable=SC2046
 ok "a corpus" "$TRIPOD" tokenize $(find /usr/share/common-licenses -maxdepth 1 -type f | LC_ALL=C sort | head -n 6) -t "$suite/tokenizer.json" -o c
 "$TRIPOD" scan "$model" -c c -t "$suite/tokenizer.json" --max-tokens 256 -o l >/dev/null

@@ -237,7 +237,8 @@ for other in "--seed=1:with another --seed" "--sketch=4096:with another --sketch
     "--rows=$T/turned.npy:of other rows" "--gelu=erf:with another GELU"; do
     fails "other gradients are not overwritten: ${other%%=*}" "g/gradients.json: holds gradients ${other#*:}: choose another -o, or --force" gradients "$m" "${given[@]}" "${other%%:*}" -o "$T/g"
 done
-fails "nor another model's" 'holds gradients of another model' gradients "$suite/demo-25k/step512" "${given[@]}" -o "$T/g"
+cp -r "$suite/demo-25k/step512" "$T/step512"
+fails "nor another model's" 'holds gradients of another model' gradients "$T/step512" "${given[@]}" -o "$T/g"
 cp -r "$T/g" "$T/forced"
 ok "unless forced" gradients "$m" "${given[@]}" --seed 1 --force -o "$T/forced"
 check "then they are others" "the same sketches" test "$(sha256sum <"$T/g/sketch.npy")" != "$(sha256sum <"$T/forced/sketch.npy")"

@@ -66,7 +66,7 @@ def safe(page):
 
 def chromium(folder, *arguments):
     return subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/profile",
-                           *arguments], capture_output=True, timeout=120, text=True).stdout
+                           *arguments], capture_output=True, timeout=600, text=True).stdout
 
 
 def pixels(path):

@@ -228,8 +228,9 @@ if ! start task/affinity && ! start task/none; then
 fi
 echo "ok a cluster of one node"
 
-# The program as the tasks run it: it says which process computes which shard, and has no vectors, to be met while it computes.
-printf '#!/bin/sh\nif [ "$1" = scan ]; then echo $$ >"%s/pid.$SLURM_ARRAY_TASK_ID"; set -- "$@" --simd=scalar; fi\nexec "%s" "$@"\n' "$S" "$TRIPOD" >"$S/tripod"
+# The program as the tasks run it: it says which process computes which shard. Those to be stopped have no vectors at
+# first, so that they are met while they compute.
+printf '#!/bin/sh\nif [ "$1" = scan ]; then echo $$ >"%s/pid.$SLURM_ARRAY_TASK_ID"; fi\ncase $1.$SLURM_ARRAY_TASK_ID.${SLURM_RESTART_COUNT:-0} in scan.[12].0) set -- "$@" --simd=scalar ;; esac\nexec "%s" "$@"\n' "$S" "$TRIPOD" >"$S/tripod"
 chmod +x "$S/tripod"
 export TRIPOD_UNDER_TEST=$TRIPOD
 # until SECONDS COMMAND...: whether it succeeds within so many.
@@ -276,15 +277,15 @@ export TRIPOD=$S/tripod
 ok "sh job.sh" sh job.sh
 array=$(sed -n 's/^job \([0-9]*\):.*/\1/p' "$T/out") last=$(sed -n 's/.*; job \([0-9]*\),.*/\1/p' "$T/out")
 # Shard 1 is killed, shard 2 is told that its time is over; both while they compute.
-if until_ 120 computing 1 losses && kill -9 "$(cat pid.1)"; then echo "ok the process of task 1 is killed"; else echo "FAIL task 1: $(squeue; cat slurm-*)"; code=1; fi
-if until_ 120 computing 2 losses && pid=$(cat pid.2) && kill -STOP "$pid"; then
+if until_ 300 computing 1 losses && kill -9 "$(cat pid.1)"; then echo "ok the process of task 1 is killed"; else echo "FAIL task 1: $(squeue; cat slurm-*)"; code=1; fi
+if until_ 300 computing 2 losses && pid=$(cat pid.2) && kill -STOP "$pid"; then
     ok "task 2 gets the signal of its time limit" timeout 60 scancel --signal=USR1 --batch "${array}_2"
-    if until_ 60 pending "$pid"; then echo "ok it reaches the process"; else echo "FAIL no signal: $(cat "/proc/$pid/status")"; code=1; fi
+    if until_ 300 pending "$pid"; then echo "ok it reaches the process"; else echo "FAIL no signal: $(cat "/proc/$pid/status")"; code=1; fi
     kill -CONT "$pid"
 else
     echo "FAIL task 2: $(squeue; cat slurm-*)"; code=1
 fi
-if until_ 300 idle; then echo "ok all jobs end"; else echo "FAIL jobs: $(squeue) $(cat slurm-*)"; code=1; fi
+if until_ 900 idle; then echo "ok all jobs end"; else echo "FAIL jobs: $(squeue) $(cat slurm-*)"; code=1; fi
 for i in 0 1 2 3; do is "task $i" "COMPLETED, $((i == 1 || i == 2)) times again" "$(state "${array}_$i" JobState), $(state "${array}_$i" Restarts) times again"; done
 is "the last job" COMPLETED "$(state "${last}_0" JobState)"
 [ "$code" -eq 0 ] || tail -n 8 slurm-"${array}"_*.out
@@ -300,7 +301,7 @@ export TRIPOD=$TRIPOD_UNDER_TEST
 rm -rf losses losses.npy
 ok "sh job.sh, without a model" sh job.sh
 array=$(sed -n 's/^job \([0-9]*\):.*/\1/p' "$T/out") last=$(sed -n 's/.*; job \([0-9]*\),.*/\1/p' "$T/out")
-if until_ 300 idle; then echo "ok all jobs end"; else echo "FAIL jobs: $(squeue) $(cat slurm-*)"; code=1; fi
+if until_ 900 idle; then echo "ok all jobs end"; else echo "FAIL jobs: $(squeue) $(cat slurm-*)"; code=1; fi
 is "the task fails" "FAILED 0" "$(state "${array}_3" JobState) $(state "${array}_3" Restarts)"
 has "and says why" '^tripod: demo/demo-115k' "slurm-${array}_3.out"
 is "the last job is cancelled" CANCELLED "$(state "${last}_0" JobState)"

@@ -88,7 +88,8 @@ cp "$T"/step/*-step1.* "$T/parts/"
 fails "gather of other rows" 'expected' "$TRIPOD" gather "$T/parts"
 
 # Stopped in the middle, gone on with.
-big=$demo/demo-115k/step16
+cp -r "$demo/demo-115k" "$T/" # a scan leaves its model beside
+big=$T/demo-115k/step16
 "$TRIPOD" scan "$big" -c "$T/p/document" --train-step 0:3 -o "$T/whole" >/dev/null
 env --default-signal=INT "$TRIPOD" scan "$big" -c "$T/p/document" --train-step 0:3 -o "$T/stopped" --simd=scalar --threads 1 \
     --batch-tokens 300 >/dev/null 2>&1 &
