@@ -135,8 +135,9 @@ static int hold_out(struct comparison *c, const struct holdout *h, const struct 
     size_t *count = malloc(n * sizeof *count), rows = 0;
     struct fit_options own = *o;
     int status = sum && count ? 0 : err_memory(e, NULL);
-    /* The hold-outs are many; laws of few parameters afford to look for other valleys (Kaplan's). */
-    if (own.grid == 0) own.grid = scatter_has(c->law) || c->law->n > 5 ? 2 : 4;
+    /* The hold-outs are many; laws of few parameters afford to look for other valleys (Kaplan's; those
+     * of sums of powers are not known to have any). */
+    if (own.grid == 0) own.grid = scatter_has(c->law) || c->law->n > 5 ? 2 : c->law->terms ? 3 : 4;
     own.near = c->params;
 #pragma omp parallel for schedule(dynamic) if (!status)
     for (size_t i = 0; i < n; i++) {

@@ -57,6 +57,30 @@ static bool invert(const double *matrix, double scale, const int *index, int k, 
     return positive;
 }
 
+/* The sum of psi^2 J J' over rows. A row within delta draws the fit towards itself by its leverage h =
+ * psi' J' H^-1 J, so its psi is too small by 1 - h: HC3 of MacKinnon and White (J. Econometrics 29 (1985)
+ * 305), close to the jackknife. Of a row that alone determines a parameter nothing is known: 1 - h is
+ * kept from 0. PSI, SLOPE [d->n]; INVERSE and SUM [n * n], internal. */
+static void meat(const struct fit *f, const struct fit_data *d, const double *psi,
+                 const double *slope, const double *inverse, bool log, double *sum)
+{
+    const int n = f->law->n;
+    memset(sum, 0, (size_t)(n * n) * sizeof *sum);
+    for (size_t i = 0; i < d->n; i++) {
+        const double x[3] = {d->rows.x[0][i], d->rows.x[1][i], d->rows.x[2][i]};
+        double g[LAW_PARAMS], h[LAW_HESSIAN], leverage = 0;
+        const double L = law_internal(f->law, f->t, x, f->centre, g, h);
+        for (int a = 0; a < n; a++) g[a] *= log ? 1 / L : 1;
+        for (int a = 0; a < n; a++) {
+            for (int b = 0; b < n; b++) leverage += slope[i] * g[a] * g[b] * inverse[a * n + b];
+        }
+        const double p = psi[i] / fmax(1 - leverage, 1 / (double)d->n);
+        for (int a = 0; a < n; a++) {
+            for (int b = 0; b < n; b++) sum[a * n + b] += p * p * g[a] * g[b];
+        }
+    }
+}
+
 int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data *d,
                      const struct fit_options *o, struct err *e)
 {
@@ -65,7 +89,7 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
     int n = f->law->n, index[LAW_PARAMS], k = 0;
     own.objective = f->objective;
     if (fit_problem_open(&p, f->law, d, &own, e)) return -1;
-    double *r = malloc((d->n + 1) * sizeof *r);
+    double *r = malloc(2 * (d->n + 1) * sizeof *r), *slopes = r + d->n;
     if (!r) return err_memory(e, NULL);
     fit_residuals(f, d, r);
     bool kink = f->objective.kind == OBJ_LAD || f->objective.kind == OBJ_ASYM;
@@ -76,8 +100,8 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
     double delta = isfinite(own_delta) ? bandwidth(r, d->n) : INFINITY, scale = 1;
     if (!kink && own_delta >= delta) delta = own_delta;
     if (kink || own_delta < delta) scale = own_delta / delta;
-    double f0, g[LAW_PARAMS], h[LAW_HESSIAN], m[LAW_HESSIAN],
-        b[LAW_PARAMS * LAW_PARAMS] = {0}, gauss[LAW_HESSIAN] = {0};
+    double f0, g[LAW_PARAMS], h[LAW_HESSIAN], m[LAW_HESSIAN], b[LAW_PARAMS * LAW_PARAMS],
+        gauss[LAW_HESSIAN] = {0};
     p.loss.delta = p.loss.active = delta;
     fit_evaluate(&p, f->t, &f0, g, h, m);
     memset(c, 0, sizeof *c);
@@ -92,16 +116,12 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
         double w = d->rows.w[i] * (r[i] > 0 ? p.loss.over : 1);
         double psi = kink ? w : w * fmin(size, own_delta), step = p.loss.log ? 1 / L : 1;
         psi2 += psi * psi / w;
-        slope += size <= delta ? w * scale : 0;
-        for (int a = 0; a < n; a++) {
-            for (int q = 0; q <= a; q++) {
-                double jj = lg[a] * lg[q] * step * step;
-                b[a * n + q] += psi * psi * jj;
-                if (size <= delta) gauss[PACKED(a, q)] += w * jj;
-            }
+        slope += slopes[i] = size <= delta ? w * scale : 0;
+        r[i] = psi;
+        for (int a = 0; a < n && size <= delta; a++) {
+            for (int q = 0; q <= a; q++) gauss[PACKED(a, q)] += w * lg[a] * lg[q] * step * step;
         }
     }
-    free(r);
     slope /= (double)d->n;
     c->unit = psi2 / df / slope;
     double inverse[LAW_PARAMS * LAW_PARAMS] = {0};
@@ -110,15 +130,10 @@ int infer_covariance(struct covariance *c, const struct fit *f, struct fit_data 
      * part. */
     if (!c->positive && slope > 0 && isfinite(f->decrement))
         c->positive = invert(gauss, scale, index, k, n, inverse);
-    for (int i = 0; i < n; i++) {
-        for (int j = 0; j < n; j++) {
-            c->hessian_t[i * n + j] = c->unit * inverse[i * n + j];
-            double bij = i > j ? b[i * n + j] : b[j * n + i];
-            b[i * n + j] = i >= j ? b[i * n + j] : bij;
-        }
-    }
+    for (int i = 0; i < n * n; i++) c->hessian_t[i] = c->unit * inverse[i];
+    meat(f, d, r, slopes, inverse, p.loss.log, b);
+    free(r);
     transform(n, inverse, b, c->sandwich_t);
-    for (int i = 0; i < n * n; i++) c->sandwich_t[i] *= (double)d->n / df;
     double jacobian[LAW_PARAMS * LAW_PARAMS];
     law_jacobian(f->law, f->centre, f->t, jacobian);
     transform(n, jacobian, c->hessian_t, c->hessian);

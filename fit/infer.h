@@ -11,7 +11,8 @@
 
 #include "fit/fit.h"
 
-/* Covariances of natural parameters, row-major [n * n] with n = law->n; rows and columns of
+/* Covariances of natural parameters, row-major [n * n] with n = law->n, the sandwich's residuals
+ * enlarged by leverage; rows and columns of
  * parameters that could not move are 0. NaN where the matrix is singular. sigma2 is the variance
  * that stands for the noise; slope what turns a drop of the objective into one of -2 ln L: drop *
  * slope ~ chi2 / 2. */

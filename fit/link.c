@@ -3,11 +3,13 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fit/link.h"
 
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fit/jet.h"
+#include "fit/ols.h"
 #include "fit/solve.h"
 #include "src/base/rng.h"
 
@@ -175,6 +177,15 @@ static bool refit(const struct link *link, const struct rows *r, double *w, uint
     return true;
 }
 
+/* Resamples of few rows spread too little, by what their fit took from the residuals: percentiles
+ * further out make up for it (Hesterberg, The American Statistician 69 (2015) 371, expanded
+ * percentiles). */
+static double expanded(double level, double n, int free)
+{
+    const double df = fmax(n - free, 1);
+    return 1 - 2 * gsl_cdf_ugaussian_Q(ols_t(level, df) * sqrt(n / df));
+}
+
 /* Percentiles of the parameters and of the outcomes at the predictions; values [(LINK_PARAMS +
  * predictions) * resamples]. */
 static int bands(struct link *link, struct linked *out, const struct analysis *a,
@@ -194,9 +205,10 @@ static int bands(struct link *link, struct linked *out, const struct analysis *a
         }
         count++;
     }
+    const double wider = r->run ? level : expanded(level, (double)r->n, a->fit.free);
     for (size_t q = 0; q < quantities && !status; q++) {
         struct interval in;
-        status = interval_percentile(values + q * n, count, level, &in, e);
+        status = interval_percentile(values + q * n, count, wider, &in, e);
         if (q < LINK_PARAMS) {
             link->interval[q] = in;
         } else {

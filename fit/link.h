@@ -17,7 +17,7 @@ extern const char *const link_names[LINK_PARAMS];
 
 struct link {
     double param[LINK_PARAMS];             /* shares of 1; per nat; nats */
-    struct interval interval[LINK_PARAMS]; /* percentile, over the resamples; NaN without */
+    struct interval interval[LINK_PARAMS]; /* of percentiles over the resamples; NaN without */
     double rms;                            /* of the outcomes' residuals */
     size_t rows, starts, agree;
 };
@@ -34,7 +34,7 @@ int link_fit(struct link *link, const double *loss, const double *outcome, const
              size_t n, struct err *e);
 
 /* Both stages: the sigmoid over P's rows with an outcome, and outcomes at A's predictions, out
- * [a->n_predict], with percentile bands at O's level over A's resamples, the sigmoid fitted again for
+ * [a->n_predict], with bands of percentiles, further out the fewer the rows, at O's level over A's resamples, the sigmoid fitted again for
  * each to rows drawn anew, or whole runs where A's resamples are of runs (streams of O's seed of their
  * own). Errors: link_fit's, memory. */
 int link_analyse(struct link *link, struct linked *out, const struct analysis *a,

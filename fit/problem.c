@@ -41,6 +41,29 @@ static void evaluate_terms(const struct fit_problem *p, const double *t, double 
     }
 }
 
+/* How a row counts: psi and its derivative, the majorant's, dr/dL, and whether r is of ln L. */
+struct share {
+    double psi, curve, major, scale, bend;
+};
+
+/* A row's part of the gradient and of the packed matrices; lg and lh are those of L. */
+static inline void add_row(int n, const struct share *s, const double *restrict lg,
+                           const double *restrict lh, double *restrict g, double *restrict h,
+                           double *restrict m)
+{
+    const double both = s->curve - s->bend * s->psi, psi = s->psi, major = s->major,
+                 scale = s->scale;
+    for (int a = 0, k = 0; a < n; a++) {
+        const double ja = lg[a] * scale;
+        g[a] += psi * ja;
+        for (int b = 0; b <= a; b++, k++) {
+            const double jj = ja * lg[b] * scale;
+            h[k] += both * jj + psi * lh[k] * scale;
+            m[k] += major * jj;
+        }
+    }
+}
+
 void fit_evaluate(const struct fit_problem *p, const double *t, double *f, double *g, double *h,
                   double *m)
 {
@@ -59,27 +82,20 @@ void fit_evaluate(const struct fit_problem *p, const double *t, double *f, doubl
         if (rows->w[i] == 0) continue;
         double x[3] = {rows->x[0][i], rows->x[1][i], rows->x[2][i]}, lg[LAW_PARAMS],
                lh[LAW_HESSIAN];
-        double L = law_internal(law, t, x, p->centre, lg, lh), r = L - rows->L[i], scale = 1,
-               bend = 0;
+        double L = law_internal(law, t, x, p->centre, lg, lh), r = L - rows->L[i];
+        struct share s = {.scale = 1};
         if (loss->log) {
             r = log(L) - rows->y[i];
-            scale = 1 / L;
-            bend = 1;
+            s.scale = 1 / L;
+            s.bend = 1;
         }
         double w = rows->w[i] * (r > 0 ? loss->over : 1), size = fabs(r);
         bool inside = size <= loss->active;
-        double psi = w * (inside ? r : copysign(loss->delta, r)), curve = inside ? w : 0,
-               major = inside ? w : w * loss->delta / (size + 1e-300);
+        s.psi = w * (inside ? r : copysign(loss->delta, r));
+        s.curve = inside ? w : 0;
+        s.major = inside ? w : w * loss->delta / (size + 1e-300);
         *f += w * (inside ? 0.5 * r * r : loss->delta * (size - 0.5 * loss->delta));
-        for (int a = 0, k = 0; a < n; a++) {
-            double ja = lg[a] * scale;
-            g[a] += psi * ja;
-            for (int b = 0; b <= a; b++, k++) {
-                double jj = ja * lg[b] * scale;
-                h[k] += (curve - bend * psi) * jj + psi * lh[k] * scale;
-                m[k] += major * jj;
-            }
-        }
+        add_row(n, &s, lg, lh, g, h, m);
     }
 }
 
