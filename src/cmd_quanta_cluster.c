@@ -91,7 +91,7 @@ static int choose(size_t **clusters, size_t *kinds, const struct args *a, size_t
                             a->path, n);
 }
 
-/* LABELS.json of LABELS.npy; the caller frees. */
+/* LABELS.json, beside LABELS.npy; the caller frees. */
 static char *record_of(const struct args *a)
 {
     const size_t length = strlen(a->out);

@@ -12,6 +12,7 @@
 #include "src/base/lock.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
+#include "src/base/room.h"
 #include "src/train/train_state.h"
 
 struct work {
@@ -65,10 +66,20 @@ static int take_lock(struct work *w, struct err *e)
     return err_set(e, "%s: another process trains there", w->how->folder);
 }
 
+/* A machine that lends more memory than it has would let it begin, and kill it. */
+static int check_memory(const struct train_run *r, const struct trainer_shape *shape, struct err *e)
+{
+    const uint64_t needed = trainer_bytes(&r->config, shape), room = memory_available();
+    if (!room || needed <= room) return 0;
+    return err_kind(e, ERR_MEMORY, "%s: training it needs %.3g GB of memory, found %.3g GB free",
+                    r->name, (double)needed / 1e9, (double)room / 1e9);
+}
+
 static int open_work(struct work *w, struct err *e)
 {
     const struct train_run *r = w->r;
     const struct trainer_shape shape = train_run_shape(r, w->how->threads);
+    if (check_memory(r, &shape, e)) return -1;
     w->tokens = malloc(r->rows * (r->length + 1) * sizeof *w->tokens);
     if (!w->tokens) return err_memory(e, "a batch");
     if (train_order_open(&w->order, train_data_windows(w->how->data, r->length), r->seed, e) ||

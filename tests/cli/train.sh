@@ -174,6 +174,7 @@ fails "a checkpoint after the end" 'ascending steps up to 10, found 20' train -c
 fails "a folder that is a file" 'text.txt' train -c "$T/docs.jsonl" -o "$T/text.txt"
 fails "a rate that is too high" 'step [0-9]+: expected a finite loss and gradient, found [0-9.ainf]+ and [0-9.ainf]+: it diverged; try a lower rate' train -c "$T/docs.jsonl" -o "$T/wild" "${small[@]}" -s 60 --rate 1000 --clip 0 --warmup 0 --threads 1
 check "nothing of it is finished" "$(ls "$T/wild")" test ! -e "$T/wild/train.json" -a ! -e "$T/wild/points.csv"
+fails "more memory than there is" "large: training it needs [0-9.e+]+ GB of memory, found [0-9.]+ GB free" train -c "$T/text.txt" -o "$T/large" -l 400 -w 131072 -T 16 -b 2 -s 3
 misuse "no text" 'no text: give one with -c' train -o "$T/no"
 misuse "no folder" 'no folder: give one with -o' train -c "$T/text.txt"
 misuse "two tokenizers" 'give -t or --bytes, not both' train -c "$T/text.txt" -o "$T/no" --bytes -t x
