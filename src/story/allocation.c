@@ -61,9 +61,11 @@ static void plan(struct story *s, const struct result *r)
     size_t i;
     json_t *run;
     page_element(&s->page, "h3", "Runs to train next: %s", folder_inside(&s->folder, r->path));
-    json_array_foreach(json_object_get(r->json, "runs"), i,
-                       run) for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-        table_real(t, result_number(run, keys[k]));
+    json_array_foreach(json_object_get(r->json, "runs"), i, run)
+    {
+        for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+            table_real(t, result_number(run, keys[k]));
+    }
     page_table(&s->page, t, true);
     table_free(t);
     page_element(&s->page, "p class=soft",
