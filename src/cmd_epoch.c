@@ -44,6 +44,7 @@ static const struct args defaults = {.file = NULL};
 static int check(void *args, struct err *e)
 {
     const struct args *a = args;
+    if (a->logarithmic && !a->plot) return err_set(e, "--log needs --plot");
     return a->at && (a->scatter || a->plot)
                ? err_set(e, "--at evaluates laws, --scatter lists exponents")
                : 0;
@@ -64,6 +65,8 @@ static int read_at(const char *list, struct epoch_at *at, struct err *e)
                                         : NULL;
         if (!target || item[1] != '=')
             status = err_set(e, "--at: expected N=, D=, C= or S=, found '%s'", item);
+        else if (!isnan(*target))
+            status = err_set(e, "--at: %c is given twice", *item);
         else
             status = parse_real(item + 2, "--at", target, e);
         if (!status && !(*target > 0))

@@ -19,7 +19,7 @@
 #define LP_OF_L                                                                                    \
     (struct axis)                                                                                  \
     {                                                                                              \
-        "L p(L) (nats of the mean per nat)", false, AXIS_PLAIN,                                    \
+        "L p(L) (nats per nat)", false, AXIS_PLAIN,                                                \
         {                                                                                          \
             0                                                                                      \
         }                                                                                          \

@@ -39,6 +39,8 @@ static const char head[] =
     "th { color: var(--soft); white-space: nowrap; }\n"
     "td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }\n"
     "td.s { white-space: nowrap; }\n"
+    /* Beyond a telephone's edge sentences would else be broken at every word. */
+    "td.t { min-width: 16em; }\n"
     "code, pre { font: .85em/1.4 ui-monospace, monospace; }\n"
     "pre { background: var(--tint); padding: .5em .8em; margin: .4em 0; white-space: pre-wrap; }\n"
     "figure { margin: 1em 0; } figure > div { overflow-x: auto; }\n"
@@ -56,7 +58,7 @@ static const char head[] =
     "body { font-size: 10pt; max-width: none; padding: 0; } @page { margin: 15mm; }\n"
     ".wide, figure > div { overflow: visible; } figure svg { min-width: 0; }\n"
     "figure, tr, .warn, .sample { break-inside: avoid; } h2, h3 { break-after: avoid; }\n"
-    "td.n, td.s, th { white-space: normal; }\n"
+    "td.n, td.s, th { white-space: normal; } td.t { min-width: 0; }\n"
     "details::details-content { content-visibility: visible; } }\n"
     "</style>\n";
 
@@ -190,9 +192,11 @@ void page_table(struct page *h, const struct table *t, bool all)
         page_markup(h, "<tr>");
         for (size_t k = 0; k < t->n; k++) {
             if (t->columns[k].flags & hidden) continue;
-            const bool narrow = row[k].kind == CELL_TEXT && row[k].text &&
-                                strlen(row[k].text) < NARROW; /* is not broken */
-            page_markup(h, is_number(&row[k]) ? "<td class=n>" : narrow ? "<td class=s>" : "<td>");
+            const bool text = row[k].kind == CELL_TEXT && row[k].text;
+            page_markup(h, is_number(&row[k])                         ? "<td class=n>"
+                           : !text                                    ? "<td>"
+                           : strlen(row[k].text) < NARROW /* whole */ ? "<td class=s>"
+                                                                      : "<td class=t>");
             cell_text(h, &row[k]);
             page_markup(h, "</td>");
         }

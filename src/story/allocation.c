@@ -46,10 +46,41 @@ static void one(struct story *s, const struct result *r)
     page_markup(&s->page, "</p>\n");
 }
 
+/* The runs of a design. */
+static void plan(struct story *s, const struct result *r)
+{
+    static const struct column columns[] = {
+        {.name = "run", .unit = TABLE_EXACT},
+        {.name = "N", .unit = TABLE_COUNT},
+        {.name = "D", .unit = TABLE_COUNT},
+        {.name = "cost (FLOP)", .unit = TABLE_FLOP},
+        {.name = "half-width at the target", .unit = TABLE_PERCENT},
+    };
+    static const char *const keys[] = {"run", "N", "D", "cost", "half_width"};
+    struct table *t = table_open(columns, sizeof columns / sizeof *columns, "-");
+    size_t i;
+    json_t *run;
+    page_element(&s->page, "h3", "Runs to train next: %s", folder_inside(&s->folder, r->path));
+    json_array_foreach(json_object_get(r->json, "runs"), i, run)
+    {
+        for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+            table_real(t, result_number(run, keys[k]));
+    }
+    page_table(&s->page, t, true);
+    table_free(t);
+    page_element(&s->page, "p class=soft",
+                 "By the law %s; half of the %.4g %% interval, %.3g %% without a further run.",
+                 result_string(r->json, "law"), 100 * result_number(r->json, "level"),
+                 100 * result_number(r->json, "half_width.before"));
+}
+
 void story_allocation(struct story *s)
 {
     size_t i = 0;
-    if (!folder_count(&s->folder, RESULT_ALLOCATION)) return;
+    if (!folder_count(&s->folder, RESULT_ALLOCATION) && !folder_count(&s->folder, RESULT_DESIGN))
+        return;
     page_section(&s->page, "How to spend compute");
     for (const struct result *r; (r = folder_next(&s->folder, RESULT_ALLOCATION, &i));) one(s, r);
+    i = 0;
+    for (const struct result *r; (r = folder_next(&s->folder, RESULT_DESIGN, &i));) plan(s, r);
 }

@@ -109,6 +109,7 @@ void story_asked(struct story *s)
         [RESULT_APPROACHES] =
             "What do the three ways of finding compute-optimal models say, side by side?",
         [RESULT_ALLOCATION] = "How should compute be spent on parameters and tokens?",
+        [RESULT_DESIGN] = "Which runs are worth training next?",
         [RESULT_HISTOGRAM] = "How are the losses of single tokens distributed?",
         [RESULT_BY] = "How does the loss depend on where and what a token is?",
         [RESULT_RANKS] = "How do the sizes of clusters fall with their rank?",

@@ -21,6 +21,7 @@ static void subtitle(struct story *s)
         {RESULT_ENVELOPE, "envelope", "envelopes"},
         {RESULT_APPROACHES, "comparison of the approaches", "comparisons of the approaches"},
         {RESULT_ALLOCATION, "allocation", "allocations"},
+        {RESULT_DESIGN, "plan of runs", "plans of runs"},
         {RESULT_CLUSTERS, "clustering", "clusterings"},
         {RESULT_RUNS, "sparse parity run", "sparse parity runs"},
     };

@@ -90,6 +90,8 @@ fails epoch_where_column "no column starts with 'zzz'" "$TRIPOD" epoch "$T/t.csv
 fails epoch_where_number "has no numbers" "$TRIPOD" epoch "$T/t.csv" --where 'paper<3'
 fails epoch_at_text 'expected N=, D=' "$TRIPOD" epoch "$T/t.csv" --at Q=1
 fails epoch_no_scatter 'no row has both' "$TRIPOD" epoch "$T/t.csv" --scatter --where paper=Blank
+fails epoch_at_twice 'N is given twice' "$TRIPOD" epoch "$T/t.csv" --at N=1,N=2
+misuse epoch_log '--log needs --plot' "$TRIPOD" epoch "$T/t.csv" --log
 fails epoch_over 't.csv: is read from' "$TRIPOD" epoch "$T/t.csv" --json="$T/t.csv"
 misuse epoch_nothing 'expected scaling-laws.csv' "$TRIPOD" epoch
 exit $code

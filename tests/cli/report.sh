@@ -28,8 +28,15 @@ made fit power all/losses/points.csv --json=all/power.json
 made fit power all/losses/points.csv --x step --by model --bootstrap 0 --json=all/steps.json
 made fit chinchilla "$ROOT/tests/data/epoch_chinchilla.csv" --drop-highest 5 --bootstrap 100 --json=all/fit.json
 made allocate all/fit.json --budget 1e21 --json=all/allocation.json
+made fit design "$ROOT/tests/data/epoch_chinchilla.csv" --drop-highest 5 --law chinchilla --grid 1e8:3e9:4,1e9:1e11:4 --budget 1e21 --target 7B,140B --json=all/design.json
 ok "a page" report all -o page.html --json=told.json
 safe page.html
+says "a plan is asked about" page.html "Which runs are worth training next?"
+says "and told" page.html "$($python -c 'import json; o = json.load(open("all/design.json")); print("interval, %.3g %% without a further run" % (100 * o["half_width"]["before"]))')"
+check "run by run" "" $python -c 'import json, re
+said, o = open("page.html").read(), json.load(open("all/design.json"))
+table = re.search(r"Runs to train next.*?</table>", said, re.S).group(0)
+assert table.count("<tr>") == len(o["runs"]) + 1 > 2, (table.count("<tr>"), len(o["runs"]))'
 alpha=$($python -c 'import json; print("%.4g" % json.load(open("all/power.json"))["params"]["alpha"]["value"])')
 says "the exponent stands there" page.html "alpha$alpha"
 says "the law with its numbers" page.html "L = 1.817 + 478 N^-0.347 + 2143 D^-0.367"
@@ -51,8 +58,8 @@ assert told["bytes"] == len(page.encode()) < 2e6 and told["figures"] == page.cou
 assert page.count("<mark>") == told["tokens"] == 8
 P
 if [ $figures = 1 ]; then
-    check "a figure for each: points, matrix, three fits with two checks each of two, allocation" "$(cat told.json)" \
-        $python -c 'import json; assert json.load(open("told.json"))["figures"] == 10'
+    check "a figure for each: points, matrix, three fits with two checks each of two, allocation, plan" "$(cat told.json)" \
+        $python -c 'import json; assert json.load(open("told.json"))["figures"] == 11'
     check "no figure lies about afterwards" "$(ls -d "${TMPDIR:-/tmp}"/tripod-report-* 2>&1)" \
         sh -c "! env TMPDIR=$T/tmp sh -c 'mkdir -p \$TMPDIR; $TRIPOD report all -o again.html >/dev/null 2>&1; ls \$TMPDIR' | grep ."
 fi
@@ -68,7 +75,7 @@ ok "a folder that was moved" report away/moved -o moved.html --json=moved.json -
 says "has its tokens all the same" moved.html "nats by demo-3k-step1000"
 if [ $figures = 1 ]; then
     ok "and its figures" report away/moved -o moved.html --json=moved.json -t "$demo/tokenizer.json"
-    check "those of its own rows" "$(cat moved.json)" $python -c 'import json; assert json.load(open("moved.json"))["figures"] == 10'
+    check "those of its own rows" "$(cat moved.json)" $python -c 'import json; assert json.load(open("moved.json"))["figures"] == 11'
 fi
 mv hidden all
 ok "without figures" report all -o bare.html --no-figures -n 0 --json=bare.json
