@@ -135,7 +135,7 @@ def narrow_summary(rows, errors, peers):
 def points(model, workload, cpu, rows, errors):
     """What a figure of error against speed shows of one model and workload."""
     base = rows.get("tripod")
-    return [{"name": name, "model": model, "workload": workload, "cpu": cpu,
+    return [{"name": name, "model": model, "workload": WORKLOADS[workload], "cpu": cpu,
              "tokens_per_s": rows[name].tokens_per_s, "speed": base.seconds / rows[name].seconds,
              "mean": errors[name][0], "mean_se": errors[name][1]}
             for name in ORDER

@@ -195,7 +195,8 @@ static int put_panel(const struct plot *p, struct drawing *d, struct err *e)
         const struct plot_series *s = &p->series[i];
         const bool marked = s->style != PLOT_TEXT && !s->color && !s->z;
         const char *color = s->color ? s->color : palette[next % COLORS];
-        const int point = marked ? points[next % COLORS] : 7;
+        /* Every round of colors begins with another mark, so that no pair of them comes twice. */
+        const int point = marked ? points[(next + 3 * (next / COLORS)) % COLORS] : 7;
         next += marked;
         if (!d->rows[i]) continue;
         if (s->style != PLOT_TEXT) {
