@@ -130,7 +130,6 @@ int sweep_plot(const struct sweep_results *r, const char *path, bool *drawn, str
                                .xlabel = "N, parameters",
                                .ylabel = "validation loss, nats a token",
                                .xlog = true,
-                               .key = "outside right top",
                                .series = d.series,
                                .n = d.n};
         status = n ? plot_write(&p, path, drawn, e) : err_set(e, "%s: no finished run", path);
