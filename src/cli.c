@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,14 +78,13 @@ static int take_json(void *args, const char *value, struct err *e)
 
 int cli_json_apart(int argc, char **argv, struct err *e)
 {
-    struct stat out, other;
-    if (!json_file || stat(json_file, &out) || !S_ISREG(out.st_mode)) return 0;
+    if (!json_file || !file_exists(json_file)) return 0;
     for (int i = 1; i < argc; i++) {
         const char *value = strchr(argv[i], '=');
         if (json_file > argv[i] && json_file <= argv[i] + strlen(argv[i])) continue;
         for (int k = 0; k < 2; k++) {
             const char *path = k && *argv[i] == '-' && value ? value + 1 : argv[i];
-            if (!stat(path, &other) && other.st_dev == out.st_dev && other.st_ino == out.st_ino)
+            if (file_same(path, json_file))
                 return err_set(e, "%s: is read from: expected another name to write to", json_file);
         }
     }
@@ -151,12 +149,10 @@ size_t cli_width(int fd)
     return 80;
 }
 
-static bool same_file(const char *x, const char *y)
+/* One file, or what would become one. */
+static bool collide(const char *x, const char *y)
 {
-    struct stat a, b;
-    if (!x || !y) return false;
-    if (!strcmp(x, y)) return true;
-    return !stat(x, &a) && !stat(y, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    return x && y && (!strcmp(x, y) || file_same(x, y));
 }
 
 int cli_check_apart(const char *const *in, size_t n, const char *const *out, size_t outs,
@@ -164,14 +160,19 @@ int cli_check_apart(const char *const *in, size_t n, const char *const *out, siz
 {
     for (size_t i = 0; i < outs; i++) {
         for (size_t k = 0; k < n; k++)
-            if (same_file(in[k], out[i]))
+            if (in[k] && strcmp(in[k], "-") && collide(in[k], out[i]))
                 return err_set(e, "%s: is read from: expected another name to write to", out[i]);
         for (size_t k = 0; k < i; k++)
-            if (same_file(out[k], out[i]))
+            if (collide(out[k], out[i]))
                 return err_set(e, "%s: two results would be written to it: expected another name",
                                out[i]);
     }
     return 0;
+}
+
+int cli_apart(const char *in, const char *out, struct err *e)
+{
+    return cli_check_apart(&in, 1, &out, 1, e);
 }
 
 int cli_check_outputs(const struct cli_common *common, const char *plot, struct err *e)

@@ -53,10 +53,11 @@ size_t cli_width(int fd);
 /* Before hours of work: whether the files of --json and of a figure (PLOT, as in plot.h; NULL: none) can be
  * written. Errors: no. */
 int cli_check_outputs(const struct cli_common *common, const char *plot, struct err *e);
-/* Refuses an output that is one of the files read, or the same file as another output; those that are NULL
- * are not there. */
+/* Refuses an output that is one of the files read, or the same file as another output; those that are NULL,
+ * and stdin ("-"), are not there. */
 int cli_check_apart(const char *const *in, size_t n, const char *const *out, size_t outs,
                     struct err *e);
+int cli_apart(const char *in, const char *out, struct err *e); /* of one each */
 /* The JSON alone. */
 int cli_write_json(const struct cli_common *common, json_t *object, struct err *e);
 /* Refuses a --json=FILE that another word of the command line names too: it would be written over. */

@@ -369,7 +369,7 @@ static int run_job(struct job *j, struct err *e)
     const struct args *a = j->args;
     struct points p;
     if (open_law(j, e) || read_options(a, j->work.law, &j->work.options, e) ||
-        place_predictions(j, e) || cmd_points_apart(a->file, a->wanted.resamples, e) ||
+        place_predictions(j, e) || cli_apart(a->file, a->wanted.resamples, e) ||
         csv_read(&j->work.table, a->file, e) || read_points(&p, j, e))
         return -1;
     int status = a->wanted.link && !p.column[POINTS_OUTCOME]

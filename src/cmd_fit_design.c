@@ -257,9 +257,7 @@ static int read_all(struct job *j, const struct args *a, struct err *e)
     struct points_flops flops;
     const char *const outputs[] = {a->output, a->plot};
     for (int i = 0; i < 2; i++) {
-        if (cmd_points_apart(a->file, outputs[i], e) ||
-            cmd_points_apart(a->candidates, outputs[i], e))
-            return -1;
+        if (cli_apart(a->file, outputs[i], e) || cli_apart(a->candidates, outputs[i], e)) return -1;
     }
     if (csv_read(&table, a->file, e)) return -1;
     int status = cmd_points_read(&j->rows, &a->points, &table, need, true, e);

@@ -59,7 +59,7 @@ static const unsigned need = 1u << POINTS_N | 1u << POINTS_D | 1u << POINTS_C;
 static int read_file(struct points *p, const struct args *a, const char *path, struct err *e)
 {
     struct csv c;
-    if (cmd_points_apart(path, a->plot, e) || csv_read(&c, path, e)) return -1;
+    if (cli_apart(path, a->plot, e) || csv_read(&c, path, e)) return -1;
     int status = cmd_points_read(p, &a->points, &c, need, true, e);
     csv_close(&c);
     return status;

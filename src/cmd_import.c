@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "models/flat/archive.h"
 #include "models/flat/archive_import.h"
@@ -218,9 +217,7 @@ static bool is_file_of(const char *out, const char *model)
 {
     const char *at = file_exists(model) ? NULL : strrchr(model, '@');
     char *file = strndup(model, at ? (size_t)(at - model) : strlen(model));
-    struct stat a, b;
-    const bool same =
-        file && !stat(out, &a) && !stat(file, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    const bool same = file && file_same(out, file);
     free(file);
     return same;
 }

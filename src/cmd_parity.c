@@ -14,7 +14,6 @@
 #include "src/base/num.h"
 #include "src/base/progress.h"
 #include "src/base/provenance.h"
-#include "src/cmd_points.h"
 #include "src/cmd_tokens.h"
 #include "src/commands.h"
 #include "src/quanta/parity_similarity.h"
@@ -322,7 +321,7 @@ static int apart(const struct args *a, const char *out, struct err *e)
     int status = 0;
     for (size_t i = 0; i < sizeof ends / sizeof *ends && !status; i++) {
         char *file = format_string("%.*s%s", stem, a->path, ends[i]);
-        status = file ? cmd_points_apart(file, out, e) : err_memory(e, out);
+        status = file ? cli_apart(file, out, e) : err_memory(e, out);
         free(file);
     }
     return status;

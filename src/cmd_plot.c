@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "src/base/file.h"
 #include "src/commands.h"
@@ -114,11 +113,9 @@ static int check_inputs(const struct figure_inputs *in, const char *image, struc
     for (size_t k = 0; k < 3 && !status; k++) {
         char *path = ends[k] ? format_string("%.*s%s", (int)strlen(image) - 4, image, ends[k])
                              : strdup(image);
-        struct stat out, is;
         if (!path) return err_memory(e, image);
-        for (size_t i = 0; i < in->n && !status && !stat(path, &out); i++)
-            if (!stat(in->result[i].path, &is) && is.st_dev == out.st_dev &&
-                is.st_ino == out.st_ino)
+        for (size_t i = 0; i < in->n && !status; i++)
+            if (file_same(in->result[i].path, path))
                 status =
                     err_set(e, "%s: would be written over: give another --out", in->result[i].path);
         free(path);

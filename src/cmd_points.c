@@ -76,8 +76,3 @@ int cmd_points_read(struct points *p, const struct cmd_points *a, const struct c
     if (cmd_points_options(&o, a, &flops, need, last, e)) return -1;
     return points_read(p, c, &o, e);
 }
-
-int cmd_points_apart(const char *in, const char *out, struct err *e)
-{
-    return in && strcmp(in, "-") ? cli_check_apart(&in, 1, &out, 1, e) : 0;
-}

@@ -32,7 +32,4 @@ int cmd_points_options(struct points_options *o, const struct cmd_points *a,
 int cmd_points_read(struct points *p, const struct cmd_points *a, const struct csv *c,
                     unsigned need, bool last, struct err *e);
 
-/* Refuses an output OUT (NULL: there is none) that is the file IN itself. */
-int cmd_points_apart(const char *in, const char *out, struct err *e);
-
 #endif

@@ -6,7 +6,6 @@
 
 #include "src/base/provenance.h"
 #include "src/cli.h"
-#include "src/cmd_points.h"
 #include "src/commands.h"
 #include "src/text/byte_tokenizer.h"
 #include "src/text/corpus.h"
@@ -151,7 +150,7 @@ static int apart(const char *prefix, const char *output, struct err *e)
     int status = 0;
     for (size_t i = 0; i < sizeof ends / sizeof *ends && !status; i++) {
         char *file = format_string("%s.%s", prefix, ends[i]);
-        status = file ? cmd_points_apart(file, output, e) : err_memory(e, prefix);
+        status = file ? cli_apart(file, output, e) : err_memory(e, prefix);
         free(file);
     }
     return status;

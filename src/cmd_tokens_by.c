@@ -9,7 +9,6 @@
 #include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/provenance.h"
-#include "src/cmd_points.h"
 #include "src/cmd_tokens.h"
 #include "src/report/report_tokens.h"
 #include "src/scan/row_list.h"
@@ -97,8 +96,7 @@ static int run_slopes(void *args, struct err *e)
     struct slopes_points p;
     double means[2];
     cli_use_threads(a->common.threads);
-    if (cmd_points_apart(a->matrix.path, a->out, e) || cmd_tokens_open(&m, &a->matrix, e))
-        return -1;
+    if (cli_apart(a->matrix.path, a->out, e) || cmd_tokens_open(&m, &a->matrix, e)) return -1;
     int status = slopes_points(&p, &m, a->axis, a->model, e);
     if (!status) {
         status = token_slopes(&m, a->rows, &p, a->out, means, e);
@@ -330,7 +328,7 @@ static int run_index(void *args, struct err *e)
     const struct args *a = args;
     struct matrix m;
     struct token_index x;
-    if (cmd_points_apart(a->matrix.path, a->out, e) || open_both(&m, &x, a, e)) return -1;
+    if (cli_apart(a->matrix.path, a->out, e) || open_both(&m, &x, a, e)) return -1;
     struct sheet *s = sheet_open();
     json_t *rows = json_array();
     char *out = a->out ? strdup(a->out) : a->words.n ? NULL : index_name(m.path);

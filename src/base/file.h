@@ -88,6 +88,7 @@ int make_directories(const char *path, struct err *e);
 
 bool file_exists(const char *path); /* a regular file */
 bool directory_exists(const char *path);
+bool file_same(const char *a, const char *b); /* both are there, one file by two names or one */
 
 /* printf into a fresh string, which the caller frees; NULL when out of memory. */
 char *format_string(const char *format, ...) __attribute__((format(printf, 1, 2)));

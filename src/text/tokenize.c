@@ -169,12 +169,12 @@ static int write_origin(struct out *out, const struct text_reader *r,
 /* The outputs must not replace an input. */
 static int check_names(char *const *paths, size_t n, char *const names[3], struct err *e)
 {
-    struct stat in, out;
+    struct stat in;
     for (size_t i = 0; i < n; i++) {
         if (!strcmp(paths[i], "-")) continue;
         if (stat(paths[i], &in)) return err_errno(e, "%s: cannot open", paths[i]);
         for (size_t k = 0; k < 3; k++) {
-            if (!stat(names[k], &out) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+            if (file_same(paths[i], names[k]))
                 return err_set(e, "%s: would be overwritten by the output; give another prefix",
                                paths[i]);
         }
