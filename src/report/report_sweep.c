@@ -60,8 +60,8 @@ void report_sweep_plan(struct sheet *s, json_t **json, const struct sweep_plan *
                  p->skipped);
     sheet_detail(s,
                  "times: of a thread's peak of %.3g GFLOP/s, measured now, the share that "
-                 "training reaches by width: 0.89 w / (w + 46)",
-                 peak * 1e-9);
+                 "training reaches by width: %g w / (w + %g)",
+                 peak * 1e-9, SWEEP_SHARE, SWEEP_HALF);
     struct table *t = sheet_table(s, columns, COUNT_OF(columns), "-", p->n > 60);
     for (size_t i = 0; i < p->n; i++) {
         const struct sweep_cell *c = &p->cells[i];

@@ -16,7 +16,7 @@ enum { WIDTH_STEP = 4, MOST_WIDTH = 8192, MOST_LAYERS = 96, ASPECT = 32, LEAST_L
 double sweep_seconds(const struct sweep_cell *c, double peak)
 {
     const double width = (double)c->shape.width;
-    return c->C / (peak * 0.89 * width / (width + 46)); /* 0.37 of the peak at 32, 0.52 at 64 */
+    return c->C / (peak * SWEEP_SHARE * width / (width + SWEEP_HALF));
 }
 
 uint64_t sweep_n(const struct count_config *c, enum count_f rule)
